@@ -1,0 +1,27 @@
+{#- Whether `value` is one of the `|`-separated words of `list`, regardless of case. -#}
+{% macro is_one_of(value, list) -%}
+    ('|' || lower({{ list }}) || '|' like '%|' || lower(trim({{ value }})) || '|%')
+{%- endmacro %}
+
+{#- Whether one of the `|`-separated words of `list` stands in `value`, regardless of case. -#}
+{% macro contains_one_of(value, list) -%} {{ adapter.dispatch('contains_one_of')(value, list) }} {%- endmacro %}
+{% macro default__contains_one_of(value, list) -%}
+    regexp_matches(lower({{ value }}), '(' || lower({{ list }}) || ')')
+{%- endmacro %}
+{% macro spark__contains_one_of(value, list) -%}
+    (lower({{ value }}) rlike ('(' || lower({{ list }}) || ')'))
+{%- endmacro %}
+
+{#- Text of a field of a JSON object; the field's name is an expression. -#}
+{% macro json_text(json, field) -%} {{ adapter.dispatch('json_text')(json, field) }} {%- endmacro %}
+{% macro default__json_text(json, field) -%}
+    json_extract_string({{ json }}, '$."' || {{ field }} || '"')
+{%- endmacro %}
+{% macro spark__json_text(json, field) -%}
+    get_json_object({{ json }}, '$.' || {{ field }})
+{%- endmacro %}
+
+{#- A number as people write it in a sentence. -#}
+{% macro in_words(number, decimals) -%}
+    cast(cast({{ number }} as decimal(18, {{ decimals }})) as {{ dbt.type_string() }})
+{%- endmacro %}

@@ -1,0 +1,65 @@
+{#- Versions of records as half-open intervals in which each was the one in force.
+    `relation` has the columns of `key`, `version_at` and `valid_from` (the day the version counts
+    from). An older version that arrives late never takes the place of a newer one; of versions that
+    count from the same day the newest stands. Returns a select: columns of `relation` + valid_to. -#}
+{% macro versions_in_force(relation, key) -%}
+    select
+        in_force.*,
+        coalesce(
+            lead(valid_from) over (partition by {{ key }} order by valid_from), {{ forever() }}
+        ) as valid_to
+    from (
+        select ordered.*
+        from (
+            select
+                {{ relation }}.*,
+                max(version_at) over (
+                    partition by {{ key }} order by valid_from, version_at
+                    rows between unbounded preceding and current row
+                ) as newest_version_at,
+                row_number() over (
+                    partition by {{ key }}, valid_from order by version_at desc
+                ) as recency_on_day
+            from {{ relation }}
+        ) as ordered
+        where version_at = newest_version_at and recency_on_day = 1
+    ) as in_force
+{%- endmacro %}
+
+{#- Several dated claims on one key, cut at every date where one begins or ends, and ranked on each
+    stretch: claim_rank 1 is the claim that holds, the rest are the losers. `relation` has the
+    columns of `key` and `columns`, valid_from and valid_to. -#}
+{% macro rank_claims(relation, key, columns, order_by) -%}
+    select
+        {%- for column in key %}
+        stretches.{{ column }},
+        {%- endfor %}
+        {%- for column in columns %}
+        {{ relation }}.{{ column }},
+        {%- endfor %}
+        stretches.valid_from,
+        stretches.valid_to,
+        row_number() over (
+            partition by {% for column in key %}stretches.{{ column }}, {% endfor %}stretches.valid_from
+            order by {{ order_by }}
+        ) as claim_rank
+    from (
+        select
+            {{ key | join(', ') }},
+            boundary as valid_from,
+            lead(boundary) over (partition by {{ key | join(', ') }} order by boundary) as valid_to
+        from (
+            select {{ key | join(', ') }}, valid_from as boundary from {{ relation }}
+            union
+            select {{ key | join(', ') }}, valid_to as boundary from {{ relation }}
+        ) as boundaries
+    ) as stretches
+    inner join {{ relation }}
+        on
+            {%- for column in key %}
+            stretches.{{ column }} = {{ relation }}.{{ column }} and
+            {%- endfor %}
+            stretches.valid_from >= {{ relation }}.valid_from
+            and stretches.valid_from < {{ relation }}.valid_to
+    where stretches.valid_to is not null
+{%- endmacro %}

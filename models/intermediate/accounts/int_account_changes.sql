@@ -1,0 +1,294 @@
+with acts as (
+
+    select * from {{ ref('int_account_acts') }}
+
+),
+
+reach_spans as (
+
+    select * from {{ ref('int_reach_spans') }}
+
+),
+
+persona_spans as (
+
+    select * from {{ ref('int_persona_spans') }}
+    where is_required
+
+),
+
+opportunities as (
+
+    select * from {{ ref('int_opportunity_spans') }}
+
+),
+
+contracts as (
+
+    select
+        contract_id, crm_account_id, starts_on, ends_on, version_at, known_date as valid_from
+    from {{ ref('stg_billing__contracts') }}
+
+),
+
+contracts_in_force as (
+
+    {{ versions_in_force('contracts', 'contract_id') }}
+
+),
+
+survivors as (
+
+    select * from {{ ref('int_account_survivors') }}
+
+),
+
+contract_spans as (
+
+    select
+        survivors.account_id,
+        contracts_in_force.starts_on,
+        coalesce(contracts_in_force.ends_on, {{ add_days(forever(), -1) }}) as ends_on,
+        greatest(contracts_in_force.valid_from, contracts_in_force.starts_on, survivors.valid_from)
+            as valid_from,
+        least(contracts_in_force.valid_to, survivors.valid_to) as valid_to
+    from contracts_in_force
+    inner join survivors
+        on
+            contracts_in_force.crm_account_id = survivors.crm_account_id
+            and contracts_in_force.valid_from < survivors.valid_to
+            and survivors.valid_from < contracts_in_force.valid_to
+
+),
+
+windows as (
+
+    select * from {{ ref('int_window_spans') }}
+
+),
+
+feed_gaps as (
+
+    select * from {{ ref('int_feed_gaps') }}
+
+),
+
+-- Every daily fact about an account is how many dated spans of a kind hold on the day, or the sum of
+-- their integer amounts.
+spans as (
+
+    select account_id, 'listed' as measure, valid_from, valid_to, 1 as amount
+    from {{ ref('int_target_accounts') }}
+
+    union all
+
+    select
+        account_id, 'fit_known_weight', valid_from, valid_to, weight
+    from {{ ref('int_fit_spans') }}
+    where not is_must_not
+
+    union all
+
+    select account_id, 'fit_matched_weight', valid_from, valid_to, weight
+    from {{ ref('int_fit_spans') }}
+    where not is_must_not and is_match
+
+    union all
+
+    select account_id, 'fit_must_not', valid_from, valid_to, 1
+    from {{ ref('int_fit_spans') }}
+    where is_must_not and is_match
+
+    union all
+
+    select
+        account_id, channel || '_points', valid_from,
+        least(valid_to, {{ add_days('occurred_date', var('engaged_days')) }}), base_points_h
+    from acts
+    where base_points_h != 0
+
+    union all
+
+    select
+        account_id, 'buying_signals', valid_from,
+        least(valid_to, {{ add_days('occurred_date', var('buying_signal_days')) }}), quantity
+    from acts
+    where is_buying_signal
+
+    union all
+
+    select
+        account_id, 'two_way_acts', valid_from,
+        least(valid_to, {{ add_days('occurred_date', var('motion_days')) }}), quantity
+    from acts
+    where is_two_way
+
+    union all
+
+    select
+        account_id, 'touches', valid_from,
+        least(valid_to, {{ add_days('occurred_date', var('touched_days')) }}), quantity
+    from acts
+    where is_own_touch
+
+    union all
+
+    -- A feed that gave signal within engaged_days and is stale now holds downgrades, for a while.
+    select
+        acts.account_id, 'held_by_stale_feeds', greatest(acts.valid_from, feed_gaps.valid_from),
+        least(
+            acts.valid_to, {{ add_days('acts.occurred_date', var('engaged_days')) }}, feed_gaps.valid_to,
+            {{ add_days('feed_gaps.valid_from', var('stale_hold_days')) }}
+        ),
+        1
+    from acts
+    inner join feed_gaps on acts.feed = feed_gaps.feed
+    where acts.base_points_h > 0
+
+    union all
+
+    select account_id, 'engaged_people', valid_from, valid_to, 1
+    from reach_spans
+    where is_engaged
+
+    union all
+
+    select account_id, 'observable_' || channel, valid_from, valid_to, 1
+    from {{ ref('int_observability_spans') }}
+
+    {% for measure in ['filed', 'reached', 'engaged'] %}
+    union all
+
+    select
+        account_id, '{{ measure }}_weight_e6', valid_from, valid_to,
+        cast(round(weight * {{ measure }}_share * 1e6) as bigint)
+    from persona_spans
+    {% endfor %}
+
+    union all
+
+    select account_id, 'required_weight_e6', valid_from, valid_to, cast(round(weight * 1e6) as bigint)
+    from persona_spans
+
+    union all
+
+    select account_id, 'open_deals', valid_from, valid_to, 1
+    from opportunities
+    where outcome = 'open' and not is_renewal
+
+    union all
+
+    select account_id, 'committed_deals', valid_from, valid_to, 1
+    from opportunities
+    where is_committed and not is_renewal
+
+    union all
+
+    select
+        account_id, 'moving_deals', valid_from,
+        least(valid_to, {{ add_days('stage_changed_date', var('motion_days')) }}), 1
+    from opportunities
+    where is_committed and not is_renewal
+
+    union all
+
+    select
+        account_id, 'moving_deals', valid_from,
+        least(valid_to, {{ add_days('close_date', var('close_date_grace_days') + 1) }}), 1
+    from opportunities
+    where is_committed and not is_renewal and close_date is not null
+
+    union all
+
+    select account_id, 'won_deals', valid_from, valid_to, 1
+    from opportunities
+    where outcome = 'won'
+
+    union all
+
+    select
+        account_id, 'recently_won_deals', valid_from,
+        least(
+            valid_to,
+            cast({{ dbt.dateadd('month', var('customer_months'), 'stage_changed_date') }} as date)
+        ),
+        1
+    from opportunities
+    where outcome = 'won'
+
+    union all
+
+    select
+        account_id, 'recently_lost_deals', valid_from,
+        least(valid_to, {{ add_days('stage_changed_date', var('lost_deal_cooldown_days')) }}), 1
+    from opportunities
+    where outcome = 'lost'
+
+    union all
+
+    select account_id, 'contracts', valid_from, valid_to, 1
+    from contract_spans
+
+    union all
+
+    select account_id, 'active_contracts', valid_from, least(valid_to, {{ add_days('ends_on', 1) }}), 1
+    from contract_spans
+
+    union all
+
+    select account_id, 'open_windows', valid_from, valid_to, 1
+    from windows
+    where effect = 'open'
+
+    union all
+
+    select
+        account_id, 'open_windows_now', greatest(valid_from, starts_on),
+        least(valid_to, {{ add_days('ends_on', 1) }}), 1
+    from windows
+    where effect = 'open'
+
+    union all
+
+    select
+        account_id, 'closed_windows_now', greatest(valid_from, starts_on),
+        least(valid_to, {{ add_days('ends_on', 1) }}), 1
+    from windows
+    where effect = 'closed'
+
+),
+
+current_spans as (
+
+    select
+        account_id,
+        measure,
+        greatest(valid_from, {{ replay_start_date() }}) as valid_from,
+        valid_to,
+        amount
+    from spans
+    where valid_from < valid_to
+        and valid_to > {{ replay_start_date() }}
+        and valid_from <= {{ end_date() }}
+
+),
+
+changes as (
+
+    select account_id, measure, valid_from as changed_on, amount
+    from current_spans
+    union all
+    select account_id, measure, valid_to as changed_on, -amount as amount
+    from current_spans
+    where valid_to <= {{ end_date() }}
+
+)
+
+select
+    account_id,
+    changed_on,
+    measure,
+    cast(sum(amount) as bigint) as change
+from changes
+group by account_id, changed_on, measure
+having sum(amount) != 0

@@ -1,0 +1,122 @@
+with features as (
+
+    select * from {{ ref('feat_account_days') }}
+    where as_of_date >= {{ start_date() }}
+
+),
+
+states as (
+
+    select * from {{ ref('int_account_states') }}
+
+),
+
+profiles as (
+
+    select * from {{ ref('int_account_profiles') }}
+
+),
+
+state_rules as (
+
+    select * from {{ ref('activation_states') }}
+
+),
+
+-- What an account must have to be activated is what the rule of the state `active` asks for.
+conditions as (
+
+    select
+        features.*,
+        states.state,
+        states.previous_state,
+        states.valid_from as state_since,
+        states.state in ('active', 'engaged') as is_activated,
+        features.signal_level = 'strong' or features.has_committed_motion as has_signal,
+        features.reached_coverage_share >= state_rules.min_reached_coverage as has_coverage,
+        profiles.target_tier,
+        profiles.industry,
+        profiles.region,
+        profiles.owner_id,
+        profiles.employee_band
+    from features
+    inner join states
+        on
+            features.account_id = states.account_id
+            and features.as_of_date >= states.valid_from
+            and features.as_of_date < states.valid_to
+    inner join state_rules on state_rules.state = 'active'
+    left join profiles
+        on
+            features.account_id = profiles.account_id
+            and features.as_of_date >= profiles.valid_from
+            and features.as_of_date < profiles.valid_to
+
+),
+
+-- One signal driver at most, one coverage driver at most, at least one of them.
+drivers as (
+
+    select
+        conditions.*,
+        case
+            when not is_target or is_activated then null
+            when not fits_icp then 'poor_fit'
+            when has_signal then null
+            when not is_observable then 'no_signal_detected'
+            when is_outside_window then 'wrong_timing'
+            else 'low_intent'
+        end as signal_driver,
+        is_target and not is_activated and fits_icp and not has_coverage as has_coverage_driver
+    from conditions
+
+)
+
+select
+    account_id,
+    as_of_date,
+    is_month_end,
+    is_target,
+    lifecycle,
+    fit_tier,
+    fits_icp,
+    is_fit_assumed,
+    strength_score,
+    signal_level,
+    has_signal,
+    reached_coverage_share,
+    has_committed_motion,
+    is_outside_window,
+    is_touched,
+    is_paused,
+    state,
+    previous_state,
+    state_since,
+    is_activated,
+    is_activated and has_signal and is_outside_window as has_timing_conflict,
+    target_tier,
+    industry,
+    region,
+    owner_id,
+    employee_band,
+    signal_driver,
+    case when signal_driver = 'no_signal_detected' and is_blinded_by_stale_feed then 'stale_feed' end
+        as signal_cause,
+    has_coverage_driver,
+    coalesce(signal_driver, case when has_coverage_driver then 'insufficient_coverage' end)
+        as primary_driver,
+    -- Halves of one account: a lone driver carries both, two drivers carry one each.
+    case
+        when signal_driver is null then 0
+        when has_coverage_driver then 1
+        else 2
+    end as signal_driver_halves,
+    case
+        when not has_coverage_driver then 0
+        when signal_driver is not null then 1
+        else 2
+    end as coverage_driver_halves,
+    fits_icp and (signal_driver is null) = has_coverage_driver
+    and coalesce(signal_driver, case when has_coverage_driver then 'insufficient_coverage' end) is not null
+        as is_sole_blocker
+from drivers

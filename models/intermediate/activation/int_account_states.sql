@@ -1,0 +1,28 @@
+with transitions as (
+
+    select * from {{ ref('stg_scores__activation_transitions') }}
+
+),
+
+spans as (
+
+    select
+        account_id,
+        to_state as state,
+        from_state as previous_state,
+        as_of_date as valid_from,
+        coalesce(lead(as_of_date) over (partition by account_id order by as_of_date), {{ forever() }})
+            as valid_to,
+        reason_code,
+        strength_score,
+        reached_coverage_share,
+        is_strong,
+        has_committed_motion,
+        days_below,
+        ruleset_version
+    from transitions
+
+)
+
+select * from spans
+where state is not null

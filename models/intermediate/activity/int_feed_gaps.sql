@@ -1,0 +1,48 @@
+with files as (
+
+    select * from {{ ref('stg_landing__files') }}
+
+),
+
+feeds as (
+
+    select * from {{ ref('feeds') }}
+
+),
+
+-- An empty file is a delivery; an unreadable one is not.
+deliveries as (
+
+    select distinct source, table_name, delivery_date
+    from files
+    where status = 'loaded'
+
+),
+
+spans as (
+
+    select
+        source,
+        table_name,
+        delivery_date,
+        lead(delivery_date) over (partition by source, table_name order by delivery_date)
+            as next_delivery_date
+    from deliveries
+
+)
+
+select
+    spans.source,
+    spans.table_name,
+    spans.source || '.' || spans.table_name as feed,
+    {{ add_days('spans.delivery_date', 'feeds.freshness_days + 1') }} as valid_from,
+    least(
+        coalesce(spans.next_delivery_date, {{ forever() }}), coalesce(feeds.retired_on, {{ forever() }})
+    ) as valid_to
+from spans
+inner join feeds on spans.source = feeds.source and spans.table_name = feeds.table_name
+where
+    {{ add_days('spans.delivery_date', 'feeds.freshness_days + 1') }}
+    < least(
+        coalesce(spans.next_delivery_date, {{ forever() }}), coalesce(feeds.retired_on, {{ forever() }})
+    )

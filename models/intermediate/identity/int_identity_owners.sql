@@ -1,0 +1,212 @@
+with pairs as (
+
+    -- Raw identities whose acts can still count, and those that ever answered us: an own two-way act
+    -- keeps verifying a person long after its points are gone.
+    select distinct
+        activities.identity_type,
+        activities.identity,
+        activities.fallback_identity
+    from {{ ref('int_activity_daily') }} as activities
+    inner join {{ ref('activity_types') }} as activity_types
+        on activities.activity_type = activity_types.activity_type
+    where activity_types.is_two_way
+        or activities.occurred_date >= {{ add_days(replay_start_date(), -var('max_age_days')) }}
+
+),
+
+people as (
+
+    select * from {{ ref('int_people') }}
+
+),
+
+person_records as (
+
+    select * from {{ ref('int_person_records') }}
+
+),
+
+survivors as (
+
+    select * from {{ ref('int_account_survivors') }}
+
+),
+
+domain_owners as (
+
+    select * from {{ ref('int_domain_claims') }}
+    where claim_rank = 1
+
+),
+
+identifies as (
+
+    select anonymous_id, email, email_domain, version_at, known_date as valid_from
+    from {{ ref('stg_segment__identifies') }}
+    where email is not null
+
+),
+
+known_visitors as (
+
+    {{ versions_in_force('identifies', 'anonymous_id') }}
+
+),
+
+resolutions as (
+
+    select
+        ip, domain, version_at,
+        case
+            when {{ var('backfill_first_load') }} and is_first_load
+                and row_number() over (partition by ip order by version_at) = 1
+                then cast('1900-01-01' as date)
+            else known_date
+        end as valid_from
+    from {{ ref('stg_reveal__ip_companies') }}
+    where confidence_share >= {{ var('resolver_min_confidence') }} or confidence_share is null
+
+),
+
+resolved_addresses as (
+
+    {{ versions_in_force('resolutions', 'ip') }}
+
+),
+
+record_claims as (
+
+    select
+        pairs.identity_type, pairs.identity, pairs.fallback_identity,
+        people.account_id, people.person_id, people.seniority, 1 as precedence,
+        greatest(person_records.valid_from, people.valid_from) as valid_from,
+        least(person_records.valid_to, people.valid_to) as valid_to
+    from pairs
+    inner join person_records on pairs.identity = person_records.record_id
+    inner join people
+        on
+            person_records.person_id = people.person_id
+            and person_records.valid_from < people.valid_to
+            and people.valid_from < person_records.valid_to
+    where pairs.identity_type = 'person_record'
+
+    union all
+
+    -- A CRM activity whose person we do not know still belongs to the account it was logged on.
+    select
+        pairs.identity_type, pairs.identity, pairs.fallback_identity,
+        survivors.account_id, null, null, 2,
+        survivors.valid_from, survivors.valid_to
+    from pairs
+    inner join survivors on pairs.fallback_identity = survivors.crm_account_id
+    where pairs.identity_type = 'person_record'
+
+),
+
+visitor_claims as (
+
+    select
+        pairs.identity_type, pairs.identity, pairs.fallback_identity,
+        people.account_id, people.person_id, people.seniority, 1 as precedence,
+        greatest(known_visitors.valid_from, people.valid_from) as valid_from,
+        least(known_visitors.valid_to, people.valid_to) as valid_to
+    from pairs
+    inner join known_visitors on pairs.identity = known_visitors.anonymous_id
+    inner join people
+        on
+            known_visitors.email = people.person_id
+            and known_visitors.valid_from < people.valid_to
+            and people.valid_from < known_visitors.valid_to
+    where pairs.identity_type = 'visitor'
+
+    union all
+
+    select
+        pairs.identity_type, pairs.identity, pairs.fallback_identity,
+        domain_owners.account_id, known_visitors.email, null, 2,
+        greatest(known_visitors.valid_from, domain_owners.valid_from),
+        least(known_visitors.valid_to, domain_owners.valid_to)
+    from pairs
+    inner join known_visitors on pairs.identity = known_visitors.anonymous_id
+    inner join domain_owners
+        on
+            known_visitors.email_domain = domain_owners.domain
+            and known_visitors.valid_from < domain_owners.valid_to
+            and domain_owners.valid_from < known_visitors.valid_to
+    where pairs.identity_type = 'visitor'
+
+    union all
+
+    select
+        pairs.identity_type, pairs.identity, pairs.fallback_identity,
+        domain_owners.account_id, 'visitor:' || pairs.identity, null, 3,
+        greatest(resolved_addresses.valid_from, domain_owners.valid_from),
+        least(resolved_addresses.valid_to, domain_owners.valid_to)
+    from pairs
+    inner join resolved_addresses on pairs.fallback_identity = resolved_addresses.ip
+    inner join domain_owners
+        on
+            resolved_addresses.domain = domain_owners.domain
+            and resolved_addresses.valid_from < domain_owners.valid_to
+            and domain_owners.valid_from < resolved_addresses.valid_to
+    where pairs.identity_type = 'visitor'
+
+),
+
+claims as (
+
+    select * from record_claims
+    where valid_from < valid_to
+    union all
+    select * from visitor_claims
+    where valid_from < valid_to
+
+),
+
+ranked as (
+
+    {{ rank_claims(
+        'claims', key=['identity_type', 'identity', 'fallback_identity'],
+        columns=['account_id', 'person_id', 'seniority'],
+        order_by='claims.precedence, claims.account_id'
+    ) }}
+
+)
+
+select
+    identity_type,
+    identity,
+    fallback_identity,
+    account_id,
+    person_id,
+    coalesce(seniority, 'other') as seniority,
+    valid_from,
+    valid_to
+from ranked
+where claim_rank = 1
+
+union all
+
+select
+    'crm_account' as identity_type,
+    crm_account_id as identity,
+    '' as fallback_identity,
+    account_id,
+    cast(null as {{ dbt.type_string() }}) as person_id,
+    'other' as seniority,
+    valid_from,
+    valid_to
+from survivors
+
+union all
+
+select
+    'domain' as identity_type,
+    domain as identity,
+    '' as fallback_identity,
+    account_id,
+    cast(null as {{ dbt.type_string() }}) as person_id,
+    'other' as seniority,
+    valid_from,
+    valid_to
+from domain_owners

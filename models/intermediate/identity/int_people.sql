@@ -1,0 +1,121 @@
+with records as (
+
+    select * from {{ ref('int_person_records') }}
+    where account_id is not null
+
+),
+
+persona_titles as (
+
+    select * from {{ ref('persona_titles') }}
+
+),
+
+seniority_titles as (
+
+    select * from {{ ref('seniority_titles') }}
+
+),
+
+seniority_levels as (
+
+    select * from {{ ref('seniority_levels') }}
+
+),
+
+persona_overrides as (
+
+    select * from {{ ref('persona_overrides') }}
+
+),
+
+ranked as (
+
+    {{ rank_claims(
+        'records', key=['person_id'],
+        columns=[
+            'account_id', 'record_id', 'email', 'title', 'department', 'is_contactable',
+            'is_present', 'created_date'
+        ],
+        order_by='records.is_present desc, records.precedence, records.created_date, records.record_id'
+    ) }}
+
+),
+
+titles as (
+
+    select distinct
+        title,
+        department,
+        ' ' || regexp_replace(lower(coalesce(title, '')), '[^[:alnum:]&]+', ' ', 'g') || ' ' as title_words,
+        lower(coalesce(department, '')) as department_words
+    from ranked
+
+),
+
+-- Each title maps to one persona and one level of seniority: the rule of the first rank that holds.
+title_personas as (
+
+    select
+        titles.title,
+        titles.department,
+        persona_titles.persona,
+        persona_titles.confidence_share,
+        row_number() over (
+            partition by titles.title, titles.department order by persona_titles.rule_rank
+        ) as rule_order
+    from titles
+    inner join persona_titles
+        on
+            titles.title_words like persona_titles.title_pattern
+            and titles.department_words like persona_titles.department_pattern
+
+),
+
+title_seniorities as (
+
+    select
+        titles.title,
+        titles.department,
+        seniority_titles.seniority,
+        seniority_levels.multiplier,
+        row_number() over (
+            partition by titles.title, titles.department order by seniority_titles.rule_rank
+        ) as rule_order
+    from titles
+    inner join seniority_titles on titles.title_words like seniority_titles.title_pattern
+    inner join seniority_levels on seniority_titles.seniority = seniority_levels.seniority
+
+)
+
+select
+    ranked.person_id,
+    ranked.valid_from,
+    ranked.valid_to,
+    ranked.account_id,
+    ranked.record_id,
+    ranked.email,
+    ranked.title,
+    ranked.department,
+    ranked.is_contactable,
+    ranked.is_present,
+    ranked.created_date,
+    coalesce(persona_overrides.persona, title_personas.persona) as persona,
+    case
+        when persona_overrides.persona is not null then 1.0
+        else coalesce(title_personas.confidence_share, 0.0)
+    end as persona_confidence_share,
+    coalesce(title_seniorities.seniority, 'other') as seniority
+from ranked
+left join title_personas
+    on
+        ranked.title is not distinct from title_personas.title
+        and ranked.department is not distinct from title_personas.department
+        and title_personas.rule_order = 1
+left join title_seniorities
+    on
+        ranked.title is not distinct from title_seniorities.title
+        and ranked.department is not distinct from title_seniorities.department
+        and title_seniorities.rule_order = 1
+left join persona_overrides on ranked.email = lower(persona_overrides.email)
+where ranked.claim_rank = 1

@@ -1,0 +1,54 @@
+with targets as (
+
+    select * from {{ ref('stg_targets__target_accounts') }}
+
+),
+
+recorded as (
+
+    select
+        targets.*,
+        coalesce(programme_id, '') || '|' || coalesce(domain, '') || '|' || coalesce(crm_account_id, '')
+            as membership_key,
+        row_number() over (
+            partition by programme_id, domain, crm_account_id order by version_at
+        ) as version_order
+    from targets
+
+),
+
+-- A list delivered in the first load held from the day it was drawn up.
+versions as (
+
+    select
+        membership_key, domain, crm_account_id, account_name, target_tier, listed_on, removed_on,
+        version_at, known_date as valid_from
+    from recorded
+
+    union all
+
+    select
+        membership_key, domain, crm_account_id, account_name, target_tier, listed_on, removed_on,
+        cast(listed_on as timestamp) as version_at, listed_on as valid_from
+    from recorded
+    where {{ var('backfill_first_load') }} and version_order = 1 and is_first_load
+        and listed_on < known_date
+
+),
+
+in_force as (
+
+    {{ versions_in_force('versions', 'membership_key') }}
+
+)
+
+select
+    membership_key,
+    domain,
+    crm_account_id,
+    account_name,
+    target_tier,
+    greatest(valid_from, listed_on) as valid_from,
+    least(valid_to, coalesce(removed_on, {{ forever() }})) as valid_to
+from in_force
+where greatest(valid_from, listed_on) < least(valid_to, coalesce(removed_on, {{ forever() }}))

@@ -1,0 +1,59 @@
+with tables as (
+
+    select * from {{ ref('stg_landing__tables') }}
+
+),
+
+files as (
+
+    select * from {{ ref('stg_landing__files') }}
+
+),
+
+feed_gaps as (
+
+    select distinct source, table_name from {{ ref('int_feed_gaps') }}
+    where {{ end_date() }} >= valid_from and {{ end_date() }} < valid_to
+
+),
+
+counts as (
+
+    select
+        source,
+        table_name,
+        max(case when status = 'loaded' then delivery_date end) as last_delivery_date,
+        sum(case when status = 'loaded' then 1 else 0 end) as files,
+        sum(case when status = 'unreadable' then 1 else 0 end) as unreadable_files,
+        sum(case when status = 'pending' then 1 else 0 end) as pending_files,
+        sum(case when is_late then 1 else 0 end) as late_files,
+        sum(delivered) as delivered,
+        sum(accepted) as accepted,
+        sum(duplicate) as duplicate,
+        sum(conflicting) as conflicting,
+        sum(quarantined) as quarantined
+    from files
+    group by source, table_name
+
+)
+
+select
+    tables.source,
+    tables.table_name,
+    {{ end_date() }} as as_of_date,
+    counts.last_delivery_date,
+    feed_gaps.source is not null as is_stale,
+    {%- for count in [
+        'files', 'unreadable_files', 'pending_files', 'late_files',
+        'delivered', 'accepted', 'duplicate', 'conflicting', 'quarantined'
+    ] %}
+    cast(coalesce(counts.{{ count }}, 0) as bigint) as {{ count }},
+    {%- endfor %}
+    case
+        when not tables.has_landed then tables.features
+        when tables.missing_optional_columns != '' then
+            'what needs the columns ' || tables.missing_optional_columns
+    end as features_off
+from tables
+left join counts on tables.source = counts.source and tables.table_name = counts.table_name
+left join feed_gaps on tables.source = feed_gaps.source and tables.table_name = feed_gaps.table_name

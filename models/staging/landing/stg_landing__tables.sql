@@ -1,0 +1,13 @@
+with source as (
+
+    select * from {{ source('landing', 'tables') }}
+
+)
+
+select
+    source,
+    table_name,
+    has_landed,
+    array_to_string(missing_optional_columns, ', ') as missing_optional_columns,
+    features
+from source

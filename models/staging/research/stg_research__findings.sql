@@ -1,0 +1,19 @@
+with source as (
+
+    select * from {{ source('research', 'findings') }}
+    where _status = 'accepted'
+
+)
+
+select
+    finding_id,
+    interview_id,
+    dimension,
+    rating,
+    revisit_on,
+    pressure_type,
+    deadline_on,
+    constraint_type,
+    _is_first_load as is_first_load,
+    _delivery_day as delivery_date
+from source

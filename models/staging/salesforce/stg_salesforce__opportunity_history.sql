@@ -1,0 +1,19 @@
+with source as (
+
+    select * from {{ source('salesforce', 'opportunity_history') }}
+    where _status = 'accepted'
+
+)
+
+select
+    {{ crm_id('id') }} as crm_opportunity_history_id,
+    {{ crm_id('opportunity_id') }} as crm_opportunity_id,
+    stage_name,
+    amount,
+    close_date,
+    {{ to_day('created_date') }} as changed_date,
+    created_date as version_at,
+    _is_first_load as is_first_load,
+    {{ known_date(to_day('created_date')) }} as known_date,
+    _load_id as load_id
+from source

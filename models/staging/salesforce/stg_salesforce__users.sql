@@ -1,0 +1,19 @@
+with source as (
+
+    select * from {{ source('salesforce', 'user') }}
+    where _status = 'accepted'
+
+)
+
+select
+    {{ crm_id('id') }} as owner_id,
+    name as owner_name,
+    department,
+    title,
+    coalesce(is_active, true) as is_active,
+    {{ to_day('created_date') }} as created_date,
+    system_modstamp as version_at,
+    _is_first_load as is_first_load,
+    {{ known_date(to_day('system_modstamp')) }} as known_date,
+    _load_id as load_id
+from source

@@ -1,0 +1,1 @@
+"""Thin Dagster declarations. SQL and maths live elsewhere."""

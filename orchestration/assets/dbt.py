@@ -1,0 +1,189 @@
+"""The dbt project as assets: models and seeds, and every dbt test as an asset check.
+
+Dagster splits the build around the scores by itself: what the scores need is built before them,
+what reads them after. The work is done by `orchestration.dbt_runner`.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import dagster as dg
+from dagster_dbt import DagsterDbtTranslator, DbtProject, dbt_assets
+
+from orchestration import dbt_runner, score_store
+from orchestration.assets.partitions import DAYS, ONE_RUN
+from orchestration.run_context import Run, dbt_environment, lock
+from orchestration.stages import TIMES, say
+
+UNIQUE_ID = "dagster_dbt/unique_id"
+MANIFEST = dbt_runner.load_manifest()
+INGESTED = dg.AssetKey(["landing", "files"])
+
+
+class Translator(DagsterDbtTranslator):
+    """Names, partitions and checks of dbt's nodes in Dagster."""
+
+    def get_partitions_def(
+        self, dbt_resource_props: Mapping[str, Any]
+    ) -> dg.PartitionsDefinition[str] | None:
+        """Daily, where a run writes its own days: features, and tables kept by as_of_date."""
+        return DAYS if is_daily(dbt_resource_props) else None
+
+    def get_asset_spec(
+        self, manifest: Mapping[str, Any], unique_id: str, project: DbtProject | None
+    ) -> dg.AssetSpec:
+        """Seeds wait for ingestion: otherwise Dagster would start dbt once more just for them."""
+        spec = super().get_asset_spec(manifest, unique_id, project)
+        return spec.replace_attributes(deps=[INGESTED]) if unique_id.startswith("seed.") else spec
+
+    def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str | None:
+        """The folder: staging models stand with their source, marts with their topic."""
+        folders = dbt_resource_props["fqn"][1:-1]
+        if dbt_resource_props["resource_type"] == "seed":
+            return "seeds"
+        return "_".join(folders[:1] + folders[1:2]) or None
+
+    def get_asset_check_spec(
+        self,
+        asset_spec: dg.AssetSpec,
+        manifest: Mapping[str, Any],
+        unique_id: str,
+        project: DbtProject | None,
+    ) -> dg.AssetCheckSpec | None:
+        """A check for every test, also for one that reads several models: on the last of them."""
+        test = manifest["nodes"][unique_id]
+        if asset_spec.metadata[UNIQUE_ID] != owner_of_test(test):
+            return None
+        others = {
+            self.get_asset_spec(manifest, parent, project).key
+            for parent in test["depends_on"]["nodes"]
+            if parent.startswith(("model.", "seed.", "source."))
+        }
+        return dg.AssetCheckSpec(
+            name=test["name"],
+            asset=asset_spec.key,
+            description=test.get("description") or None,
+            additional_deps=others - {asset_spec.key},
+            blocking=test["config"]["severity"].lower() == "error",
+            metadata={UNIQUE_ID: unique_id},
+        )
+
+
+def is_daily(node: Mapping[str, Any]) -> bool:
+    """Whether a run rewrites exactly its own days of the model, and so a partition is a day."""
+    unique_key = node.get("config", {}).get("unique_key") or []
+    keys = [unique_key] if isinstance(unique_key, str) else unique_key
+    return node["resource_type"] == "model" and (
+        node["fqn"][1] == "features" or "as_of_date" in keys
+    )
+
+
+def owner_of_test(test: Mapping[str, Any]) -> str | None:
+    """The model that is built last of those a test reads; None if it reads sources only."""
+    models = [
+        parent
+        for parent in test["depends_on"]["nodes"]
+        if parent.startswith(("model.", "seed.", "snapshot."))
+    ]
+    if not models:
+        return None
+    return max(models, key=lambda model: (DEPTHS[model], model == test.get("attached_node"), model))
+
+
+def depths(manifest: Mapping[str, Any]) -> dict[str, int]:
+    """Steps from the sources to each node. Scores come after everything that does not read them."""
+    parents: Mapping[str, list[str]] = manifest["parent_map"]
+    depth: dict[str, int] = {}
+
+    def measure(node: str) -> int:
+        if node not in depth:
+            if node.startswith("source."):
+                is_score = manifest["sources"][node]["source_name"] == "scores"
+                depth[node] = SCORE_DEPTH if is_score else 0
+            else:
+                depth[node] = 1 + max((measure(parent) for parent in parents[node]), default=0)
+        return depth[node]
+
+    for node in parents:
+        measure(node)
+    return depth
+
+
+SCORE_DEPTH = 1_000
+DEPTHS = depths(MANIFEST)
+TRANSLATOR = Translator()
+
+# Assets built after the scores: the last step of the project, and so the one that ends its checks.
+AFTER_SCORES = {
+    TRANSLATOR.get_asset_spec(MANIFEST, unique_id, None).key
+    for unique_id, depth in DEPTHS.items()
+    if depth > SCORE_DEPTH and unique_id.startswith("model.")
+}
+MART_KEYS = {
+    TRANSLATOR.get_asset_spec(MANIFEST, unique_id, None).key
+    for unique_id, node in MANIFEST["nodes"].items()
+    if node["resource_type"] == "model" and node["fqn"][1] == "marts"
+}
+
+
+@dbt_assets(
+    manifest=MANIFEST,
+    dagster_dbt_translator=TRANSLATOR,
+    exclude="resource_type:unit_test",
+    name="dbt",
+    backfill_policy=ONE_RUN,
+)
+def dbt_models(context: dg.AssetExecutionContext) -> Iterator[Any]:
+    """Builds the selected models and runs their tests, for the run's days."""
+    run = Run.of(context.run_id, context.run.tags)
+    assets = {
+        spec.metadata[UNIQUE_ID]: spec.key
+        for spec in context.assets_def.specs
+        if spec.key in context.selected_asset_keys
+    }
+    checks = {
+        spec.metadata[UNIQUE_ID]: spec
+        for spec in context.assets_def.check_specs
+        if spec.key in context.selected_asset_check_keys
+    }
+    is_last = context.selected_asset_keys >= AFTER_SCORES
+    stage = "dbt after the scores" if is_last else "dbt before the scores"
+    with TIMES.stage(stage), lock(run.settings):
+        with run.warehouse() as warehouse:
+            plan = run.plan(warehouse)
+        results = dbt_runner.build(
+            run.settings,
+            [*assets, *checks],
+            dbt_environment(plan, run.ruleset_version),
+            on_slow_node=lambda name, seconds: say(f"  {name}: {seconds:.1f} s"),
+        )
+        failures = dbt_runner.describe_failures(results)
+        if is_last and not failures:
+            with run.warehouse() as warehouse:
+                score_store.mark_checked(warehouse, run.run_id, run.now)
+    yield from events(results, assets, checks)
+    if failures:
+        raise dg.Failure(failures, allow_retries=False)
+
+
+def events(
+    results: list[dbt_runner.NodeResult],
+    assets: Mapping[str, dg.AssetKey],
+    checks: Mapping[str, dg.AssetCheckSpec],
+) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]:
+    """dbt's results as Dagster events. What was skipped or failed to build has none."""
+    for result in results:
+        if result.unique_id in assets and result.status == "success":
+            yield dg.MaterializeResult(
+                asset_key=assets[result.unique_id], metadata={"seconds": result.seconds}
+            )
+        elif result.unique_id in checks and result.status != "skipped":
+            spec = checks[result.unique_id]
+            warns = result.status == "warn"
+            yield dg.AssetCheckResult(
+                asset_key=spec.asset_key,
+                check_name=spec.name,
+                passed=result.status == "pass",
+                severity=dg.AssetCheckSeverity.WARN if warns else dg.AssetCheckSeverity.ERROR,
+                metadata={"seconds": result.seconds, "rows": result.failures or 0},
+            )

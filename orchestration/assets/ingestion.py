@@ -1,0 +1,126 @@
+"""Raw tables as assets: one step takes all landing files, each raw table is an asset.
+
+Raw tables are append-only and hold all days, so they are not partitioned. The work is done by
+`orchestration.landing`.
+"""
+
+import csv
+from collections.abc import Iterator, Mapping
+from datetime import date
+from typing import Any
+
+import dagster as dg
+
+from orchestration import landing
+from orchestration.assets.dbt import MANIFEST, TRANSLATOR
+from orchestration.planning import PlanningError
+from orchestration.run_context import BusyError, Run, contract, cutoff_hours
+from orchestration.settings import FEEDS_SEED, LIVE_SINCE_SEED, SettingsError
+from orchestration.stages import TIMES, say
+from orchestration.warehouse import Warehouse, WarehouseBusyError
+
+FRESHNESS = "is_fresh"
+
+# Faults that a second try does not mend.
+NO_RETRY = (SettingsError, PlanningError, BusyError, WarehouseBusyError)
+
+
+def raw_specs(manifest: Mapping[str, Any]) -> list[dg.AssetSpec]:
+    """An asset for every dbt source table that ingestion fills: all but the scores."""
+    return [
+        dg.AssetSpec(
+            TRANSLATOR.get_asset_key(source),
+            description=source["description"],
+            group_name=source["source_name"],
+            kinds={"duckdb"},
+        )
+        for source in manifest["sources"].values()
+        if source["source_name"] != "scores"
+    ]
+
+
+SPECS = raw_specs(MANIFEST)
+
+
+@dg.multi_asset(
+    name="ingestion",
+    specs=SPECS,
+    check_specs=[
+        dg.AssetCheckSpec(
+            FRESHNESS,
+            asset=[source, table],
+            description="Delivered within freshness_days (seeds/landing/feeds.csv). Warns only:"
+            " what a stale feed means for the marts is the models' business.",
+        )
+        for source, table in contract().tables
+    ],
+    retry_policy=dg.RetryPolicy(max_retries=2, delay=5, backoff=dg.Backoff.EXPONENTIAL),
+)
+def ingestion(context: dg.AssetExecutionContext) -> Iterator[Any]:
+    """Takes the landing files of the run's days into the raw tables."""
+    run = Run.of(context.run_id, context.run.tags)
+    try:
+        with TIMES.stage("ingest"), run.warehouse() as warehouse:
+            plan = run.plan(warehouse)
+            report = landing.ingest(
+                warehouse,
+                run.settings.landing_dir,
+                plan.end,
+                run.now,
+                contract(),
+                cutoff_hours=cutoff_hours(),
+                live_since=landing.read_live_since(LIVE_SINCE_SEED),
+            )
+            delivered = last_deliveries(warehouse, plan.end)
+    except NO_RETRY as error:
+        raise dg.Failure(str(error), allow_retries=False) from error
+    for problem in report.problems:
+        say(f"  note: {problem}")
+    for spec in SPECS:
+        counts = report.tables.get((spec.key.path[0], spec.key.path[-1]))
+        yield dg.MaterializeResult(
+            asset_key=spec.key, metadata=dict(vars(counts)) if counts else None
+        )
+    limits = freshness_days()
+    for owner in contract().tables:
+        yield freshness(owner, delivered.get(owner), plan.end, limits.get(owner))
+
+
+def freshness_days() -> dict[tuple[str, str], int]:
+    """Days without a delivery after which a table is stale; retired and unlisted ones are left out."""
+    if not FEEDS_SEED.exists():
+        return {}
+    with FEEDS_SEED.open(newline="", encoding="utf-8-sig") as handle:
+        return {
+            (row["source"], row["table_name"]): int(row["freshness_days"])
+            for row in csv.DictReader(handle)
+            if row["freshness_days"] and not row.get("retired_on")
+        }
+
+
+def last_deliveries(warehouse: Warehouse, end: date) -> dict[tuple[str, str], date]:
+    """The last delivery day up to `end` of each table that has landed."""
+    rows = warehouse.rows(
+        "select source, table_name, max(delivery_day) from raw_landing.files"
+        " where status = 'loaded' and delivery_day <= ? group by source, table_name",
+        [end],
+    )
+    return {(source, table): day for source, table, day in rows}
+
+
+def freshness(
+    owner: tuple[str, str], last_day: date | None, end: date, limit: int | None
+) -> dg.AssetCheckResult:
+    """Whether the table was delivered within its limit; a table that never landed is not late."""
+    age = (end - last_day).days if last_day else None
+    return dg.AssetCheckResult(
+        asset_key=list(owner),
+        check_name=FRESHNESS,
+        passed=age is None or limit is None or age <= limit,
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata={
+            "last_delivery": last_day.isoformat() if last_day else "never landed",
+            "days_ago": age if age is not None else "",
+            "freshness_days": limit if limit is not None else "no limit",
+        },
+    )

@@ -1,0 +1,41 @@
+"""The published marts as an asset: last of the job, and only after every check has passed.
+
+The work is done by `orchestration.publish`.
+"""
+
+import dagster as dg
+
+from orchestration import publish as publishing
+from orchestration import score_store
+from orchestration.assets.dbt import MART_KEYS
+from orchestration.run_context import Run
+from orchestration.stages import TIMES
+
+PUBLISHED = dg.AssetKey(["published", "marts"])
+
+
+@dg.asset(
+    key=PUBLISHED,
+    deps=sorted(MART_KEYS),
+    description="The marts as people and BI tools read them: PUBLISHED_DIR/marts.duckdb.",
+    group_name="published",
+    kinds={"duckdb"},
+)
+def published_marts(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
+    """Swaps in a new published copy."""
+    run = Run.of(context.run_id, context.run.tags)
+    try:
+        with TIMES.stage("publish"), run.warehouse() as warehouse:
+            score_store.check_publishable(warehouse)
+            published = publishing.publish(warehouse, run.settings.published_dir)
+            score_store.mark_published(warehouse, run.now)
+    except (publishing.PublishError, score_store.StoredScoresError) as error:
+        raise dg.Failure(str(error), allow_retries=False) from error
+    return dg.MaterializeResult(
+        metadata={
+            "path": str(published.path),
+            "as_of_date": str(published.as_of_date),
+            "tables": len(published.rows),
+            "rows": sum(published.rows.values()),
+        }
+    )

@@ -1,0 +1,201 @@
+"""The input contract: which tables may land, with which columns.
+
+It is written once, in the dbt source files `models/staging/<source>/_<source>__sources.yml`, and read
+here for ingestion. What belongs here: reading and checking that contract. What does not: files,
+the database, dbt.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+DATA_TYPES = ("text", "integer", "double", "boolean", "date", "timestamp")
+TABLE_META = {"key", "version", "month", "immutable", "required_any", "features"}
+COLUMN_META = {"required", "host"}
+REGISTRABLE_SUFFIX = "_registrable"
+
+
+class ContractError(ValueError):
+    """The source files contradict themselves; the message names file, table and column."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of the contract. `is_host`: holds a website, an e-mail address or a domain."""
+
+    name: str
+    data_type: str
+    is_required: bool = False
+    is_host: bool = False
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table that may land.
+
+    key: columns that name a record (per instance); null is a value of its own.
+    version: column with the modification time; None = the delivery day is the version.
+    month: date or timestamp column by which the lookup of duplicates is bounded: equal for two
+        deliveries of the same version. None = looked up in the whole table.
+    is_immutable: a record never changes, so its earlier versions are looked for in these months too.
+    required_any: of each group of columns at least one is filled.
+    features: in words, what is off while the table has never landed.
+    """
+
+    source: str
+    name: str
+    columns: tuple[Column, ...]
+    key: tuple[str, ...]
+    version: str | None = None
+    month: str | None = None
+    is_immutable: bool = False
+    required_any: tuple[tuple[str, ...], ...] = ()
+    features: str = ""
+
+    @property
+    def label(self) -> str:
+        """The name for people, such as `salesforce.account`."""
+        return f"{self.source}.{self.name}"
+
+    @property
+    def raw_schema(self) -> str:
+        return f"raw_{self.source}"
+
+    @property
+    def raw_table(self) -> str:
+        """The raw table's quoted name."""
+        return f'"{self.raw_schema}"."{self.name}"'
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        return tuple(column.name for column in self.columns if column.is_host)
+
+    @property
+    def optional(self) -> tuple[str, ...]:
+        """Columns that may be missing from a file."""
+        grouped = {name for group in self.required_any for name in group}
+        return tuple(
+            column.name
+            for column in self.columns
+            if not column.is_required and column.name not in grouped
+        )
+
+
+@dataclass(frozen=True)
+class Contract:
+    """All tables that may land, by (source, table)."""
+
+    tables: Mapping[tuple[str, str], Table]
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(source for source, _ in self.tables))
+
+    def of_source(self, source: str) -> tuple[str, ...]:
+        """Names of the tables of a source."""
+        return tuple(table for owner, table in self.tables if owner == source)
+
+
+def load_contract(models_dir: Path) -> Contract:
+    """Reads and checks every `staging/*/_*__sources.yml` under `models_dir`.
+
+    A source of which no table states a `key` does not land (the scores come back that way) and is
+    left out. Raises ContractError when a file contradicts itself or none is found.
+    """
+    paths = sorted(models_dir.glob("staging/*/_*__sources.yml"))
+    tables: dict[tuple[str, str], Table] = {}
+    for path in paths:
+        for table in _tables_of(path):
+            if (table.source, table.name) in tables:
+                raise ContractError(f"{path}: {table.label} is declared twice")
+            tables[table.source, table.name] = table
+    if not tables:
+        raise ContractError(f"no table with a key in {models_dir}/staging/*/_*__sources.yml")
+    return Contract(tables)
+
+
+def _tables_of(path: Path) -> Iterable[Table]:
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    with path.open(encoding="utf-8") as handle:
+        document = yaml.load(handle, loader) or {}
+    for source in document.get("sources", []):
+        declared = source.get("tables", [])
+        if not any("key" in _meta(table) for table in declared):
+            continue
+        for table in declared:
+            yield _table(path, source["name"], table)
+
+
+def _meta(node: Mapping[str, Any]) -> dict[str, Any]:
+    return dict((node.get("config") or {}).get("meta") or {})
+
+
+def _table(path: Path, source: str, node: Mapping[str, Any]) -> Table:
+    where = f"{path}: {source}.{node['name']}"
+    meta = _meta(node)
+    if unknown := set(meta) - TABLE_META:
+        raise ContractError(f"{where}: unknown meta {sorted(unknown)}; known: {sorted(TABLE_META)}")
+    if "key" not in meta:
+        raise ContractError(f"{where}: states no key")
+    table = Table(
+        source=source,
+        name=node["name"],
+        columns=tuple(_column(where, column) for column in node.get("columns", [])),
+        key=tuple(meta["key"]),
+        version=meta.get("version"),
+        month=meta.get("month"),
+        is_immutable=bool(meta.get("immutable", False)),
+        required_any=tuple(tuple(group) for group in meta.get("required_any", [])),
+        features=str(meta.get("features", "")),
+    )
+    _check(where, table)
+    return table
+
+
+def _column(where: str, node: Mapping[str, Any]) -> Column:
+    name, data_type, meta = node["name"], node.get("data_type"), _meta(node)
+    if data_type not in DATA_TYPES:
+        raise ContractError(f"{where}.{name}: data_type {data_type!r} is none of {DATA_TYPES}")
+    if unknown := set(meta) - COLUMN_META:
+        raise ContractError(
+            f"{where}.{name}: unknown meta {sorted(unknown)}; known: {sorted(COLUMN_META)}"
+        )
+    if name != name.lower() or name.startswith("_") or name.endswith(REGISTRABLE_SUFFIX):
+        raise ContractError(f"{where}.{name}: names are lower case, no leading _, no _registrable")
+    if meta.get("host") and data_type != "text":
+        raise ContractError(f"{where}.{name}: a host is text")
+    return Column(name, data_type, bool(meta.get("required")), bool(meta.get("host")))
+
+
+def _check(where: str, table: Table) -> None:
+    types = {column.name: column.data_type for column in table.columns}
+    if len(types) != len(table.columns):
+        raise ContractError(f"{where}: a column is declared twice")
+    if len({plain_name(name) for name in types}) != len(types):
+        raise ContractError(f"{where}: two columns differ only by case or separators")
+    named = [*table.key, *(name for group in table.required_any for name in group)]
+    named += [name for name in (table.version, table.month) if name]
+    if missing := [name for name in named if name not in types]:
+        raise ContractError(f"{where}: meta names columns that it does not have: {missing}")
+    if not table.key:
+        raise ContractError(f"{where}: the key is empty")
+    if table.version and types[table.version] != "timestamp":
+        raise ContractError(f"{where}: version {table.version} is not a timestamp")
+    if table.month:
+        if types[table.month] not in ("date", "timestamp"):
+            raise ContractError(f"{where}: month {table.month} is no date or timestamp")
+        required = {column.name for column in table.columns if column.is_required}
+        if table.month not in required or table.month not in (table.version, *table.key):
+            raise ContractError(
+                f"{where}: month {table.month} must be required, and the version or in the key"
+            )
+
+
+def plain_name(name: str) -> str:
+    """A column name as compared with a file's: `CreatedDate`, `CREATED DATE` -> `createddate`."""
+    return "".join(letter for letter in name.casefold() if letter.isalnum())

@@ -1,0 +1,223 @@
+"""Runs dbt inside this process: parse once, build a selection, say what failed.
+
+Starting dbt as a program of its own costs some ten seconds a hop (imports, version, parse), and one
+that outlives a killed parent would go on writing to the warehouse. Inside the process both hops of
+a run share one parse, and a kill ends everything.
+
+`python -m orchestration.dbt_runner` prepares the manifest that Dagster's definitions are made from.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from orchestration.settings import NO_TRACKING, PROJECT_DIR, Settings, load_settings
+
+if TYPE_CHECKING:
+    from dbt.contracts.graph.manifest import Manifest
+
+MANIFEST_PATH = PROJECT_DIR / "target" / "manifest.json"
+PARSED_FROM = ("dbt_project.yml", "profiles", "models", "seeds", "macros", "tests/data")
+DATES = ("START_DATE", "END_DATE", "REPLAY_START_DATE", "RULESET_VERSION")
+SLOW_NODE_SECONDS = 2.0
+
+
+class DbtError(RuntimeError):
+    """dbt could not start: a broken project, profile or model file. The message is dbt's own."""
+
+
+@dataclass(frozen=True)
+class NodeResult:
+    """Outcome of a model, seed or test. status: success, pass, warn, error, fail or skipped.
+
+    seconds: run time. failures: rows that a test returned, None for models.
+    """
+
+    unique_id: str
+    status: str
+    message: str
+    seconds: float
+    failures: int | None
+
+    @property
+    def name(self) -> str:
+        return self.unique_id.split(".")[2]
+
+    @property
+    def is_failure(self) -> bool:
+        return self.status in ("error", "fail", "runtime error")
+
+
+def load_manifest() -> dict[str, Any]:
+    """The manifest that belongs to the files as they are now, parsed again if it is older."""
+    if not MANIFEST_PATH.exists() or _is_stale(MANIFEST_PATH):
+        parse(load_settings())
+    manifest: dict[str, Any] = json.loads(MANIFEST_PATH.read_bytes())
+    return manifest
+
+
+def parse(settings: Settings) -> Manifest:
+    """Parses the project and writes target/manifest.json; kept for the builds of this process.
+
+    Raises DbtError.
+    """
+    return _parse(settings.warehouse_path.name)
+
+
+@cache
+def _parse(warehouse_file: str) -> Manifest:
+    # dbt parses everything again when an environment variable that a file or the profile uses has
+    # changed. Dates matter only when a model is compiled, and of the warehouse's path only the file
+    # name does (it names the database), so parsing sees neither dates nor folders.
+    environment = {"WAREHOUSE_PATH": warehouse_file}
+    with _environment(environment, without=DATES):
+        from dbt.cli.main import dbtRunner
+
+        outcome = dbtRunner().invoke(["parse", *_flags()])
+    if outcome.exception is not None or not outcome.success:
+        raise DbtError(str(outcome.exception or "dbt parse failed"))
+    os.utime(MANIFEST_PATH)
+    manifest: Manifest = outcome.result  # type: ignore[assignment]
+    return manifest
+
+
+def build(
+    settings: Settings,
+    unique_ids: Sequence[str],
+    environment: Mapping[str, str],
+    on_slow_node: Callable[[str, float], None] | None = None,
+) -> list[NodeResult]:
+    """Builds seeds and models and runs tests: exactly those named, in the order of the graph.
+
+    A model whose own or earlier tests failed is skipped. environment: the dates and the ruleset
+    version of this run. on_slow_node: told the name and seconds of each node that took long.
+    Raises DbtError when dbt itself cannot run.
+    """
+    # Compiling writes into the manifest, so each build gets a copy.
+    manifest = parse(settings).deepcopy()
+    selection = [".".join(_fqn(manifest, unique_id)) for unique_id in unique_ids]
+
+    def heed(event: Any) -> None:
+        if on_slow_node and event.info.name == "NodeFinished":
+            seconds = float(event.data.run_result.execution_time)
+            if seconds >= SLOW_NODE_SECONDS:
+                on_slow_node(event.data.node_info.node_name, seconds)
+
+    with _environment({**environment, **settings.as_environment()}):
+        from dbt.cli.main import dbtRunner
+
+        try:
+            outcome = dbtRunner(manifest=manifest, callbacks=[heed]).invoke(
+                ["build", "--no-write-json", *_flags()],
+                select=selection,
+                indirect_selection="empty",
+            )
+        finally:
+            _close_connections()
+    results = getattr(outcome.result, "results", None)
+    if results is None:
+        raise DbtError(str(outcome.exception or "dbt build failed"))
+    return [
+        NodeResult(
+            unique_id=result.node.unique_id,
+            status=str(result.status),
+            message=str(result.message or ""),
+            seconds=float(result.execution_time),
+            failures=result.failures,
+        )
+        for result in results
+    ]
+
+
+def describe_failures(results: Sequence[NodeResult]) -> str:
+    """One paragraph per failed model or test, with dbt's message and where to look."""
+    lines = []
+    for result in results:
+        if not result.is_failure:
+            continue
+        kind = result.unique_id.split(".")[0]
+        message = result.message.strip().replace("\n", "\n    ")
+        if kind == "test" and result.failures:
+            message = f"{result.failures} rows that should not be there. {message}"
+        lines.append(f"{kind} {result.name}: {message}")
+    skipped = sum(result.status == "skipped" for result in results)
+    if skipped:
+        lines.append(f"{skipped} models and tests that build on these were left out.")
+    return "\n".join(lines)
+
+
+def _flags() -> list[str]:
+    return [
+        "--quiet",
+        "--log-level=none",
+        "--log-level-file=none",
+        f"--project-dir={PROJECT_DIR}",
+        f"--profiles-dir={os.environ.get('DBT_PROFILES_DIR', PROJECT_DIR / 'profiles')}",
+        f"--target-path={MANIFEST_PATH.parent}",
+    ]
+
+
+def _fqn(manifest: Manifest, unique_id: str) -> Sequence[str]:
+    node = manifest.nodes.get(unique_id)
+    if node is None:
+        raise DbtError(
+            f"{unique_id} is no longer in the project. Start the command again: the files changed"
+            " after Dagster loaded them."
+        )
+    return node.fqn
+
+
+def _is_stale(manifest_path: Path) -> bool:
+    parsed_at = manifest_path.stat().st_mtime_ns
+    return any(
+        path.stat().st_mtime_ns > parsed_at
+        for start in PARSED_FROM
+        for path in _files_and_folders(PROJECT_DIR / start)
+    )
+
+
+def _files_and_folders(path: Path) -> Iterator[Path]:
+    # Folders too: deleting a file changes only its folder.
+    if path.exists():
+        yield path
+    if path.is_dir():
+        yield from path.rglob("*")
+
+
+def _close_connections() -> None:
+    """Lets go of the database file, which dbt would otherwise keep open in this process."""
+    from dbt.adapters.factory import FACTORY
+
+    for adapter in FACTORY.adapters.values():
+        adapter.cleanup_connections()
+        close_all = getattr(adapter.connections, "close_all_connections", None)
+        if close_all:
+            close_all()
+
+
+@contextmanager
+def _environment(values: Mapping[str, str], without: Sequence[str] = ()) -> Iterator[None]:
+    before = dict(os.environ)
+    for name in without:
+        os.environ.pop(name, None)
+    os.environ.update({**NO_TRACKING, **values})
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+if __name__ == "__main__":
+    try:
+        load_manifest()
+    except DbtError as error:
+        sys.exit(f"dbt cannot read the project.\n{error}")

@@ -1,0 +1,582 @@
+"""Published marts against the truth: states and gap drivers, beside a baseline and an oracle.
+
+    python -m orchestration.demo.evaluate --truth DIR --landing DIR --marts FILE
+
+What belongs here: the comparison. What does not: any way for the truth to reach the marts; the
+project is read only through the published file.
+
+True state of a company on a day: the published state table applied to its motion (interest is some
+signal, buying strong signal, a deal committed motion) and to the true share of needed seats
+reached. True cause of a gap: in the words of `_causes`. Judged are the companies that are targets
+on the day and whose domain did not change hands.
+
+Three judged methods:
+- `project`: the marts.
+- `baseline`: acts in 30 days, resolved in the plainest way (contact to account, address to domain
+  to website): 1 act is warming, 5 are active, 15 with an open deal are engaged. Its drivers: no
+  act, `no_signal_detected`; too few, `low_intent`; fewer than 3 people touched in 90 days,
+  `insufficient_coverage`.
+- `oracle`: knows the truth and only obeys the waiting rule (up at once, down after 7 days), so its
+  loss is the price of waiting.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime as dt
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+STATES = ("cold", "warming", "active", "engaged")
+DRIVERS = (
+    "poor_fit",
+    "no_signal_detected",
+    "wrong_timing",
+    "low_intent",
+    "insufficient_coverage",
+)
+WAIT_DAYS = 7
+ACTIVE_REACH, ENGAGED_REACH = 0.5, 0.7
+COLD, WARMING, ACTIVE, ENGAGED = range(4)
+MOTIONS = ("none", "interest", "buying", "deal")
+MONTH_ENDS = 6
+
+Codes = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Score:
+    """Precision, recall and F1 of one class; `support` is how often it is true."""
+
+    precision: float
+    recall: float
+    f1: float
+    support: int
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Scores by class for one method on one question, and the confusion counts of states."""
+
+    scores: Mapping[str, Score]
+    confusion: npt.NDArray[np.int64] | None = None  # (true, found), STATES; found has 'missing'
+
+    @property
+    def macro_f1(self) -> float:
+        """Mean F1 of the classes."""
+        return float(np.mean([s.f1 for s in self.scores.values()]))
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What was compared: `states[when][method]` and `drivers[method]`.
+
+    `when` is `end` (the marts' date) or `month_ends` (the last six month ends before it, pooled).
+    """
+
+    as_of_date: dt.date
+    month_ends: tuple[dt.date, ...]
+    companies: int
+    missing: int  # targets that the marts do not have
+    states: Mapping[str, Mapping[str, Comparison]]
+    drivers: Mapping[str, Comparison]
+
+
+# -- the truth ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Truth:
+    """True motion and reach by company and day, shape (companies, days) from `first` on."""
+
+    first: dt.date
+    companies: npt.NDArray[np.object_]  # domains
+    facts: Mapping[str, Any]  # columns of the accounts table, as (masked) arrays
+    motion: npt.NDArray[np.uint8]
+    reach: npt.NDArray[np.uint8]  # hundredths
+
+    def day(self, date: dt.date) -> int:
+        """Column of a date."""
+        return (date - self.first).days
+
+    def states(self) -> npt.NDArray[np.uint8]:
+        """The true state of each company on each day."""
+        reach, motion = self.reach, self.motion
+        state = np.where(motion > 0, WARMING, COLD).astype(np.uint8)
+        state[(motion >= 2) & (reach >= round(100 * ACTIVE_REACH))] = ACTIVE
+        state[(motion == 3) & (reach >= round(100 * ENGAGED_REACH))] = ENGAGED
+        return state
+
+
+def read_truth(folder: Path, last: dt.date) -> Truth:
+    """The truth folder's daily motion and reach up to `last`."""
+    con = duckdb.connect()
+    facts = con.sql(
+        f"""
+        select *, row_number() over (order by domain) - 1 as place
+        from read_parquet('{folder}/accounts.parquet') order by place
+        """
+    ).fetchnumpy()
+    count = len(facts["place"])
+    (first,) = con.sql(f"select min(starts_on) from '{folder}/reach.parquet'").fetchall()[0]
+    days = (last - first).days + 1
+
+    def spread(table: str, value: str) -> npt.NDArray[np.uint8]:
+        rows = con.sql(
+            f"""
+            select a.place, {value} as value,
+                greatest(0, starts_on - date '{first}') as since,
+                least({days}, ends_on - date '{first}' + 1) as until
+            from read_parquet('{folder}/{table}.parquet') as t
+            join (
+                select domain, row_number() over (order by domain) - 1 as place
+                from read_parquet('{folder}/accounts.parquet')
+            ) as a using (domain)
+            where ends_on >= date '{first}' and starts_on <= date '{last}'
+            """
+        ).fetchnumpy()
+        length = (rows["until"] - rows["since"]).astype(np.int64)
+        grid = np.zeros(count * days, dtype=np.uint8)
+        start = rows["place"].astype(np.int64) * days + rows["since"].astype(np.int64)
+        offset = np.arange(length.sum()) - np.repeat(np.cumsum(length) - length, length)
+        grid[np.repeat(start, length) + offset] = np.repeat(rows["value"].astype(np.uint8), length)
+        return grid.reshape(count, days)
+
+    names = "case motion " + " ".join(f"when '{m}' then {i}" for i, m in enumerate(MOTIONS))
+    motion = spread("motions", names + " end")
+    reach = spread("reach", "round(100 * true_reached_share)")
+    return Truth(first, facts["domain"], facts, motion, reach)
+
+
+def wait(states: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """States after the waiting rule: up at once, down after 7 days below; same shape."""
+    held = np.empty_like(states)
+    state, below = states[:, 0].copy(), np.zeros(len(states), dtype=np.int64)
+    held[:, 0] = state
+    for day in range(1, states.shape[1]):
+        entry = states[:, day]
+        below = np.where(entry < state, below + 1, 0)
+        falls = below >= WAIT_DAYS
+        state = np.where((entry > state) | falls, entry, state)
+        below = np.where(falls, 0, below)
+        held[:, day] = state
+    return held
+
+
+def _causes(truth: Truth, folder: Path, date: dt.date, states: Codes) -> Bools:
+    """True causes on a date for given states, shape (companies, DRIVERS).
+
+    A company that is not activated and fits badly has `poor_fit` alone. One that fits misses the
+    signal (no buying and no deal: seen on no channel, else outside its window, else low intent),
+    the coverage (true reach under a half), or both.
+    """
+    con = duckdb.connect()
+    windows = con.sql(
+        f"""
+        select a.place,
+            coalesce(bool_or(not is_open and covers), false) as is_shut,
+            coalesce(bool_or(is_open), false) and not coalesce(bool_or(is_open and covers), false)
+                as is_between
+        from (
+            select domain, row_number() over (order by domain) - 1 as place
+            from read_parquet('{folder}/accounts.parquet')
+        ) as a
+        left join (
+            select domain, effect = 'open' as is_open,
+                date '{date}' between starts_on and ends_on as covers
+            from read_parquet('{folder}/windows.parquet')
+        ) as w using (domain)
+        group by a.place order by a.place
+        """
+    ).fetchnumpy()
+    f = truth.facts
+    day = truth.day(date)
+    gap = states < ACTIVE
+    fits = f["true_fit"].astype(bool)
+    seen = (f["sees_intent"] | f["sees_web"] | f["sees_contacts"]).astype(bool)
+    outside = windows["is_shut"].astype(bool) | windows["is_between"].astype(bool)
+    quiet = gap & fits & (truth.motion[:, day] < 2)
+    return np.stack(
+        [
+            gap & ~fits,
+            quiet & ~seen,
+            quiet & seen & outside,
+            quiet & seen & ~outside,
+            gap & fits & (truth.reach[:, day] < round(100 * ACTIVE_REACH)),
+        ],
+        axis=1,
+    )
+
+
+# -- what the methods say ----------------------------------------------------------------------
+
+
+def _project(
+    marts: Path, truth: Truth, dates: Iterable[dt.date]
+) -> tuple[dict[dt.date, Codes], Bools, Bools]:
+    """The marts' states by date (-1 where missing), their drivers, and which companies they have.
+
+    Companies are matched by CRM id (15 characters), else by domain.
+    """
+    con = duckdb.connect()
+    con.execute(f"attach '{marts}' as published (read_only)")
+    con.register("truth", _keys(truth))
+    con.execute(
+        """
+        create table matched as
+        select t.place, m.account_id
+        from truth as t
+        join published.marts.accounts as m on left(m.crm_account_id, 15) = t.crm_id
+        union all
+        select t.place, min(m.account_id)
+        from truth as t
+        join published.marts.accounts as m on m.primary_domain = t.domain
+        where t.crm_id is null
+        group by t.place
+        """
+    )
+    count = len(truth.companies)
+    found: dict[dt.date, Codes] = {}
+    for date in dates:
+        rows = con.execute(
+            """
+            select place, state
+            from matched join published.marts.account_activation_history as h using (account_id)
+            where h.valid_from <= $1 and (h.valid_to is null or h.valid_to >= $1)
+            qualify row_number() over (partition by place order by valid_from desc) = 1
+            """,
+            [date],
+        ).fetchall()
+        found[date] = _codes(rows, count)
+    end = max(found)
+    rows = con.execute(
+        "select place, state from matched join published.marts.account_activation"
+        " using (account_id)"
+    ).fetchall()
+    found[end] = _codes(rows, count)
+    drivers = np.zeros((count, len(DRIVERS)), dtype=bool)
+    for place, driver in con.execute(
+        "select place, driver from matched join published.marts.account_gap_drivers"
+        " using (account_id)"
+    ).fetchall():
+        drivers[place, DRIVERS.index(driver)] = True
+    has = np.zeros(count, dtype=bool)
+    has[[r[0] for r in con.execute("select place from matched").fetchall()]] = True
+    return found, drivers, has
+
+
+def _keys(truth: Truth) -> pa.Table:
+    """Place, domain and 15-character CRM id (null where the CRM lacks it) of each company."""
+    ids = truth.facts["crm_account_id"]
+    masked = np.ma.getmaskarray(ids)
+    return pa.table(
+        {
+            "place": np.arange(len(truth.companies)),
+            "domain": pa.array(truth.companies.tolist()),
+            "crm_id": pa.array(
+                [
+                    None if blank or not key else key[:15]
+                    for key, blank in zip(np.ma.getdata(ids).tolist(), masked, strict=True)
+                ],
+                pa.string(),
+            ),
+        }
+    )
+
+
+def _codes(rows: Sequence[tuple[int, str]], count: int) -> Codes:
+    codes = np.full(count, -1)
+    for place, state in rows:
+        codes[place] = STATES.index(state)
+    return codes
+
+
+def _baseline(
+    landing: Path, truth: Truth, dates: Sequence[dt.date]
+) -> tuple[dict[dt.date, Codes], Bools]:
+    """States by date and drivers on the last date, from plain counts over the landing files."""
+    con = duckdb.connect()
+    con.register("truth", _keys(truth))
+
+    def files(table: str, columns: str) -> str:
+        """All rows of a feed that read without effort, as text."""
+        parts = []
+        for pattern, reader in (
+            ("part-*.parquet", "read_parquet({})"),
+            (
+                "data.csv*",  # the dialect is given, because sniffing each file takes longer
+                "read_csv({}, all_varchar = true, union_by_name = true, header = true,"
+                " delim = ',', quote = '\"', escape = '\"')",
+            ),
+            ("data.jsonl", "read_json({}, union_by_name = true)"),
+        ):
+            paths = sorted((landing / table).glob(f"**/{pattern}"))
+            paths = [path for path in paths if path.stat().st_size > 0]
+            if paths:
+                listed = "[" + ", ".join(f"'{path}'" for path in paths) + "]"
+                texts = ", ".join(f"{c}::varchar as {c}" for c in columns.split())
+                parts.append(f"select {texts} from {reader.format(listed)}")
+        return "(" + " union all ".join(parts) + ")"
+
+    con.execute("set timezone = 'UTC'")
+    con.execute(
+        f"""
+        create table sites as
+        select left(id, 15) as crm_id, max(website_domain) as domain
+        from (
+            select id, regexp_replace(
+                regexp_replace(lower(website), '^(https?://)?(www\\.)?', ''), '/.*$', ''
+            ) as website_domain
+            from {files("salesforce/account", "id website")}
+        ) group by all;
+        create table places as
+        select place, domain from truth
+        union
+        select place, s.domain from truth as t join sites as s on s.crm_id = t.crm_id
+        where s.domain is not null;
+        create table by_domain as select domain, min(place) as place from places group by all;
+        create table by_contact as
+        select c.id as contact_id, min(t.place) as place, min(lower(c.email)) as email
+        from {files("salesforce/contact", "id account_id email")} as c
+        join truth as t on t.crm_id = left(c.account_id, 15) group by all;
+        create table by_email as select email, min(place) as place from by_contact group by all;
+        create table tasks as
+        select who_id, type, status, try_cast(activity_date as date) as date
+        from {files("salesforce/task", "id who_id type status activity_date")};
+        create table acts as
+        select place, date from tasks join by_contact on who_id = contact_id where type = 'Reply'
+        union all
+        select place, try_cast(activity_date as date)
+        from {files("salesforce/event", "who_id status activity_date")}
+        join by_contact on who_id = contact_id where status = 'Completed'
+        union all
+        select place, try_cast(first_responded_date as date)
+        from {files("salesforce/campaign_member", "contact_id has_responded first_responded_date")}
+        join by_contact using (contact_id) where has_responded = 'true'
+        union all
+        select coalesce(e.place, d.place), try_cast(left(p.received_at, 10) as date)
+        from {files("segment/pages", "anonymous_id context_ip received_at")} as p
+        left join (
+            select anonymous_id, min(place) as place
+            from {files("segment/identifies", "anonymous_id email")}
+            join by_email using (email) group by all
+        ) as e using (anonymous_id)
+        left join (
+            select ip, min(place) as place
+            from {files("reveal/ip_companies", "ip domain")} join by_domain using (domain)
+            group by all
+        ) as d on d.ip = p.context_ip;
+        create table touches as
+        select place, who_id, date from tasks join by_contact on who_id = contact_id
+        where type <> 'Reply' and status = 'Completed';
+        create table open_deals as
+        select place, opened, closed from (
+            select t.place, min(try_cast(left(h.created_date, 10) as date)) as opened,
+                min(try_cast(left(h.created_date, 10) as date))
+                    filter (where h.stage_name like 'Closed%') as closed
+            from {files("salesforce/opportunity_history", "opportunity_id stage_name created_date")}
+                as h
+            join (
+                select id, min(account_id) as account_id
+                from {files("salesforce/opportunity", "id account_id type")}
+                where type <> 'Renewal' group by all
+            ) as o on o.id = h.opportunity_id
+            join truth as t on t.crm_id = left(o.account_id, 15)
+            group by t.place, h.opportunity_id
+        )
+        """
+    )
+    count = len(truth.companies)
+
+    def by_place(query: str) -> Codes:
+        values = np.zeros(count, dtype=np.int64)
+        for place, value in con.execute(query).fetchall():
+            values[place] = value
+        return values
+
+    found: dict[dt.date, Codes] = {}
+    for date in dates:
+        acts = by_place(
+            f"select place, count(*) from acts where place is not null and date <= date '{date}'"
+            f" and date > date '{date}' - 30 group by all"
+        )
+        deals = by_place(
+            f"select place, count(*) from open_deals where opened <= date '{date}'"
+            f" and (closed is null or closed > date '{date}') group by all"
+        )
+        state = np.where(acts >= 1, WARMING, COLD)
+        state = np.where(acts >= 5, ACTIVE, state)
+        found[date] = np.where((acts >= 15) & (deals > 0), ENGAGED, state)
+    date = dates[-1]
+    touched = by_place(
+        f"select place, count(distinct who_id) from touches where date <= date '{date}'"
+        f" and date > date '{date}' - 90 group by all"
+    )
+    gap = found[date] < ACTIVE
+    nothing = np.zeros(count, dtype=bool)
+    drivers = np.stack(
+        [
+            nothing,
+            gap & (found[date] == COLD),
+            nothing,
+            gap & (found[date] == WARMING),
+            gap & (touched < 3),
+        ],
+        axis=1,
+    )
+    return found, drivers
+
+
+# -- comparing ---------------------------------------------------------------------------------
+
+
+def _score(true: Bools, found: Bools) -> Score:
+    hit = int((true & found).sum())
+    precision = hit / int(found.sum()) if found.any() else 0.0
+    recall = hit / int(true.sum()) if true.any() else 0.0
+    f1 = 2 * precision * recall / (precision + recall) if hit else 0.0
+    return Score(precision, recall, f1, int(true.sum()))
+
+
+def _compare_states(true: Codes, found: Codes) -> Comparison:
+    scores = {name: _score(true == i, found == i) for i, name in enumerate(STATES)}
+    confusion = np.zeros((len(STATES), len(STATES) + 1), dtype=np.int64)
+    np.add.at(confusion, (true, np.where(found < 0, len(STATES), found)), 1)
+    return Comparison(scores, confusion)
+
+
+def _compare_drivers(true: Bools, found: Bools) -> Comparison:
+    return Comparison({name: _score(true[:, i], found[:, i]) for i, name in enumerate(DRIVERS)})
+
+
+def evaluate(truth_folder: Path, landing: Path, marts: Path) -> Evaluation:
+    """Compare published marts with the truth on their date and on the six month ends before it.
+
+    Raises FileNotFoundError if the truth folder, landing folder or marts file is missing.
+    """
+    for path in (truth_folder / "accounts.parquet", landing, marts):
+        if not path.exists():
+            raise FileNotFoundError(f"{path} is missing")
+    with duckdb.connect() as con:
+        con.execute(f"attach '{marts}' as published (read_only)")
+        row = con.execute(
+            "select (select max(as_of_date) from published.marts.accounts),"
+            " (select min(valid_from) from published.marts.account_activation_history)"
+        ).fetchone()
+    assert row is not None
+    end, stored_since = row
+    truth = read_truth(truth_folder, end)
+    month_ends = []
+    day = end.replace(day=1)
+    for _ in range(MONTH_ENDS + 1):
+        before = day - dt.timedelta(days=1)
+        if before >= max(stored_since, truth.first) and before != end:
+            month_ends.append(before)
+        day = before.replace(day=1)
+    month_ends = sorted(month_ends)[-MONTH_ENDS:]
+    dates = [*month_ends, end]
+
+    states = truth.states()
+    oracle = wait(states)
+    project, project_drivers, has = _project(marts, truth, dates)
+    baseline, baseline_drivers = _baseline(landing, truth, dates)
+
+    def judged(date: dt.date) -> Bools:
+        f = truth.facts
+        listed = np.ma.filled(f["listed_on"].astype("datetime64[D]"), np.datetime64("9999-01-01"))
+        removed = np.ma.filled(f["removed_on"].astype("datetime64[D]"), np.datetime64("NaT"))
+        removed = np.where(np.isnat(removed), np.datetime64("9999-01-01"), removed)
+        listed = np.where(np.isnat(listed), np.datetime64("9999-01-01"), listed)
+        here = (listed <= np.datetime64(date)) & (removed > np.datetime64(date))
+        judged_here: Bools = here & ~f["domain_changes_hands"].astype(bool)
+        return judged_here
+
+    def pooled(when: Sequence[dt.date]) -> dict[str, Comparison]:
+        rows = [np.flatnonzero(judged(d)) for d in when]
+        true = np.concatenate([states[r, truth.day(d)] for r, d in zip(rows, when, strict=True)])
+        result = {}
+        for name, by_date in (
+            ("project", project),
+            ("baseline", baseline),
+            ("oracle", {d: oracle[:, truth.day(d)].astype(np.int64) for d in when}),
+        ):
+            found = np.concatenate([by_date[d][r] for r, d in zip(rows, when, strict=True)])
+            result[name] = _compare_states(true.astype(np.int64), found)
+        return result
+
+    here = judged(end)
+    last = truth.day(end)
+    causes = _causes(truth, truth_folder, end, states[:, last].astype(np.int64))
+    oracle_drivers = _causes(truth, truth_folder, end, oracle[:, last].astype(np.int64))
+    return Evaluation(
+        as_of_date=end,
+        month_ends=tuple(month_ends),
+        companies=int(here.sum()),
+        missing=int((here & ~has).sum()),
+        states={"end": pooled([end])} | ({"month_ends": pooled(month_ends)} if month_ends else {}),
+        drivers={
+            "project": _compare_drivers(causes[here], project_drivers[here]),
+            "baseline": _compare_drivers(causes[here], baseline_drivers[here]),
+            "oracle": _compare_drivers(causes[here], oracle_drivers[here]),
+        },
+    )
+
+
+def report(result: Evaluation) -> str:
+    """The evaluation as plain text tables."""
+    lines = [
+        f"{result.companies:,} targets on {result.as_of_date}; {result.missing} not in the marts",
+    ]
+
+    def table(title: str, methods: Mapping[str, Comparison]) -> None:
+        lines.extend(["", title])
+        lines.append(f"{'':24}" + "".join(f"{name:>24}" for name in methods))
+        lines.append(f"{'class':18}{'true':>6}" + f"{'prec.   rec.     F1':>24}" * len(methods))
+        for name, score in next(iter(methods.values())).scores.items():
+            cells = (m.scores[name] for m in methods.values())
+            row = "".join(f"{s.precision:>10.2f}{s.recall:>7.2f}{s.f1:>7.2f}" for s in cells)
+            lines.append(f"{name[:18]:18}{score.support:>6}{row}")
+        macro = "".join(f"{m.macro_f1:>24.3f}" for m in methods.values())
+        lines.append(f"{'macro-F1':24}{macro}")
+
+    for when, methods in result.states.items():
+        dates = [result.as_of_date] if when == "end" else list(result.month_ends)
+        title = str(dates[0]) if len(dates) == 1 else f"{len(dates)} month ends from {dates[0]}"
+        table(f"State against true state, {title}", methods)
+        lines.append(
+            "  true state (rows) by state in the marts: " + ", ".join(STATES) + ", missing"
+        )
+        confusion = methods["project"].confusion
+        assert confusion is not None
+        for name, row in zip(STATES, confusion, strict=True):
+            lines.append(f"  {name:16}" + "".join(f"{value:>8,}" for value in row))
+    table(f"Driver against true cause, {result.as_of_date}", result.drivers)
+    return "\n".join(lines)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command line."""
+    parser = argparse.ArgumentParser(description="Judge published marts against the truth.")
+    parser.add_argument("--truth", type=Path, required=True)
+    parser.add_argument("--landing", type=Path, required=True)
+    parser.add_argument("--marts", type=Path, required=True)
+    given = parser.parse_args(arguments)
+    try:
+        print(report(evaluate(given.truth, given.landing, given.marts)))
+    except FileNotFoundError as problem:
+        print(problem, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

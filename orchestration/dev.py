@@ -1,0 +1,60 @@
+"""Starts the Dagster UI on this machine only: `python -m orchestration.dev [--port 3000]`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+
+from orchestration import dbt_runner
+from orchestration.settings import (
+    NO_TRACKING,
+    PROJECT_DIR,
+    SettingsError,
+    dagster_home,
+    load_settings,
+)
+from orchestration.stages import say
+
+LOOPBACK = "127.0.0.1"
+
+
+def command(port: int) -> list[str]:
+    """The program to run. It listens on the loopback address and nowhere else."""
+    return [
+        sys.executable,
+        "-m",
+        "dagster",
+        "dev",
+        "--host",
+        LOOPBACK,
+        "--port",
+        str(port),
+        "--module-name",
+        "orchestration.definitions",
+        "--working-directory",
+        str(PROJECT_DIR),
+    ]
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Prepares the dbt manifest and Dagster's home, and becomes the Dagster UI."""
+    parser = argparse.ArgumentParser(prog="make dev", description=__doc__)
+    parser.add_argument("--port", type=int, default=3000)
+    options = parser.parse_args(arguments)
+    os.environ.update(NO_TRACKING)
+    try:
+        os.environ.update(load_settings().as_environment())
+        dagster_home()
+        dbt_runner.load_manifest()
+    except (SettingsError, dbt_runner.DbtError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    say(f"The Dagster UI will be at http://{LOOPBACK}:{options.port} (stop it with Ctrl-C).")
+    os.chdir(PROJECT_DIR)
+    program = command(options.port)
+    os.execv(program[0], program)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

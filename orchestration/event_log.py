@@ -1,0 +1,89 @@
+"""Dagster's event log in SQLite, made fast enough for a range of hundreds of days in one run.
+
+Dagster writes an event for every asset and day of a range. Its own SQLite log makes an engine,
+compiles the statement and commits for each of them (about 15 ms; 540 days of ten assets take three
+minutes). This one keeps its engines and writes the events of an asset in one transaction (0.3 ms).
+The files are the same, so the Dagster UI reads them as ever.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from dagster._core.events import ASSET_EVENTS
+from dagster._core.events.log import EventLogEntry
+from dagster._core.storage.event_log import SqlEventLogStorageTable, SqliteEventLogStorage
+from dagster._core.storage.sql import create_engine
+from dagster._serdes import ConfigurableClassData
+from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.pool import QueuePool
+
+# Dagster hands events over in batches only where this variable says so, in every process.
+os.environ.setdefault("DAGSTER_EVENT_BATCH_SIZE", "1000")
+
+BUSY_TIMEOUT_SECONDS = 60
+
+
+class BatchedSqliteEventLog(SqliteEventLogStorage):
+    """SQLite event log with engines that live as long as the process, and real batches."""
+
+    def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
+        self._engines: dict[str, Engine] = {}
+        super().__init__(base_dir=str(Path(base_dir) / "events"), inst_data=inst_data)
+
+    @classmethod
+    def from_config_value(
+        cls, inst_data: ConfigurableClassData | None, config_value: Any
+    ) -> BatchedSqliteEventLog:
+        return cls(inst_data=inst_data, **config_value)
+
+    @contextmanager
+    def _connect(self, shard: str) -> Iterator[Connection]:
+        with self._db_lock:
+            engine = self._engines.get(shard)
+            if engine is None:
+                engine = self._engines[shard] = create_engine(
+                    self.conn_string_for_shard(shard),
+                    poolclass=QueuePool,
+                    connect_args={"timeout": BUSY_TIMEOUT_SECONDS, "check_same_thread": False},
+                )
+            if shard not in self._initialized_dbs:
+                self._initdb(engine)
+                self._initialized_dbs.add(shard)
+            with engine.connect() as connection, connection.begin():
+                yield connection
+
+    @property
+    def supports_partition_subset_in_asset_materialization_planned_events(self) -> bool:
+        """One event says which days a run plans for an asset, not one a day.
+
+        The price: days of a failed run show as missing in the UI, not as failed.
+        """
+        return True
+
+    def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
+        """Stores the events of one run in two transactions: the run's log and the index."""
+        if len({event.run_id for event in events}) > 1 or not all(
+            event.is_dagster_event and event.dagster_event_type in ASSET_EVENTS for event in events
+        ):
+            for event in events:
+                self.store_event(event)
+            return
+        rows = [self._event_to_row(event) for event in events]
+        insert = SqlEventLogStorageTable.insert()
+        with self.run_connection(events[0].run_id) as connection:
+            connection.execute(insert, rows)
+        with self.index_transaction() as connection:
+            ids = [connection.execute(insert, row).inserted_primary_key[0] for row in rows]
+            # The table of assets holds what came last, so only the last event of a kind matters.
+            last = {
+                (event.get_dagster_event().asset_key, event.dagster_event_type): (event, event_id)
+                for event, event_id in zip(events, ids, strict=True)
+            }
+            for event, event_id in last.values():
+                self._store_asset_event(connection, event, event_id)
+            self._store_asset_event_tags(connection, events, ids)

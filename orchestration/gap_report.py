@@ -1,0 +1,110 @@
+"""Prints the activation gap from a published database: funnel, drivers, states."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from orchestration.publish import open_published
+from orchestration.ruleset import state_rules
+from orchestration.settings import PROJECT_DIR
+
+
+def print_gap(published_path: Path, console: Console | None = None) -> None:
+    """The gap of the latest day in the published file, over all accounts."""
+    console = console or Console()
+    with open_published(published_path) as connection:
+        funnel = connection.execute(
+            """
+            select
+                as_of_date, target_accounts, icp_accounts, icp_assumed_accounts,
+                activated_accounts, activated_icp_accounts, target_gap, icp_gap, gap_rate
+            from marts.activation_gap
+            where segment_type = 'all'
+            order by as_of_date desc
+            limit 1
+            """
+        ).fetchone()
+        if funnel is None:
+            console.print("No day has been computed yet, so there is no gap to show.")
+            return
+        day = funnel[0]
+        drivers = connection.execute(
+            """
+            select driver, attributed_accounts, primary_accounts, sole_blocker_accounts
+            from marts.activation_gap_drivers
+            where segment_type = 'all' and as_of_date = ?
+            order by attributed_accounts desc, driver
+            """,
+            [day],
+        ).fetchall()
+        states = connection.execute(
+            """
+            select account_activation.state, count(*), count(*) filter (accounts.is_target)
+            from marts.account_activation
+            inner join marts.accounts using (account_id)
+            group by account_activation.state
+            """
+        ).fetchall()
+    console.print(_funnel(funnel))
+    console.print(_drivers(drivers, target_gap=funnel[6]))
+    console.print(_states(states))
+
+
+def _funnel(row: Sequence[Any]) -> Table:
+    day, targets, fits, assumed, activated, activated_fits, target_gap, icp_gap, gap_rate = row
+    table = _table(f"Activation gap on {day}", "", "accounts", "of targets")
+    for label, count in (
+        ("Target accounts", targets),
+        (f"Fit the ideal profile ({assumed:,} assumed)", fits),
+        (f"Activated ({activated_fits:,} of those that fit)", activated),
+        ("Gap: targets not activated", target_gap),
+        ("Gap: fitting targets not activated", icp_gap),
+    ):
+        table.add_row(label, f"{count:,}", _share(count, targets))
+    table.add_section()
+    table.add_row(
+        "Gap rate (of fitting targets)", "" if gap_rate is None else f"{gap_rate:.1%}", ""
+    )
+    return table
+
+
+def _drivers(rows: Sequence[Sequence[Any]], target_gap: int) -> Table:
+    table = _table("What holds them back", "driver", "attributed", "primary", "sole blocker")
+    for driver, attributed, primary, sole in rows:
+        table.add_row(driver, _number(attributed), f"{primary:,}", f"{sole:,}")
+    table.add_section()
+    total = sum(row[1] for row in rows)
+    table.add_row(f"sum (gap: {target_gap:,})", _number(total), f"{sum(r[2] for r in rows):,}", "")
+    return table
+
+
+def _states(rows: Sequence[Sequence[Any]]) -> Table:
+    counts = {state: (accounts, targets) for state, accounts, targets in rows}
+    ranks = [rule.state for rule in reversed(state_rules(PROJECT_DIR).states)]
+    table = _table("Activation states", "state", "accounts", "targets")
+    for state in [*ranks, *sorted(counts.keys() - set(ranks))]:
+        accounts, targets = counts.get(state, (0, 0))
+        table.add_row(state, f"{accounts:,}", f"{targets:,}")
+    return table
+
+
+def _table(title: str, label: str, *numbers: str) -> Table:
+    table = Table(title=title, title_justify="left", title_style="bold")
+    table.add_column(label)
+    for name in numbers:
+        table.add_column(name, justify="right")
+    return table
+
+
+def _share(count: int, whole: int) -> str:
+    return f"{count / whole:.1%}" if whole else ""
+
+
+def _number(value: float) -> str:
+    # Attributed accounts come in halves where two drivers share an account.
+    return f"{value:,.1f}".removesuffix(".0")

@@ -1,0 +1,957 @@
+"""Takes landing files into the raw tables: each file once, and every row accounted for.
+
+What belongs here: which files there are and when they were delivered (the manifest), which rows
+repeat earlier ones, appending, the counts. What does not: formats and casts (landing_files.py),
+business rules. Nothing here reads the clock; `now` comes in from outside.
+
+A row of a file ends in one of four places, so that delivered = accepted + duplicate + conflicting +
+quarantined holds for each file: the raw table with its `_status`, or `raw_landing.quarantine`.
+All new files of a table are taken in one transaction together with their manifest rows, so a run
+that is killed leaves whole tables, and the next run takes what is left.
+"""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from difflib import get_close_matches
+from functools import lru_cache
+from pathlib import Path
+
+import idna
+import pyarrow as pa
+import tldextract
+
+from orchestration.contract import REGISTRABLE_SUFFIX, Contract, Table
+from orchestration.landing_files import (
+    SQL_TYPES,
+    FileToRead,
+    Outcome,
+    quoted,
+    stage,
+)
+from orchestration.warehouse import Warehouse
+
+MAIN_INSTANCE = "main"
+FORMATS = ("csv", "parquet", "jsonl")
+DAY_FOLDER = "loaded_date="
+
+MANIFEST_COLUMNS = """
+    file varchar, source varchar, table_name varchar, instance varchar, delivery_day date,
+    first_seen_at timestamp, is_late boolean, is_first_load boolean, status varchar,
+    load_id bigint, delivered bigint, accepted bigint, duplicate bigint, conflicting bigint,
+    quarantined bigint, reason varchar, size_bytes bigint, columns varchar[]
+"""
+LANDING_TABLES = {
+    "files": MANIFEST_COLUMNS,
+    "quarantine": (
+        "source varchar, table_name varchar, instance varchar, file varchar, row_number bigint,"
+        " reason varchar, row_json varchar, delivery_day date, load_id bigint"
+    ),
+    "tables": (
+        "source varchar, table_name varchar, has_landed boolean,"
+        " missing_optional_columns varchar[], features varchar"
+    ),
+    "loads": "load_id bigint, end_date date, taken_at timestamp, is_finished boolean",
+}
+STAMPS = {
+    "_instance": "varchar",
+    "_delivery_day": "date",
+    "_is_first_load": "boolean",
+    "_file": "varchar",
+    "_row": "bigint",
+    "_load_id": "bigint",
+    "_status": "varchar",
+    "_version_number": "integer",
+    "_content_hash": "varchar",
+    "_extra": "varchar",
+}
+
+LiveSince = Mapping[tuple[str, str, str], date]
+
+
+@dataclass(frozen=True)
+class TableCounts:
+    """What one ingestion did for a table, over all its instances. Counts are rows or files."""
+
+    files: int = 0
+    unreadable_files: int = 0
+    late_files: int = 0
+    pending_files: int = 0
+    delivered: int = 0
+    accepted: int = 0
+    duplicate: int = 0
+    conflicting: int = 0
+    quarantined: int = 0
+
+
+@dataclass(frozen=True)
+class IngestReport:
+    """load_id: None when nothing was taken. tables: one entry per table of the contract."""
+
+    load_id: int | None
+    tables: Mapping[tuple[str, str], TableCounts]
+    problems: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class FoundFile:
+    """A file in the landing folder that the contract knows."""
+
+    file: str  # path relative to the landing folder, with /
+    path: Path
+    source: str
+    table: str
+    instance: str
+    format: str
+    size: int
+    folder_day: date | None
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A row of the manifest."""
+
+    file: str
+    source: str
+    table: str
+    instance: str
+    delivery_day: date
+    is_late: bool
+    is_first_load: bool
+    status: str
+    size: int
+    columns: tuple[str, ...] | None
+
+    @property
+    def owner(self) -> tuple[str, str, str]:
+        return self.source, self.table, self.instance
+
+
+def ingest(
+    warehouse: Warehouse,
+    landing_dir: Path,
+    end_date: date,
+    now: datetime,
+    contract: Contract,
+    *,
+    cutoff_hours: int,
+    live_since: LiveSince | None = None,
+) -> IngestReport:
+    """Takes every pending file delivered up to `end_date`, and each table's first load.
+
+    now: the moment of this run, with a zone (without one: UTC). cutoff_hours: a file without a
+    `loaded_date` folder belongs to the UTC date of (first seen - cutoff_hours). live_since: days
+    that a person has set, by (source, table, instance). Running it again changes nothing.
+    """
+    problems: list[str] = []
+    ensure_tables(warehouse, contract)
+    found = {file.file: file for file in discover(landing_dir, contract, problems)}
+    last_stored_day = _last_stored_day(warehouse)
+    entries = _register(warehouse, found, _utc(now), cutoff_hours, last_stored_day)
+    for entry in entries:
+        file = found.get(entry.file)
+        if file and entry.status != "pending" and file.size != entry.size:
+            problems.append(
+                f"{entry.file} changed after it was taken ({entry.size} bytes then, {file.size} now)"
+                "; files are only ever added: deliver the rows again in a new file"
+            )
+        if (
+            not file
+            and entry.status == "pending"
+            and (entry.source, entry.table) in contract.tables
+        ):
+            problems.append(f"{entry.file} is gone before it was taken")
+    first_days = _first_days(entries, live_since or {})
+    chosen: dict[tuple[str, str], list[Entry]] = {}
+    for entry in entries:
+        if entry.status != "pending" or entry.file not in found:
+            continue
+        if entry.delivery_day <= max(end_date, first_days[entry.owner]):
+            chosen.setdefault((entry.source, entry.table), []).append(entry)
+    load_id = _start_load(warehouse, end_date, now) if chosen else None
+    for key, table in contract.tables.items():
+        if key in chosen and load_id is not None:
+            known = {entry.columns for entry in entries if (entry.source, entry.table) == key}
+            _load(
+                warehouse,
+                table,
+                [(entry, found[entry.file]) for entry in chosen[key]],
+                first_days,
+                load_id,
+                {name for columns in known for name in columns or ()},
+                problems,
+            )
+    entries = _manifest(warehouse)
+    _describe_tables(warehouse, contract, entries)
+    if warehouse.rows("select 1 from raw_landing.loads where not is_finished"):
+        warehouse.execute("update raw_landing.loads set is_finished = true where not is_finished")
+    waiting: dict[tuple[str, str], list[Entry]] = {}
+    for entry in entries:
+        if entry.status == "pending" and entry.file in found:
+            waiting.setdefault((entry.source, entry.table), []).append(entry)
+    for (source, name), files in waiting.items():
+        first = min(entry.delivery_day for entry in files)
+        problems.append(
+            f"{source}.{name}: {_count(len(files), 'file')} delivered after {end_date} wait"
+            f" (from {first} on)"
+        )
+    return IngestReport(load_id, _counts(warehouse, contract, load_id, waiting), tuple(problems))
+
+
+def last_complete_day(
+    landing_dir: Path,
+    warehouse: Warehouse,
+    now: datetime,
+    contract: Contract,
+    *,
+    cutoff_hours: int,
+) -> date | None:
+    """The latest delivery day before the delivery day of `now`, which may still go on.
+
+    The latest one at all if there is none before; None if nothing has landed. Writes nothing.
+    """
+    known = {entry.file: entry for entry in _manifest(warehouse)}
+    days = [entry.delivery_day for entry in known.values()]
+    last_stored_day = _last_stored_day(warehouse)
+    for file in discover(landing_dir, contract, []):
+        if file.file not in known:
+            days.append(_delivery_day(file, _utc(now), cutoff_hours, last_stored_day)[0])
+    today = (_utc(now) - timedelta(hours=cutoff_hours)).date()
+    return max((day for day in days if day < today), default=max(days, default=None))
+
+
+def read_live_since(path: Path) -> dict[tuple[str, str, str], date]:
+    """The seed of days since when tables are live: source, table_name, instance, live_since.
+
+    Raises ValueError naming the line that cannot be read. A missing file is an empty one.
+    """
+    days: dict[tuple[str, str, str], date] = {}
+    if not path.exists():
+        return days
+    with path.open(newline="", encoding="utf-8-sig") as handle:
+        for number, row in enumerate(csv.DictReader(handle), start=2):
+            try:
+                owner = row["source"], row["table_name"], row["instance"] or MAIN_INSTANCE
+                days[owner] = date.fromisoformat(row["live_since"])
+            except (KeyError, TypeError, ValueError) as error:
+                raise ValueError(
+                    f"{path}, line {number}: wants source,table_name,instance,live_since with a"
+                    f" date like 2026-01-31, got {dict(row)}"
+                ) from error
+    return days
+
+
+# --- what is there --------------------------------------------------------------------------------
+
+
+def ensure_tables(warehouse: Warehouse, contract: Contract) -> None:
+    """Makes the raw tables of the whole contract, and columns that the contract gained."""
+    existing: dict[tuple[str, str], dict[str, str]] = {}
+    for schema, name, column, kind in warehouse.rows(
+        "select schema_name, table_name, column_name, lower(data_type) from duckdb_columns()"
+        " where database_name = current_database() and starts_with(schema_name, 'raw_')"
+    ):
+        existing.setdefault((schema, name), {})[column] = kind
+    wanted: dict[tuple[str, str], dict[str, str]] = {}
+    for table in contract.tables.values():
+        wanted[table.raw_schema, table.name] = (
+            {column.name: SQL_TYPES[column.data_type] for column in table.columns}
+            | {name + REGISTRABLE_SUFFIX: "varchar" for name in table.hosts}
+            | STAMPS
+        )
+    with warehouse.transaction():
+        schemas = {schema for schema, _ in existing}
+        for schema in dict.fromkeys(["raw_landing", *(schema for schema, _ in wanted)]):
+            if schema not in schemas:
+                warehouse.execute(f"create schema if not exists {quoted(schema)}")
+        for name, columns in LANDING_TABLES.items():
+            if ("raw_landing", name) not in existing:
+                warehouse.execute(f"create table raw_landing.{name} ({columns})")
+        for (schema, name), kinds in wanted.items():
+            full_name = f"{quoted(schema)}.{quoted(name)}"
+            if (schema, name) not in existing:
+                columns = ", ".join(f"{quoted(column)} {kind}" for column, kind in kinds.items())
+                warehouse.execute(f"create table {full_name} ({columns})")
+                continue
+            has = existing[schema, name]
+            for column, kind in kinds.items():
+                if column not in has:
+                    warehouse.execute(f"alter table {full_name} add column {quoted(column)} {kind}")
+                elif has[column] != kind:
+                    raise ValueError(
+                        f"{schema}.{name}.{column} holds {has[column]}, the contract now says {kind}:"
+                        " the type of a landed column cannot change; give the column a new name, or"
+                        " start a new warehouse from the landing files"
+                    )
+
+
+def discover(landing_dir: Path, contract: Contract, problems: list[str]) -> list[FoundFile]:
+    """Files of known tables in the landing folder, by path. Adds what it ignores to `problems`."""
+    found: list[FoundFile] = []
+    if not landing_dir.is_dir():
+        problems.append(f"the landing folder {landing_dir} does not exist")
+        return found
+    for source_entry in _sorted_entries(landing_dir):
+        source, _, instance = source_entry.name.partition("@")
+        if not source_entry.is_dir():
+            problems.append(f"{source_entry.name} is no folder of a source; it is ignored")
+            continue
+        if source not in contract.sources:
+            problems.append(_unknown(source_entry.name, "source", source, contract.sources))
+            continue
+        tables = contract.of_source(source)
+        for table_entry in _sorted_entries(Path(source_entry.path)):
+            shown = f"{source_entry.name}/{table_entry.name}"
+            if not table_entry.is_dir():
+                problems.append(f"{shown} is no folder of a table; it is ignored")
+                continue
+            if table_entry.name not in tables:
+                problems.append(_unknown(shown, "table", table_entry.name, tables))
+                continue
+            for path in _walk(Path(table_entry.path)):
+                file = path.relative_to(landing_dir).as_posix()
+                suffixes = path.name.lower().removesuffix(".gz").rsplit(".", 1)
+                if len(suffixes) < 2 or suffixes[1] not in FORMATS:
+                    problems.append(f"{file} is no csv, parquet or jsonl file; it is ignored")
+                    continue
+                try:
+                    folder_day = _folder_day(path, landing_dir)
+                except ValueError:
+                    problems.append(
+                        f"{file}: the folder's date is not like {DAY_FOLDER}2026-01-31; the file is"
+                        " ignored"
+                    )
+                    continue
+                found.append(
+                    FoundFile(
+                        file=file,
+                        path=path,
+                        source=source,
+                        table=table_entry.name,
+                        instance=instance or MAIN_INSTANCE,
+                        format=suffixes[1],
+                        size=path.stat().st_size,
+                        folder_day=folder_day,
+                    )
+                )
+    return found
+
+
+def _sorted_entries(folder: Path) -> list[os.DirEntry[str]]:
+    """Entries of a folder by name, without hidden ones and markers such as _SUCCESS."""
+    with os.scandir(folder) as entries:
+        return sorted(
+            (entry for entry in entries if not entry.name.startswith((".", "_"))),
+            key=lambda entry: entry.name,
+        )
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    for entry in _sorted_entries(folder):
+        if entry.is_dir():
+            yield from _walk(Path(entry.path))
+        elif entry.is_file():
+            yield Path(entry.path)
+
+
+def _unknown(shown: str, kind: str, name: str, known: Sequence[str]) -> str:
+    near = get_close_matches(name.lower(), known, n=1, cutoff=0.5)
+    hint = f"; the nearest known {kind} is {near[0]}" if near else f"; known: {', '.join(known)}"
+    return f"{shown} is no {kind} of the contract and is ignored{hint}"
+
+
+def _folder_day(path: Path, landing_dir: Path) -> date | None:
+    for part in path.relative_to(landing_dir).parts[:-1]:
+        if part.startswith(DAY_FOLDER):
+            return datetime.strptime(part.removeprefix(DAY_FOLDER), "%Y-%m-%d").date()
+    return None
+
+
+# --- the manifest ---------------------------------------------------------------------------------
+
+
+def _utc(moment: datetime) -> datetime:
+    """A moment as a UTC timestamp without a zone."""
+    return moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
+
+
+def _last_stored_day(warehouse: Warehouse) -> date | None:
+    """The last day whose scores are stored: what is delivered for it now comes too late."""
+    if not warehouse.has_table("scores", "activation_checkpoints"):
+        return None
+    day: date | None = warehouse.rows("select max(as_of_date) from scores.activation_checkpoints")[
+        0
+    ][0]
+    return day
+
+
+def _delivery_day(
+    file: FoundFile, first_seen: datetime, cutoff_hours: int, last_stored_day: date | None
+) -> tuple[date, bool]:
+    """The delivery day of a new file, and whether it came too late for the day it was meant for."""
+    day = file.folder_day or (first_seen - timedelta(hours=cutoff_hours)).date()
+    if last_stored_day and day <= last_stored_day:
+        return last_stored_day + timedelta(days=1), True
+    return day, False
+
+
+def _manifest(warehouse: Warehouse) -> list[Entry]:
+    if not warehouse.has_table("raw_landing", "files"):
+        return []
+    return [
+        Entry(*row[:-1], columns=None if row[-1] is None else tuple(row[-1]))
+        for row in warehouse.rows(
+            "select file, source, table_name, instance, delivery_day, is_late,"
+            " coalesce(is_first_load, false), status, size_bytes, columns"
+            " from raw_landing.files order by delivery_day, file"
+        )
+    ]
+
+
+def _register(
+    warehouse: Warehouse,
+    found: Mapping[str, FoundFile],
+    now: datetime,
+    cutoff_hours: int,
+    last_stored_day: date | None,
+) -> list[Entry]:
+    """Writes new files to the manifest, which fixes their delivery day; returns all of it."""
+    known = {entry.file for entry in _manifest(warehouse)}
+    new = [file for file in found.values() if file.file not in known]
+    if new:
+        days = [_delivery_day(file, now, cutoff_hours, last_stored_day) for file in new]
+        rows = pa.table(
+            {
+                "file": [file.file for file in new],
+                "source": [file.source for file in new],
+                "table_name": [file.table for file in new],
+                "instance": [file.instance for file in new],
+                "delivery_day": [day for day, _ in days],
+                "first_seen_at": [now] * len(new),
+                "is_late": [is_late for _, is_late in days],
+                "status": ["pending"] * len(new),
+                "size_bytes": [file.size for file in new],
+            }
+        )
+        with warehouse.transaction():
+            warehouse.append("raw_landing.files", rows)
+    return _manifest(warehouse)
+
+
+def _first_days(
+    entries: Sequence[Entry], live_since: LiveSince
+) -> dict[tuple[str, str, str], date]:
+    """The day up to which deliveries are a table's first load, per instance.
+
+    A day set by a person, else the earliest day taken, else the earliest day known.
+    """
+    days: dict[tuple[str, str, str], date] = {}
+    for status_is_pending in (False, True):
+        earliest: dict[tuple[str, str, str], date] = {}
+        for entry in entries:
+            if (entry.status == "pending") == status_is_pending:
+                day = earliest.get(entry.owner, entry.delivery_day)
+                earliest[entry.owner] = min(day, entry.delivery_day)
+        days = earliest | days
+    return days | dict(live_since)
+
+
+def _start_load(warehouse: Warehouse, end_date: date, now: datetime) -> int:
+    """The number of this load. One that was interrupted is gone on with under its number."""
+    open_load, last_load = warehouse.rows(
+        "select max(load_id) filter (not is_finished), max(load_id) from raw_landing.loads"
+    )[0]
+    if open_load is not None:
+        return int(open_load)
+    load_id = int(last_load or 0) + 1
+    warehouse.execute(
+        "insert into raw_landing.loads values (?, ?, ?, false)", [load_id, end_date, _utc(now)]
+    )
+    return load_id
+
+
+# --- one table ------------------------------------------------------------------------------------
+
+
+def _load(
+    warehouse: Warehouse,
+    table: Table,
+    files: Sequence[tuple[Entry, FoundFile]],
+    first_days: Mapping[tuple[str, str, str], date],
+    load_id: int,
+    known_columns: set[str],
+    problems: list[str],
+) -> None:
+    """Reads the files of a table and appends their rows, with the manifest, in one transaction."""
+    outcome = stage(
+        warehouse,
+        table,
+        [
+            FileToRead(
+                number=number,
+                path=file.path,
+                format=file.format,
+                instance=entry.instance,
+                delivery_day=entry.delivery_day.isoformat(),
+            )
+            for number, (entry, file) in enumerate(files)
+        ],
+    )
+    _tell(table, files, outcome, known_columns, problems)
+    taken = [number for number in range(len(files)) if number not in outcome.postponed]
+    if not taken:
+        return
+    warehouse.connection.register(
+        "_batch",
+        pa.table(
+            {
+                "file_number": pa.array(taken, pa.int32()),
+                "file": [files[number][0].file for number in taken],
+                "is_first_load": [
+                    files[number][0].delivery_day <= first_days[files[number][0].owner]
+                    for number in taken
+                ],
+                "size_bytes": [files[number][1].size for number in taken],
+                "reason": pa.array(
+                    [
+                        outcome.unreadable.get(number) or outcome.faults.get(number)
+                        for number in taken
+                    ],
+                    pa.string(),
+                ),
+                "rows_before": [outcome.rows_before.get(number, 0) for number in taken],
+                "is_unreadable": [number in outcome.unreadable for number in taken],
+                "columns": pa.array(
+                    [outcome.columns.get(number) for number in taken], pa.list_(pa.string())
+                ),
+            }
+        ),
+    )
+    try:
+        _resolve_hosts(warehouse, table)
+        _judge(warehouse, table)
+        _summarise(warehouse)
+        with warehouse.transaction(), warehouse.any_order():
+            _append(warehouse, table, load_id)
+    finally:
+        warehouse.connection.unregister("_batch")
+
+
+def _tell(
+    table: Table,
+    files: Sequence[tuple[Entry, FoundFile]],
+    outcome: Outcome,
+    known_columns: set[str],
+    problems: list[str],
+) -> None:
+    """Puts into words what is wrong with files, one sentence for files with the same fault."""
+    sentences: dict[str, list[str]] = {}
+    for number, (entry, _) in enumerate(files):
+        if number in outcome.unreadable:
+            text = f"cannot be read: {outcome.unreadable[number]}"
+        elif number in outcome.postponed:
+            text = f"could not be opened and will be tried again: {outcome.postponed[number]}"
+        elif number in outcome.faults:
+            text = f"all its rows are in quarantine: {outcome.faults[number]}"
+        else:
+            has = outcome.columns.get(number, ())
+            lost = [name for name in table.optional if name in known_columns and name not in has]
+            if not has or not lost:
+                continue
+            text = f"lacks {', '.join(lost)}, which earlier files had; these values are empty"
+        sentences.setdefault(text, []).append(entry.file)
+    for text, names in sentences.items():
+        more = f" and {_count(len(names) - 1, 'more file')}" if len(names) > 1 else ""
+        problems.append(f"{names[0]}{more}: {text}")
+
+
+def _resolve_hosts(warehouse: Warehouse, table: Table) -> None:
+    """Fills the temporary table `staged_hosts` (host, registrable) for the hosts of the load."""
+    hosts: list[str] = []
+    if table.hosts:
+        parts = " union all ".join(
+            f"select {quoted('_host_' + name)} as host from staged" for name in table.hosts
+        )
+        found = warehouse.rows(f"select distinct host from ({parts}) where host <> ''")
+        hosts = [row[0] for row in found]
+    pairs = [(host, registrable_domain(host)) for host in hosts]
+    warehouse.connection.register(
+        "_hosts",
+        pa.table(
+            {
+                "host": pa.array([host for host, _ in pairs], pa.string()),
+                "registrable": pa.array([domain for _, domain in pairs], pa.string()),
+            }
+        ),
+    )
+    warehouse.execute("create or replace temp table staged_hosts as select * from _hosts")
+    warehouse.connection.unregister("_hosts")
+
+
+def _judge(warehouse: Warehouse, table: Table) -> None:
+    """Fills the temporary table `verdicts`: status and version number of rows whose key repeats.
+
+    Columns: file_number, row_number, status, version_number (accepted rows only). A good row that is
+    not in it is the first and only one of its key: accepted, version 1.
+
+    The version of a row is its modification time, else its delivery day. Of the rows of a version
+    the first stands (one that was taken earlier, else by delivery day and content hash); the same
+    content again is a duplicate, other content is conflicting. Where the delivery day is the
+    version, the content of the day before again is a duplicate too: the record has not changed.
+    """
+    keys = ["_instance", *(quoted(name) for name in table.key)]
+    key_list = ", ".join(keys)
+    version = quoted(table.version) if table.version else "null::timestamp"
+
+    def same_key(left: str, right: str) -> str:
+        return " and ".join(f"{left}.{key} is not distinct from {right}.{key}" for key in keys)
+
+    within = _touched_months(warehouse, table)
+    anywhere = within if table.is_immutable else "true"
+    if table.month in table.key:
+        anywhere = within
+    warehouse.execute(
+        f"""
+        create or replace temp table earlier as
+        select {key_list}, max(_version_number) as version_number
+        from {table.raw_table} as taken
+        where _status = 'accepted' and {anywhere} and exists (
+            select 1 from staged where _reason is null and {same_key("staged", "taken")}
+        )
+        group by {key_list}
+        """
+    )
+    warehouse.execute(
+        f"""
+        create or replace temp table verdicts as
+        with contested as (
+            select {key_list} from staged where _reason is null
+            group by {key_list} having count(*) > 1
+            union
+            select {key_list} from earlier
+        ),
+        lineup as (
+            select
+                0 as origin, {key_list}, {version} as version, _delivery_day, _content_hash,
+                null as file_number, null as row_number
+            from {table.raw_table} as taken
+            where _status = 'accepted' and {within}
+                and exists (select 1 from earlier where {same_key("earlier", "taken")})
+            union all
+            select
+                1, {key_list}, {version}, _delivery_day, _content_hash, file_number, row_number
+            from staged
+            where _reason is null
+                and exists (select 1 from contested where {same_key("contested", "staged")})
+        ),
+        placed as (
+            select
+                *,
+                row_number() over one_version as place,
+                first_value(_content_hash) over one_version as standing
+            from lineup
+            window one_version as (
+                partition by
+                    {key_list}, version, case when version is null then _delivery_day end
+                order by origin, _delivery_day, _content_hash, file_number, row_number
+            )
+        ),
+        previous_days as (
+            select
+                {key_list}, _delivery_day,
+                lag(standing) over (partition by {key_list} order by _delivery_day) as previous
+            from placed
+            where version is null and place = 1
+        ),
+        judged as (
+            select
+                placed.*,
+                case
+                    when placed._content_hash = previous_days.previous then 'duplicate'
+                    when place = 1 then 'accepted'
+                    when placed._content_hash = standing then 'duplicate'
+                    else 'conflicting'
+                end as status
+            from placed
+            left join previous_days
+                on placed.version is null
+                and placed._delivery_day = previous_days._delivery_day
+                and {same_key("placed", "previous_days")}
+            where origin = 1
+        )
+        select
+            file_number, row_number, status,
+            case when status = 'accepted' then
+                coalesce(earlier.version_number, 0) + row_number() over (
+                    partition by {", ".join(f"judged.{key}" for key in keys)}, status
+                    order by judged._delivery_day, version, judged._content_hash
+                )
+            end as version_number
+        from judged
+        left join earlier on {same_key("judged", "earlier")}
+        """
+    )
+
+
+def _touched_months(warehouse: Warehouse, table: Table) -> str:
+    """A condition on a raw table's month column: the months of the staged rows, as ranges."""
+    if table.month is None:
+        return "true"
+    month = quoted(table.month)
+    months = [
+        row[0]
+        for row in warehouse.rows(
+            f"select distinct date_trunc('month', {month})::date as month from staged"
+            f" where _reason is null order by month"
+        )
+    ]
+    ranges: list[list[date]] = []
+    for first in months:
+        after = (first.replace(day=1) + timedelta(days=32)).replace(day=1)
+        if ranges and ranges[-1][1] == first:
+            ranges[-1][1] = after
+        else:
+            ranges.append([first, after])
+    touched = " or ".join(
+        f"({month} >= date '{start}' and {month} < date '{end}')" for start, end in ranges
+    )
+    return f"({touched})" if touched else "false"
+
+
+def _summarise(warehouse: Warehouse) -> None:
+    """Fills the temporary table `staged_counts`: a row per file of the batch with its counts."""
+    warehouse.execute(
+        """
+        create or replace temp table staged_counts as
+        with rows as (
+            select
+                file_number,
+                count(*) as delivered,
+                count(*) filter (_reason is not null) as quarantined
+            from staged
+            group by file_number
+        ),
+        lines as (select file_number, count(*) as malformed from staged_lines group by file_number),
+        repeats as (
+            select
+                file_number,
+                count(*) filter (status = 'duplicate') as duplicate,
+                count(*) filter (status = 'conflicting') as conflicting
+            from verdicts
+            group by file_number
+        )
+        select
+            batch.*,
+            coalesce(rows.delivered, 0) + coalesce(malformed, 0) as delivered,
+            coalesce(rows.quarantined, 0) + coalesce(malformed, 0) as quarantined,
+            coalesce(duplicate, 0) as duplicate,
+            coalesce(conflicting, 0) as conflicting,
+            coalesce(rows.delivered, 0) - coalesce(rows.quarantined, 0)
+                - coalesce(duplicate, 0) - coalesce(conflicting, 0) as accepted
+        from _batch as batch
+        left join rows using (file_number)
+        left join lines using (file_number)
+        left join repeats using (file_number)
+        """
+    )
+
+
+def _append(warehouse: Warehouse, table: Table, load_id: int) -> None:
+    """Appends the load to the raw table, the quarantine and the manifest.
+
+    Raises RuntimeError, before anything is committed, if a row got lost or was counted twice.
+    """
+    names = [quoted(column.name) for column in table.columns]
+    hosts = [
+        f"host_{place}.registrable as {quoted(name + REGISTRABLE_SUFFIX)}"
+        for place, name in enumerate(table.hosts)
+    ]
+    host_joins = "\n".join(
+        f"left join staged_hosts as host_{place}"
+        f" on host_{place}.host = staged.{quoted('_host_' + name)}"
+        for place, name in enumerate(table.hosts)
+    )
+    [(appended,)] = warehouse.rows(
+        f"""
+        insert into {table.raw_table} by name
+        select
+            {", ".join(["staged." + name for name in names] + hosts)},
+            staged._instance,
+            staged._delivery_day,
+            counts.is_first_load as _is_first_load,
+            counts.file as _file,
+            staged.row_number - counts.rows_before as _row,
+            ? as _load_id,
+            coalesce(verdicts.status, 'accepted') as _status,
+            case when verdicts.status is null then 1 else verdicts.version_number end
+                as _version_number,
+            staged._content_hash,
+            staged._extra
+        from staged
+        inner join staged_counts as counts using (file_number)
+        left join verdicts using (file_number, row_number)
+        {host_joins}
+        where staged._reason is null
+        """,
+        [load_id],
+    )
+    [(quarantined,)] = warehouse.rows(
+        """
+        insert into raw_landing.quarantine by name
+        with faults as (
+            select file_number, row_number, _reason as reason, _row_json as row_json, true as is_row
+            from staged
+            where _reason is not null
+            union all
+            select file_number, row_number, reason, row_json, false as is_row from staged_lines
+        )
+        select
+            files.source,
+            files.table_name,
+            files.instance,
+            files.file,
+            case when is_row then row_number - counts.rows_before else row_number end as row_number,
+            faults.reason,
+            faults.row_json,
+            files.delivery_day,
+            ? as load_id
+        from faults
+        inner join staged_counts as counts using (file_number)
+        inner join raw_landing.files as files on files.file = counts.file
+        """,
+        [load_id],
+    )
+    [(good, bad)] = warehouse.rows(
+        "select sum(accepted + duplicate + conflicting), sum(quarantined) from staged_counts"
+    )
+    if (appended, quarantined) != (good, bad):
+        raise RuntimeError(
+            f"{table.label}: {appended} rows appended and {quarantined} put in quarantine, where"
+            f" {good} and {bad} were counted; nothing of this table was taken"
+        )
+    warehouse.execute(
+        """
+        update raw_landing.files set
+            is_first_load = done.is_first_load,
+            status = case when done.is_unreadable then 'unreadable' else 'loaded' end,
+            load_id = done.load_id,
+            delivered = done.delivered,
+            accepted = done.accepted,
+            duplicate = done.duplicate,
+            conflicting = done.conflicting,
+            quarantined = done.quarantined,
+            reason = done.reason,
+            size_bytes = done.size_bytes,
+            columns = done.columns
+        from (select *, ? as load_id from staged_counts) as done
+        where files.file = done.file
+        """,
+        [load_id],
+    )
+
+
+# --- what there is to say -------------------------------------------------------------------------
+
+
+def _describe_tables(warehouse: Warehouse, contract: Contract, entries: Sequence[Entry]) -> None:
+    """Rewrites raw_landing.tables where it changed: what has landed, what is missing for good."""
+    loaded: dict[tuple[str, str], set[str]] = {}
+    for entry in entries:
+        if entry.status == "loaded":
+            loaded.setdefault((entry.source, entry.table), set()).update(entry.columns or ())
+    described = [
+        (
+            table.source,
+            table.name,
+            key in loaded,
+            [name for name in table.optional if key in loaded and name not in loaded[key]],
+            table.features,
+        )
+        for key, table in sorted(contract.tables.items())
+    ]
+    if warehouse.rows("select * from raw_landing.tables order by source, table_name") == described:
+        return
+    names = ["source", "table_name", "has_landed", "missing_optional_columns", "features"]
+    types = [pa.string(), pa.string(), pa.bool_(), pa.list_(pa.string()), pa.string()]
+    rows = pa.table(
+        {
+            name: pa.array([row[place] for row in described], kind)
+            for place, (name, kind) in enumerate(zip(names, types, strict=True))
+        }
+    )
+    warehouse.replace("raw_landing.tables", rows, "true")
+
+
+def _counts(
+    warehouse: Warehouse,
+    contract: Contract,
+    load_id: int | None,
+    waiting: Mapping[tuple[str, str], Sequence[Entry]],
+) -> dict[tuple[str, str], TableCounts]:
+    done = {
+        (row[0], row[1]): row[2:]
+        for row in warehouse.rows(
+            """
+            select
+                source, table_name, count(*), count(*) filter (status = 'unreadable'),
+                count(*) filter (is_late), sum(delivered)::bigint, sum(accepted)::bigint,
+                sum(duplicate)::bigint, sum(conflicting)::bigint, sum(quarantined)::bigint
+            from raw_landing.files
+            where load_id = ?
+            group by source, table_name
+            """,
+            [load_id],
+        )
+    }
+    counts = {}
+    for key in contract.tables:
+        files, unreadable, late, *rows = done.get(key, (0,) * 8)
+        counts[key] = TableCounts(files, unreadable, late, len(waiting.get(key, ())), *rows)
+    return counts
+
+
+def _count(number: int, thing: str) -> str:
+    return f"{number} {thing}{'' if number == 1 else 's'}"
+
+
+# --- domains --------------------------------------------------------------------------------------
+
+
+@lru_cache(maxsize=1)
+def _suffixes() -> tldextract.TLDExtract:
+    """The public suffix list that the package ships; the network is never asked."""
+    return tldextract.TLDExtract(suffix_list_urls=(), cache_dir=None)
+
+
+def registrable_domain(host: str) -> str | None:
+    """The part of a host that is registered: `www.Acme.co.uk` -> `acme.co.uk`.
+
+    Lower case, international names in punycode. Names under a suffix where customers register
+    (`acme.github.io`) are kept apart. A top-level domain that the list does not know counts as a
+    suffix, as the list's own rules say. None for addresses, single labels and what is no host.
+    """
+    host = host.strip().strip(".").lower()
+    if not host.isascii():
+        try:
+            host = idna.encode(host, uts46=True).decode("ascii").strip(".")
+        except idna.IDNAError:
+            return None
+    labels = host.split(".")
+    if len(labels) < 2 or not all(_is_label(label) for label in labels):
+        return None
+    if not (labels[-1].isalpha() and len(labels[-1]) > 1 or labels[-1].startswith("xn--")):
+        return None
+    for is_private_too in (True, False):
+        parts = _suffixes().extract_str(host, include_psl_private_domains=is_private_too)
+        if parts.domain and parts.suffix:
+            return f"{parts.domain}.{parts.suffix}"
+    return None if parts.suffix else ".".join(labels[-2:])
+
+
+def _is_label(label: str) -> bool:
+    inner = label.replace("-", "").replace("_", "")
+    return 0 < len(label) < 64 and inner.isalnum() and not label.startswith("-")

@@ -1,0 +1,655 @@
+"""Reads the files of one table into the temporary table `staged`, as typed rows with their faults.
+
+What belongs here: formats (csv, parquet, jsonl), column names, casts, what is wrong with a row.
+What does not: which files are taken and when, duplicates, the raw tables (see landing.py).
+
+Files that look alike (format, dialect, columns) are read by one statement; when that fails they are
+read one by one, so that a broken file costs nobody else anything.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from pathlib import Path
+
+import duckdb
+import pyarrow.parquet as pq
+
+from orchestration.contract import Column, Table, plain_name
+from orchestration.warehouse import Warehouse
+
+SQL_TYPES = {
+    "text": "varchar",
+    "integer": "bigint",
+    "double": "double",
+    "boolean": "boolean",
+    "date": "date",
+    "timestamp": "timestamp",
+}
+WHOLE_TYPES = {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER"}
+STAMP_TYPES = {"DATE", "TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS"}
+READ_ERRORS = (
+    duckdb.InvalidInputException,
+    duckdb.IOException,
+    duckdb.ConversionException,
+    duckdb.NotImplementedException,
+    duckdb.OutOfRangeException,
+)
+HEAD_BYTES = 1 << 20  # a csv header must end within this
+LINE_BYTES = 64 << 20  # a longer line is malformed
+SHOWN_LETTERS = 80  # of a bad value in a reason
+
+
+@dataclass(frozen=True)
+class FileToRead:
+    """A file of a table. `number` is its place in this load, `format` csv, parquet or jsonl."""
+
+    number: int
+    path: Path
+    format: str
+    instance: str
+    delivery_day: str
+
+    @property
+    def is_zipped(self) -> bool:
+        return self.path.name.lower().endswith(".gz")
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What files must share to be read by one statement.
+
+    names: columns as delivered; types: the engine's types (parquet only); delimiter, skip (lines
+    before the header), is_zipped: csv only.
+    """
+
+    format: str
+    names: tuple[str, ...] = ()
+    types: tuple[str, ...] = ()
+    delimiter: str = ""
+    skip: int = 0
+    is_zipped: bool = False
+
+
+@dataclass(frozen=True)
+class Match:
+    """How a file's columns meet the contract: contract column -> place in the file, and the rest."""
+
+    places: Mapping[str, int]
+    extras: Mapping[str, int]
+    missing: Mapping[str, str]  # required column -> sentence with the nearest name
+
+
+@dataclass(frozen=True)
+class Value:
+    """SQL of a delivered value.
+
+    text: as text, null when empty; typed: in the contract's type, None where it is cast from text;
+    given: the condition that there is a value (only beside typed).
+    """
+
+    text: str
+    typed: str | None = None
+    given: str = ""
+
+
+@dataclass
+class Outcome:
+    """What was found out about the files of a load, by their number."""
+
+    columns: dict[int, tuple[str, ...]] = field(default_factory=dict)
+    extras: dict[int, tuple[str, ...]] = field(default_factory=dict)
+    faults: dict[int, str] = field(default_factory=dict)  # all its rows are in quarantine: why
+    unreadable: dict[int, str] = field(default_factory=dict)
+    rows_before: dict[int, int] = field(default_factory=dict)  # to take off a file's row numbers
+    postponed: dict[int, str] = field(default_factory=dict)  # could not be opened now
+
+
+class UnreadableError(ValueError):
+    """A file that no reader understands; the message is the reason in words."""
+
+
+def stage(warehouse: Warehouse, table: Table, files: Sequence[FileToRead]) -> Outcome:
+    """Fills the temporary tables `staged`, `staged_lines` and `staged_files` from the files.
+
+    staged: file_number, row_number (rising in the file), _instance, _delivery_day, the contract's
+    columns, _extra, _content_hash, _host_<column>, _reason (null = the row is good), _row_json.
+    staged_lines: csv and jsonl lines that are no rows: file_number, row_number (the line), reason,
+    row_json. staged_files: file_number, path, instance, delivery_day.
+    """
+    _create(warehouse, table, files)
+    outcome = Outcome()
+    groups: dict[Layout, list[FileToRead]] = {}
+    for file in files:
+        try:
+            layout = _layout(file, table)
+        except UnreadableError as error:
+            outcome.unreadable[file.number] = str(error)
+        except OSError as error:
+            outcome.postponed[file.number] = error.strerror or str(error)
+        else:
+            if layout is None:
+                outcome.columns[file.number] = ()
+            else:
+                groups.setdefault(layout, []).append(file)
+    for layout, group in groups.items():
+        _stage_group(warehouse, table, layout, group, outcome)
+    return outcome
+
+
+def literal(text: str) -> str:
+    """A text as a SQL literal."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def quoted(name: str) -> str:
+    """A column name as a SQL identifier."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+# --- what a file looks like -----------------------------------------------------------------------
+
+
+def _layout(file: FileToRead, table: Table) -> Layout | None:
+    """How the file is read; None when it is empty, which is a delivery of no rows."""
+    if file.path.stat().st_size == 0:
+        return None
+    if file.format == "jsonl":
+        return Layout("jsonl", is_zipped=file.is_zipped)
+    if file.format == "parquet":
+        if file.is_zipped:
+            raise UnreadableError("a parquet file is compressed inside; unzip it")
+        try:
+            schema = pq.read_schema(file.path)
+        except OSError:
+            raise
+        except Exception as error:
+            raise UnreadableError(f"not a parquet file ({_first_line(error)})") from error
+        return Layout("parquet", tuple(schema.names), tuple(str(kind) for kind in schema.types))
+    return _csv_layout(file, table)
+
+
+def _csv_layout(file: FileToRead, table: Table) -> Layout | None:
+    try:
+        with gzip.open(file.path) if file.is_zipped else file.path.open("rb") as handle:
+            head = handle.read(HEAD_BYTES)
+    except (gzip.BadGzipFile, EOFError) as error:
+        raise UnreadableError(f"a broken gzip file ({error})") from error
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise UnreadableError("encoded as UTF-16; it must be UTF-8")
+    lines = re.split(rb"\r\n|\n|\r", head.removeprefix(b"\xef\xbb\xbf"))
+    skip = next((place for place, line in enumerate(lines) if line.strip()), None)
+    if skip is None:
+        return None
+    try:
+        header = lines[skip].decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise UnreadableError("the header is not UTF-8") from error
+    if "\x00" in header:
+        raise UnreadableError("not a text file")
+    known = {plain_name(column.name) for column in table.columns}
+
+    def split(delimiter: str) -> list[str]:
+        return next(csv.reader([header], delimiter=delimiter), [])
+
+    def fitness(delimiter: str) -> tuple[int, int]:
+        names = split(delimiter)
+        return len(known & {plain_name(name) for name in names}), len(names)
+
+    delimiter = max(",;\t|", key=fitness)
+    return Layout("csv", tuple(split(delimiter)), (), delimiter, skip, file.is_zipped)
+
+
+def _match(table: Table, names: Sequence[str]) -> Match:
+    """Meets a file's column names with the contract, by name without case and separators."""
+    wanted = {plain_name(column.name): column.name for column in table.columns}
+    places: dict[str, int] = {}
+    extras: dict[str, int] = {}
+    # An exact name goes before one that differs by case or separators.
+    order = sorted(range(len(names)), key=lambda place: names[place] not in wanted.values())
+    for place in order:
+        name = wanted.get(plain_name(names[place]))
+        if name and name not in places:
+            places[name] = place
+        else:
+            label = names[place].strip() or f"column_{place + 1}"
+            while label in extras:
+                label += "_"
+            extras[label] = place
+    groups = [(column.name,) for column in table.columns if column.is_required]
+    groups += list(table.required_any)
+    missing = {
+        " or ".join(group): _missing(group, extras)
+        for group in groups
+        if not any(name in places for name in group)
+    }
+    return Match(places, dict(sorted(extras.items())), missing)
+
+
+def _missing(group: Sequence[str], extras: Iterable[str]) -> str:
+    """The sentence for a required column (or one of a group) that a file lacks."""
+    shown = " or ".join(group)
+    by_plain_name = {plain_name(extra): extra for extra in extras}
+    for name in group:
+        if near := get_close_matches(plain_name(name), list(by_plain_name), n=1, cutoff=0.6):
+            extra = by_plain_name[near[0]]
+            return f'required column {shown} is missing; the file has "{extra}": is it that one?'
+    return f"required column {shown} is missing"
+
+
+# --- reading --------------------------------------------------------------------------------------
+
+
+def _create(warehouse: Warehouse, table: Table, files: Sequence[FileToRead]) -> None:
+    columns = "".join(
+        f", {quoted(column.name)} {SQL_TYPES[column.data_type]}" for column in table.columns
+    )
+    hosts = "".join(f", {quoted('_host_' + name)} varchar" for name in table.hosts)
+    warehouse.execute(
+        "create or replace temp table staged (file_number integer, row_number bigint,"
+        f" _instance varchar, _delivery_day date{columns}, _extra varchar, _content_hash varchar"
+        f"{hosts}, _reason varchar, _row_json varchar)"
+    )
+    warehouse.execute(
+        "create or replace temp table staged_lines"
+        " (file_number integer, row_number bigint, reason varchar, row_json varchar)"
+    )
+    values = ", ".join(
+        f"({file.number}, {literal(str(file.path))}, {literal(file.instance)},"
+        f" date {literal(file.delivery_day)})"
+        for file in files
+    )
+    warehouse.execute(
+        "create or replace temp table staged_files as select * from (values "
+        f"{values}) as files (file_number, path, instance, delivery_day)"
+    )
+
+
+def _stage_group(
+    warehouse: Warehouse,
+    table: Table,
+    layout: Layout,
+    files: Sequence[FileToRead],
+    outcome: Outcome,
+) -> None:
+    """Reads files of one layout at once or, if that fails, one by one and leniently."""
+    read = {"csv": _stage_csv, "parquet": _stage_parquet, "jsonl": _stage_jsonl}[layout.format]
+    try:
+        read(warehouse, table, layout, files, outcome, True)
+        return
+    except READ_ERRORS:
+        numbers = ", ".join(str(file.number) for file in files)
+        for staged in ("staged", "staged_lines"):
+            warehouse.execute(f"delete from {staged} where file_number in ({numbers})")
+    for file in files:
+        try:
+            read(warehouse, table, layout, [file], outcome, False)
+        except READ_ERRORS as error:
+            outcome.unreadable[file.number] = _first_line(error).replace(f"{file.path}", "the file")
+
+
+def _note(outcome: Outcome, files: Iterable[FileToRead], match: Match) -> None:
+    for file in files:
+        outcome.columns[file.number] = tuple(sorted(match.places))
+        outcome.extras[file.number] = tuple(match.extras)
+        if match.missing:
+            outcome.faults[file.number] = "; ".join(match.missing.values())
+
+
+def _stage_csv(
+    warehouse: Warehouse,
+    table: Table,
+    layout: Layout,
+    files: Sequence[FileToRead],
+    outcome: Outcome,
+    is_strict: bool,
+) -> None:
+    match = _match(table, layout.names)
+    raw = [f"c{place}" for place in range(len(layout.names))]
+    columns = ", ".join(f"'{name}': 'varchar'" for name in raw)
+    reader = (
+        f"read_csv({_paths(files)}, auto_detect = false, delim = {literal(layout.delimiter)},"
+        f" quote = '\"', escape = '\"', header = true, skip = {layout.skip},"
+        f" columns = {{{columns}}}, strict_mode = {str(is_strict).lower()},"
+        f" compression = '{'gzip' if layout.is_zipped else 'none'}', max_line_size = {LINE_BYTES},"
+        " filename = true, hive_partitioning = false, store_rejects = true,"
+        " rejects_table = 'csv_rejects', rejects_scan = 'csv_reject_scans')"
+    )
+    values = {name: Value(_filled(raw[place])) for name, place in match.places.items()}
+    extras = {name: _filled(raw[place]) for name, place in match.extras.items()}
+    row_json = "json_object(" + ", ".join(
+        f"{literal(name or f'column_{place + 1}')}, {raw[place]}"
+        for place, name in enumerate(layout.names)
+    )
+    source = (
+        f"(select filename, row_number() over () as row_number, {', '.join(raw)} from {reader})"
+    )
+    try:
+        _insert(warehouse, table, match, source, values, extras, row_json + ")")
+        warehouse.execute(
+            "insert into staged_lines"
+            " select file_number, min(line), min('not a csv row: ' || lower(error_message)),"
+            " json_object('line', trim(min(csv_line), chr(10) || chr(13)))"
+            " from csv_rejects join csv_reject_scans using (scan_id, file_id)"
+            " join staged_files on staged_files.path = csv_reject_scans.file_path"
+            " group by file_number, line_byte_position"
+        )
+    finally:
+        warehouse.execute("drop table if exists csv_rejects")
+        warehouse.execute("drop table if exists csv_reject_scans")
+    if len(files) > 1:
+        numbers = ", ".join(str(file.number) for file in files)
+        outcome.rows_before |= dict(
+            warehouse.rows(
+                "select file_number, min(row_number) - 1 from staged"
+                f" where file_number in ({numbers}) group by file_number"
+            )
+        )
+    _note(outcome, files, match)
+
+
+def _stage_parquet(
+    warehouse: Warehouse,
+    table: Table,
+    layout: Layout,
+    files: Sequence[FileToRead],
+    outcome: Outcome,
+    is_strict: bool,
+) -> None:
+    del is_strict  # parquet knows no malformed rows
+    match = _match(table, layout.names)
+    options = "binary_as_string = true, hive_partitioning = false"
+    described = warehouse.rows(
+        f"describe select * from read_parquet({_paths(files[:1])}, {options})"
+    )
+    types = [str(row[1]) for row in described]
+    raw = [f"c{place}" for place in range(len(types))]
+    wanted = {column.name: column.data_type for column in table.columns}
+    values = {
+        name: _parquet_value(raw[place], types[place], wanted[name])
+        for name, place in match.places.items()
+    }
+    extras = {name: _as_extra(raw[place], types[place]) for name, place in match.extras.items()}
+    row_json = "json_object(" + ", ".join(
+        f"{literal(str(row[0]))}, {_as_extra(raw[place], types[place])}"
+        for place, row in enumerate(described)
+    )
+    columns = ", ".join(
+        f"{quoted(str(row[0]))} as {raw[place]}" for place, row in enumerate(described)
+    )
+    source = (
+        f"(select _read_from as filename, file_row_number + 1 as row_number, {columns}"
+        f" from read_parquet({_paths(files)}, {options}, filename = '_read_from'))"
+    )
+    _insert(warehouse, table, match, source, values, extras, row_json + ")")
+    _note(outcome, files, match)
+
+
+def _stage_jsonl(
+    warehouse: Warehouse,
+    table: Table,
+    layout: Layout,
+    files: Sequence[FileToRead],
+    outcome: Outcome,
+    is_strict: bool,
+) -> None:
+    del is_strict  # lines are read as they are
+    # A line is read whole: control characters, which JSON forbids, stand for delimiter and quote.
+    warehouse.execute(
+        "create or replace temp table staged_json as"
+        " select file_number, row_number, line, json_valid(line) and json_type(line) = 'OBJECT'"
+        " as is_object from (select filename, row_number - min(row_number) over"
+        " (partition by filename) + 1 as row_number, line"
+        " from (select filename, row_number() over () as row_number, line from"
+        f" read_csv({_paths(files)}, auto_detect = false, delim = chr(1), quote = chr(2),"
+        " escape = chr(2), header = false, columns = {'line': 'varchar'}, strict_mode = false,"
+        f" compression = '{'gzip' if layout.is_zipped else 'none'}', max_line_size = {LINE_BYTES},"
+        " filename = true, hive_partitioning = false))) join staged_files on path = filename"
+        " where trim(line) <> ''"
+    )
+    keys = dict(
+        warehouse.rows(
+            "select file_number, list(distinct name order by name) from (select file_number,"
+            " unnest(json_keys(line)) as name from staged_json where is_object) group by all"
+        )
+    )
+    groups: dict[tuple[str, ...], list[FileToRead]] = {}
+    for file in files:
+        groups.setdefault(tuple(keys.get(file.number, ())), []).append(file)
+    for names, group in groups.items():
+        match = _match(table, names)
+        if not names:
+            for file in group:
+                outcome.columns[file.number] = ()
+            continue
+        pointers = [literal("/" + name.replace("~", "~0").replace("/", "~1")) for name in names]
+        values = {
+            name: Value(_filled(f"json_extract_string(line, {pointers[place]})"))
+            for name, place in match.places.items()
+        }
+        extras = {
+            name: f"json_extract(line, {pointers[place]})" for name, place in match.extras.items()
+        }
+        numbers = ", ".join(str(file.number) for file in group)
+        source = (
+            "(select staged_files.path as filename, row_number, line from staged_json"
+            f" join staged_files using (file_number) where is_object and file_number in ({numbers}))"
+        )
+        _insert(warehouse, table, match, source, values, extras, "line")
+        _note(outcome, group, match)
+    warehouse.execute(
+        "insert into staged_lines select file_number, row_number, 'not a JSON object',"
+        " json_object('line', line) from staged_json where not is_object"
+    )
+    warehouse.execute("drop table staged_json")
+
+
+def _insert(
+    warehouse: Warehouse,
+    table: Table,
+    match: Match,
+    source: str,
+    values: Mapping[str, Value],
+    extras: Mapping[str, str],
+    row_json: str,
+) -> None:
+    """Inserts the rows of `source` (SQL with filename and row_number) into `staged`.
+
+    values: contract column -> how to take it; extras: name -> SQL of the columns that the contract
+    does not know; row_json: SQL of the row as it was delivered.
+    """
+    columns = [column for column in table.columns if column.name in values]
+    texts: list[str] = []
+    typed: list[str] = []
+    given: dict[str, str] = {}  # column -> condition that it holds something
+    faults: list[tuple[str, str]] = [("true", literal(why)) for why in match.missing.values()]
+    for place, column in enumerate(columns):
+        name, value, text = column.name, values[column.name], f"_text_{place}"
+        if value.typed is None:
+            texts.append(f"{value.text} as {text}")
+            typed.append(f"{_cast(text, column)} as {quoted(name)}")
+            given[name] = f"{text} is not null"
+        else:
+            text = value.text
+            typed.append(f"{value.typed} as {quoted(name)}")
+            given[name] = value.given
+        if column.data_type != "text":
+            shown = f"left({text}, {SHOWN_LETTERS})"
+            faults.append(
+                (
+                    f"{quoted(name)} is null and {given[name]}",
+                    f"'{name} is no {column.data_type}: \"' || {shown} || '\"'",
+                )
+            )
+        if column.is_required:
+            faults.append((f"not ({given[name]})", f"'{name} is required and empty'"))
+    for group in table.required_any:
+        if present := [given[name] for name in group if name in given]:
+            empty = f"not ({' or '.join(present)})"
+            faults.append((empty, f"'one of {', '.join(group)} must be filled'"))
+    # Sync tools stamp their own columns (_fivetran_synced, _airbyte_...) anew with each delivery:
+    # they are kept, but do not make content differ.
+    hashed = {name: value for name, value in extras.items() if not name.startswith("_")}
+    hosts = [
+        f"{_host(quoted(name))} as {quoted('_host_' + name)}"
+        for name in table.hosts
+        if name in values
+    ]
+    warehouse.execute(
+        f"""
+        insert into staged by name
+        with delivered as (
+            select {_list("rows.*", *texts)},
+                files.file_number, files.instance as _instance, files.delivery_day as _delivery_day,
+                {_extra_json(extras)} as _extra,
+                {_extra_json(hashed)} as _hashed_extra
+            from {source} as rows
+            inner join staged_files as files on files.path = rows.filename
+        ),
+        typed as (select {_list("*", *typed)} from delivered),
+        checked as (select *, {_reason(faults)} as _reason from typed)
+        select
+            {_list(*(quoted(column.name) for column in columns), *hosts)},
+            file_number, row_number, _instance, _delivery_day, _extra,
+            {_content_hash(columns)} as _content_hash,
+            _reason, case when _reason is not null then {row_json} end as _row_json
+        from checked
+        """
+    )
+
+
+def _list(*items: str) -> str:
+    return ", ".join(items)
+
+
+def _paths(files: Sequence[FileToRead]) -> str:
+    """A SQL list of the paths, with the letters of patterns taken as they are."""
+    escaped = (re.sub(r"([*?\[])", r"[\1]", str(file.path)) for file in files)
+    return "[" + ", ".join(literal(path) for path in escaped) + "]"
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().split("\n")[0][:300]
+
+
+# --- SQL of values --------------------------------------------------------------------------------
+
+
+def _filled(text: str) -> str:
+    """A text, null when blank."""
+    # Blanks sort before '!': the first test spares most rows the slower second one.
+    return f"case when {text} >= '!' or trim({text}) <> '' then {text} end"
+
+
+def _cast(text: str, column: Column) -> str:
+    """A text as the contract's type; null when it is not one."""
+    if column.data_type == "text":
+        return text
+    if column.data_type == "integer":
+        return f"case when regexp_full_match(trim({text}), '[+-]?[0-9]+([.]0*)?') then" + (
+            f" try_cast({text} as bigint) end"
+        )
+    if column.data_type == "double":
+        number = f"try_cast({text} as double)"
+        return f"case when isfinite({number}) then {number} end"
+    if column.data_type == "boolean":
+        return f"try_cast(trim({text}) as boolean)"
+    if column.data_type == "date":
+        # A plain date is taken as it is, also when a time of day is written behind it.
+        return (
+            f"case when regexp_full_match(trim({text}), '[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}([T ].*)?')"
+            f" then try_cast(left(trim({text}), 10) as date) end"
+        )
+    # Without a zone it is UTC. The plain cast is ten times faster, but would drop an offset.
+    day = "^ *[0-9]{4}-[0-9]{2}-[0-9]{2}"
+    return (
+        f"case when regexp_matches({text}, '{day}([T ][0-9:.]*)?Z? *$')"
+        f" then try_cast({text} as timestamp)"
+        f" when regexp_matches({text}, '{day}')"
+        f" then try_cast({text} as timestamptz) at time zone 'UTC' end"
+    )
+
+
+def _reason(faults: Sequence[tuple[str, str]]) -> str:
+    """What is wrong with a row, in words, from (condition, SQL of the sentence); null if nothing."""
+    if not faults:
+        return "null::varchar"
+    anything = " or ".join(f"({condition})" for condition, _ in faults)
+    sentences = ", ".join(f"case when {condition} then {text} end" for condition, text in faults)
+    return f"case when {anything} then concat_ws('; ', {sentences}) end"
+
+
+def _content_hash(columns: Sequence[Column]) -> str:
+    """A hash of the row's content, the same whatever file format it came in.
+
+    Required values come first; optional ones carry their name and are skipped when empty, so that
+    an optional column added to the contract later leaves earlier hashes as they are.
+    """
+    parts = []
+    for column in sorted(columns, key=lambda column: (not column.is_required, column.name)):
+        name = quoted(column.name)
+        value = f"epoch_us({name})" if column.data_type == "timestamp" else f"{name}"
+        parts.append(value if column.is_required else f"'{column.name}=' || {value}")
+    return f"md5(concat_ws(chr(31), {_list(*parts, '_hashed_extra')}))"
+
+
+def _parquet_value(value: str, kind: str, wanted: str) -> Value:
+    """A parquet value of the engine's type `kind` for a column of the contract's type `wanted`."""
+    if kind == "VARCHAR":
+        return Value(_filled(value))
+    if kind in ("DOUBLE", "FLOAT"):
+        # Data frames write a missing number as NaN.
+        text, given = (
+            f"case when not isnan({value}) then {value}::varchar end",
+            f"not isnan({value})",
+        )
+        if wanted == "double":
+            typed = f"case when isfinite({value}) then {value}::double end"
+            return Value(text, typed, f"coalesce({given}, false)")
+        return Value(text)
+    text, given = f"{value}::varchar", f"{value} is not null"
+    if kind.endswith("]") or kind.startswith(("STRUCT", "MAP", "UNION")):
+        return Value(f"to_json({value})::varchar")
+    is_whole = kind in WHOLE_TYPES
+    if (
+        (wanted == "integer" and is_whole)
+        or (wanted == "double" and (is_whole or kind.startswith("DECIMAL")))
+        or (wanted == "boolean" and kind == "BOOLEAN")
+    ):
+        return Value(text, f"{value}::{SQL_TYPES[wanted]}", given)
+    if wanted in ("date", "timestamp"):
+        if kind in STAMP_TYPES:
+            return Value(text, f"case when isfinite({value}) then {value}::{wanted} end", given)
+        if kind == "TIMESTAMP WITH TIME ZONE":
+            in_utc = f"({value} at time zone 'UTC')::{wanted}"
+            return Value(text, f"case when isfinite({value}) then {in_utc} end", given)
+    return Value(text)
+
+
+def _as_extra(value: str, kind: str) -> str:
+    """A parquet value for JSON, which knows no NaN."""
+    return f"case when isfinite({value}) then {value} end" if kind in ("DOUBLE", "FLOAT") else value
+
+
+def _extra_json(extras: Mapping[str, str]) -> str:
+    """A JSON object of the values that are there, null when none is."""
+    if not extras:
+        return "null::varchar"
+    pairs = ", ".join(f"{literal(name)}, {value}" for name, value in extras.items())
+    return f"nullif(json_merge_patch('{{}}', json_object({pairs}))::varchar, '{{}}')"
+
+
+def _host(name: str) -> str:
+    """The host in a website, an e-mail address or a domain."""
+    label = r"[^@/?#:\s<>,;()\x22\x27]+"
+    return (
+        f"case when contains({name}, '@') and not contains({name}, '//')"
+        f" then regexp_extract(lower({name}), '@\\s*({label})[^@]*$', 1)"
+        f" else regexp_extract(lower(trim({name})),"
+        f" '^(?:(?:[a-z][a-z0-9+.-]*:)?//(?:[^/?#]*@)?)?({label})', 1) end"
+    )

@@ -1,0 +1,197 @@
+"""Refreshes the marts: `python -m orchestration.refresh` (make refresh, make demo).
+
+Plans the days, runs the Dagster job in this process, says what is going on, and at the end shows
+the gap and the time of each stage. On a failure it says in a few words what failed and what to do,
+and nothing is published.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+import warnings
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING
+
+from orchestration import as_of, dbt_runner
+from orchestration.contract import ContractError
+from orchestration.gap_report import print_gap
+from orchestration.planning import PlanningError, describe
+from orchestration.run_context import (
+    RANGE_END_TAG,
+    RANGE_START_TAG,
+    BusyError,
+    Outlook,
+    lock,
+    outlook,
+)
+from orchestration.settings import (
+    NO_TRACKING,
+    Settings,
+    SettingsError,
+    dagster_home,
+    load_settings,
+    parse_date,
+)
+from orchestration.stages import TIMES, say
+from orchestration.warehouse import WarehouseBusyError
+
+if TYPE_CHECKING:
+    from dagster import ExecuteInProcessResult
+
+# Faults of the input or the moment: said in one message, without a traceback.
+EXPECTED = (
+    BusyError,
+    ContractError,
+    PlanningError,
+    SettingsError,
+    WarehouseBusyError,
+    dbt_runner.DbtError,
+)
+
+STAGE_OF_STEP = {
+    "ingestion": "taking in the landing files",
+    "dbt": "building and checking the models",
+    "activation_scores": "scoring",
+    "published__marts": "publishing",
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the job; returns the exit code."""
+    options = _options(arguments)
+    started = time.perf_counter()
+    os.environ.update(NO_TRACKING)
+    if not options.verbose:
+        warnings.simplefilter("ignore")
+    try:
+        settings = load_settings()
+        if options.as_of:
+            with TIMES.stage("copy of the warehouse"):
+                settings = as_of.prepare(settings, options.as_of)
+        _announce(settings)
+        with lock(settings):
+            return _refresh(settings, options, started)
+    except EXPECTED as error:
+        _say_failure("The refresh did not start.", str(error))
+        return 1
+    except KeyboardInterrupt:
+        _say_failure("Stopped.", "Nothing was published. Run the same command again to go on.")
+        return 130
+
+
+def _refresh(settings: Settings, options: argparse.Namespace, started: float) -> int:
+    ahead = outlook(settings, datetime.now(UTC))
+    say(f"Refreshing {_in_words(settings, ahead)}.")
+    result = _run_job(settings, ahead, is_kept=options.as_of is None, verbose=options.verbose)
+    if not result.success:
+        _say_failure(*_failure_of(result, options.verbose))
+        _say_times(time.perf_counter() - started)
+        return 1
+    say("")
+    print_gap(settings.published_path)
+    _say_times(time.perf_counter() - started)
+    say(f"Published: {settings.published_path} (schema marts; open it read-only)")
+    return 0
+
+
+def _run_job(
+    settings: Settings, ahead: Outlook, *, is_kept: bool, verbose: bool
+) -> ExecuteInProcessResult:
+    if is_kept:
+        dagster_home()
+    dbt_runner.parse(settings)
+    import dagster as dg
+
+    from orchestration.definitions import defs
+
+    # A look back is no run of the warehouse, so Dagster does not remember it.
+    instance = dg.DagsterInstance.get() if is_kept else dg.DagsterInstance.ephemeral()
+    with instance:
+        return defs.resolve_job_def("refresh").execute_in_process(
+            instance=instance,
+            tags={
+                RANGE_START_TAG: ahead.plan.start.isoformat(),
+                RANGE_END_TAG: ahead.plan.end.isoformat(),
+            },
+            run_config={
+                "loggers": {
+                    "console": {"config": {"log_level": "DEBUG" if verbose else "CRITICAL"}}
+                }
+            },
+            raise_on_error=False,
+        )
+
+
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
+    def day(text: str) -> date:
+        try:
+            return parse_date("--as-of", text)
+        except SettingsError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+
+    parser = argparse.ArgumentParser(
+        prog="make refresh",
+        description="From landing files to published marts. LANDING_DIR, WAREHOUSE_PATH,"
+        " PUBLISHED_DIR, START_DATE and END_DATE are read from the environment.",
+    )
+    parser.add_argument(
+        "--as-of",
+        type=day,
+        metavar="DATE",
+        help="show a past day as it was known then, in PUBLISHED_DIR/as_of/DATE",
+    )
+    parser.add_argument("--verbose", action="store_true", help="show everything Dagster says")
+    return parser.parse_args(arguments)
+
+
+def _announce(settings: Settings) -> None:
+    """Makes these settings those of every step of the run."""
+    os.environ.update(settings.as_environment())
+    for name, day in (("START_DATE", settings.start_date), ("END_DATE", settings.end_date)):
+        if day:
+            os.environ[name] = day.isoformat()
+
+
+def _in_words(settings: Settings, ahead: Outlook) -> str:
+    return describe(ahead.plan, (settings.start_date, settings.end_date), ahead.history)
+
+
+def _failure_of(result: ExecuteInProcessResult, verbose: bool) -> tuple[str, str]:
+    for event in result.all_events:
+        if not event.is_step_failure:
+            continue
+        failure = event.step_failure_data
+        step = (event.step_key or "").removesuffix("_2")
+        title = f"The refresh failed while {STAGE_OF_STEP.get(step, step)}."
+        if failure.user_failure_data and failure.user_failure_data.description:
+            return title, failure.user_failure_data.description
+        error = failure.error
+        while error is not None and error.cause is not None:
+            error = error.cause
+        message = error.message.strip() if error else "no message"
+        if verbose and failure.error:
+            message = failure.error.to_string()
+        return title, message + ("" if verbose else "\n(--verbose shows where.)")
+    return "The refresh failed.", "Run it with --verbose to see why."
+
+
+def _say_failure(title: str, message: str) -> None:
+    lines = [title, *(f"  {line}" for line in message.splitlines())]
+    lines.append("The published marts are as they were.")
+    print("\n" + "\n".join(lines), file=sys.stderr, flush=True)
+
+
+def _say_times(total: float) -> None:
+    overhead = total - sum(TIMES.seconds.values())
+    say("\nSeconds")
+    for name, seconds in [*TIMES.seconds.items(), ("dagster and dbt start-up", overhead)]:
+        say(f"  {name:<26}{seconds:>7.1f}")
+    say(f"  {'total':<26}{total:>7.1f}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,78 @@
+"""The rules people make: the seeds and the vars of `dbt_project.yml`, and the version they carry.
+
+What belongs here: reading them for Python, and hashing them. What does not: any rule itself.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from orchestration.scoring.activation import StateRule, StateRules
+
+NOT_RULES = ("domain_owner_overrides.csv", "persona_overrides.csv", "live_since.csv")
+"""Dated decisions on single records: they change what is known, not how it is judged."""
+
+
+def project_vars(project_dir: Path) -> dict[str, Any]:
+    """The vars of `dbt_project.yml`."""
+    project = yaml.safe_load((project_dir / "dbt_project.yml").read_text(encoding="utf-8"))
+    return dict(project["vars"])
+
+
+def ruleset_version(project_dir: Path) -> str:
+    """Hash (12 hex digits) of every rule seed and var; formatting of the files does not enter."""
+    digest = hashlib.sha256(json.dumps(project_vars(project_dir), sort_keys=True).encode())
+    for path in sorted((project_dir / "seeds").rglob("*.csv")):
+        if path.name in NOT_RULES:
+            continue
+        with path.open(newline="", encoding="utf-8") as handle:
+            rows = [[cell.strip() for cell in row] for row in csv.reader(handle) if row]
+        digest.update(json.dumps([path.name, rows]).encode())
+    return digest.hexdigest()[:12]
+
+
+def state_rules(project_dir: Path) -> StateRules:
+    """The states of `seeds/activation/activation_states.csv` with the waiting rules of the vars.
+
+    Raises:
+        ValueError: a row that does not read; the message names the file and the state.
+    """
+    values = project_vars(project_dir)
+    min_strength = {
+        "none": 0.0,
+        "some": float(values["some_min_strength"]),
+        "strong": float(values["strong_min_strength"]),
+    }
+    path = project_dir / "seeds" / "activation" / "activation_states.csv"
+    with path.open(newline="", encoding="utf-8") as handle:
+        rows = sorted(csv.DictReader(handle), key=lambda row: int(row["state_rank"]))
+    states = []
+    for row in rows:
+        level = row["min_signal_level"]
+        if level not in min_strength:
+            raise ValueError(
+                f"{path.name}, state {row['state']}: min_signal_level must be none, some or strong,"
+                f" got {level!r}"
+            )
+        states.append(
+            StateRule(
+                rank=int(row["state_rank"]),
+                state=row["state"],
+                min_strength=min_strength[level],
+                needs_strong_signal=level == "strong",
+                needs_committed_motion=row["needs_committed_motion"] == "true",
+                motion_replaces_signal=row["motion_replaces_signal"] == "true",
+                min_reached_coverage=float(row["min_reached_coverage"]),
+            )
+        )
+    return StateRules(
+        states=tuple(states),
+        keep_factor=float(values["keep_factor"]),
+        days_below_to_fall=int(values["days_below_to_fall"]),
+    )

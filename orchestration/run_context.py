@@ -1,0 +1,151 @@
+"""What the assets of a run have in common: settings, the lock, the plan, the moment.
+
+Dates come to a run as Dagster partitions. What a run computes from them is settled by its first
+step and read by the later ones (score_store.plan_of_run).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from functools import cache, cached_property
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from orchestration import landing, score_store
+from orchestration.contract import Contract, load_contract
+from orchestration.planning import History, Plan, plan_range
+from orchestration.ruleset import project_vars, ruleset_version
+from orchestration.settings import MODELS_DIR, PROJECT_DIR, Settings, load_settings
+from orchestration.warehouse import Warehouse, connect
+
+# Dagster's names for the days of a run.
+PARTITION_TAG = "dagster/partition"
+RANGE_START_TAG = "dagster/asset_partition_range_start"
+RANGE_END_TAG = "dagster/asset_partition_range_end"
+
+
+class BusyError(RuntimeError):
+    """Another refresh of the same warehouse is running."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run and the days that were asked for."""
+
+    run_id: str
+    requested_start: date | None
+    requested_end: date | None
+    settings: Settings
+
+    @classmethod
+    def of(cls, run_id: str, tags: Mapping[str, str]) -> Run:
+        """The run with this id and these Dagster tags."""
+        settings = load_settings()
+        one_day = tags.get(PARTITION_TAG)
+        first, last = tags.get(RANGE_START_TAG, one_day), tags.get(RANGE_END_TAG, one_day)
+        return cls(
+            run_id=run_id,
+            requested_start=date.fromisoformat(first) if first else settings.start_date,
+            requested_end=date.fromisoformat(last) if last else settings.end_date,
+            settings=settings,
+        )
+
+    @property
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+    @cached_property
+    def ruleset_version(self) -> str:
+        return ruleset_version(PROJECT_DIR)
+
+    @contextmanager
+    def warehouse(self) -> Iterator[Warehouse]:
+        """The warehouse, with the lock that keeps other refreshes away."""
+        with lock(self.settings), connect(self.settings.warehouse_path) as warehouse:
+            yield warehouse
+
+    def plan(self, warehouse: Warehouse) -> Plan:
+        """The days of this run."""
+        return score_store.plan_of_run(
+            warehouse,
+            self.run_id,
+            self.requested_start,
+            self.requested_end,
+            last_complete_day=last_complete_day(self.settings, warehouse, self.now),
+            now=self.now,
+        )
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """What a run started now would compute, and on what ground."""
+
+    plan: Plan
+    history: History | None
+
+
+def outlook(settings: Settings, now: datetime, end: date | None = None) -> Outlook:
+    """The days that a run would compute for these settings, or up to `end`, if it started now.
+
+    Raises PlanningError, and WarehouseBusyError while a refresh runs.
+    """
+    if settings.warehouse_path.exists():
+        with connect(settings.warehouse_path, read_only=True) as warehouse:
+            history = score_store.read_history(warehouse)
+            last_day = last_complete_day(settings, warehouse, now)
+    else:
+        history = None
+        with connect(Path(":memory:")) as warehouse:
+            last_day = last_complete_day(settings, warehouse, now)
+    plan = plan_range(
+        settings.start_date if end is None else None,
+        settings.end_date if end is None else end,
+        last_complete_day=last_day,
+        history=history,
+        today=now.date(),
+    )
+    return Outlook(plan, history)
+
+
+def last_complete_day(settings: Settings, warehouse: Warehouse, now: datetime) -> date | None:
+    """The last complete day of the landing files, None when nothing has landed."""
+    return landing.last_complete_day(
+        settings.landing_dir, warehouse, now, contract(), cutoff_hours=cutoff_hours()
+    )
+
+
+@cache
+def contract() -> Contract:
+    return load_contract(MODELS_DIR)
+
+
+def cutoff_hours() -> int:
+    """Hours that are taken off the moment a file was first seen (var delivery_cutoff_hours)."""
+    return int(project_vars(PROJECT_DIR)["delivery_cutoff_hours"])
+
+
+@contextmanager
+def lock(settings: Settings) -> Iterator[None]:
+    """Keeps other refreshes of this warehouse away; within one process it may be taken again.
+
+    Raises BusyError at once when another process has it. The system frees it when a process dies.
+    """
+    settings.lock_path.parent.mkdir(parents=True, exist_ok=True)
+    file_lock = FileLock(settings.lock_path, timeout=0, is_singleton=True)
+    try:
+        with file_lock:
+            yield
+    except Timeout:
+        raise BusyError(
+            f"Another refresh of {settings.warehouse_path} is running. Wait until it is done and"
+            " start again, or give this one a WAREHOUSE_PATH and PUBLISHED_DIR of its own."
+        ) from None
+
+
+def dbt_environment(plan: Plan, version: str) -> dict[str, str]:
+    """What dbt reads of a run."""
+    return {**plan.as_environment(), "RULESET_VERSION": version}

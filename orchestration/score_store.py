@@ -1,0 +1,213 @@
+"""What is stored of earlier runs: scores, checkpoints, which days are done, plans of runs.
+
+What belongs here: the tables of schema `scores` and `raw_landing.plans`, and how the scorer's
+blocks are read and written. What does not: the rules of the states (scoring/), the choice of days
+(planning.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from orchestration.planning import ONE_DAY, History, Plan, month_blocks, plan_range
+from orchestration.warehouse import Warehouse
+
+TRANSITIONS = "scores.activation_transitions"
+CHECKPOINTS = "scores.activation_checkpoints"
+RUNS = "scores.runs"
+PLANS = "raw_landing.plans"
+FEATURES = "features.feat_account_days"
+
+TABLES = {
+    TRANSITIONS: (
+        "account_id varchar, as_of_date date, from_state varchar, to_state varchar,"
+        " reason varchar, strength_score double, reached_coverage_share double,"
+        " is_strong boolean, has_committed_motion boolean, days_below integer,"
+        " ruleset_version varchar"
+    ),
+    CHECKPOINTS: (
+        "account_id varchar, as_of_date date, state varchar, state_since date,"
+        " days_below integer, ruleset_version varchar"
+    ),
+    RUNS: "start_date date, end_date date, ruleset_version varchar",
+    # One row per run. What a run computes is settled when it starts, for its own scores change
+    # what the same request would mean; and a run that stored scores but never published is redone.
+    PLANS: (
+        "run_id varchar, start_date date, end_date date, replay_start_date date,"
+        " planned_at timestamp, scored_at timestamp, checked_at timestamp, published_at timestamp"
+    ),
+}
+
+# checkpoint, features -> transitions, checkpoint
+Scorer = Callable[[pa.Table, pa.Table], tuple[pa.Table, pa.Table]]
+
+
+class StoredScoresError(RuntimeError):
+    """What is stored does not fit this run; the message says what to run."""
+
+
+@dataclass(frozen=True)
+class ScoreCounts:
+    """Rows read and written by one run of the scorer."""
+
+    account_days: int
+    transitions: int
+    checkpoint_rows: int
+
+
+def prepare(warehouse: Warehouse) -> None:
+    """Makes the tables that are missing."""
+    for table, columns in TABLES.items():
+        warehouse.execute(f"create schema if not exists {table.split('.')[0]}")
+        warehouse.execute(f"create table if not exists {table} ({columns})")
+
+
+def read_history(warehouse: Warehouse) -> History | None:
+    """The stored days, None when nothing is stored. Reads only, also in a new warehouse."""
+    if not warehouse.has_table("scores", "runs"):
+        return None
+    ((first, last),) = warehouse.rows(f"select min(start_date), max(end_date) from {RUNS}")
+    if first is None:
+        return None
+    days = warehouse.rows(f"select distinct as_of_date from {CHECKPOINTS}")
+    ((redo_from,),) = warehouse.rows(
+        f"select min(start_date) from {PLANS} where scored_at is not null and published_at is null"
+    )
+    return History(first, last, frozenset(day for (day,) in days), redo_from)
+
+
+def plan_of_run(
+    warehouse: Warehouse,
+    run_id: str,
+    requested_start: date | None,
+    requested_end: date | None,
+    *,
+    last_complete_day: date | None,
+    now: datetime,
+) -> Plan:
+    """The plan of this run: as it was settled by its first step, else settled here and kept."""
+    prepare(warehouse)
+    kept = warehouse.rows(
+        f"select start_date, end_date, replay_start_date from {PLANS} where run_id = ?", [run_id]
+    )
+    if kept:
+        return Plan(*kept[0])
+    plan = plan_range(
+        requested_start,
+        requested_end,
+        last_complete_day=last_complete_day,
+        history=read_history(warehouse),
+        today=now.astimezone(UTC).date(),
+    )
+    warehouse.execute(
+        f"insert into {PLANS} (run_id, start_date, end_date, replay_start_date, planned_at)"
+        " values (?, ?, ?, ?, ?)",
+        [run_id, plan.start, plan.end, plan.replay_start, _naive(now)],
+    )
+    return plan
+
+
+def score_activation(
+    warehouse: Warehouse,
+    run_id: str,
+    plan: Plan,
+    scorer: Scorer,
+    ruleset_version: str,
+    now: datetime,
+) -> ScoreCounts:
+    """Runs the state machine over the plan's days, month by month, and stores what it gives.
+
+    Features are read a month at a time, so memory holds accounts x 31 days. Everything from
+    plan.start on is replaced in one transaction. Raises StoredScoresError when the features were
+    built for other days.
+    """
+    _check_features(warehouse, plan)
+    checkpoint = warehouse.read(
+        f"select * from {CHECKPOINTS} where as_of_date = ? order by account_id",
+        [plan.replay_start - ONE_DAY],
+    )
+    transitions: list[pa.Table] = []
+    checkpoints: list[pa.Table] = []
+    account_days = 0
+    for first, last in month_blocks(plan.replay_start, plan.end):
+        features = warehouse.read(
+            f"select * from {FEATURES} where as_of_date between ? and ?"
+            " order by as_of_date, account_id",
+            [first, last],
+        )
+        account_days += features.num_rows
+        moved, checkpoint = scorer(checkpoint, features)
+        transitions.append(
+            moved.filter(pc.greater_equal(moved["as_of_date"], pa.scalar(plan.start)))
+        )
+        if last >= plan.start and features.num_rows:
+            checkpoints.append(checkpoint)
+    new_transitions = _with_ruleset(pa.concat_tables(transitions), ruleset_version)
+    new_checkpoints = _with_ruleset(pa.concat_tables(checkpoints), ruleset_version)
+    with warehouse.transaction():
+        warehouse.replace(TRANSITIONS, new_transitions, "as_of_date >= ?", [plan.start])
+        warehouse.replace(CHECKPOINTS, new_checkpoints, "as_of_date >= ?", [plan.start])
+        warehouse.execute(
+            f"insert into {RUNS} values (?, ?, ?)", [plan.start, plan.end, ruleset_version]
+        )
+        warehouse.execute(
+            f"update {PLANS} set scored_at = ? where run_id = ?", [_naive(now), run_id]
+        )
+    return ScoreCounts(account_days, new_transitions.num_rows, new_checkpoints.num_rows)
+
+
+def mark_checked(warehouse: Warehouse, run_id: str, now: datetime) -> None:
+    """Notes that all marts of this run were built and every check passed."""
+    warehouse.execute(f"update {PLANS} set checked_at = ? where run_id = ?", [_naive(now), run_id])
+
+
+def check_publishable(warehouse: Warehouse) -> None:
+    """Raises StoredScoresError unless the run that wrote the scores last passed its checks."""
+    last = warehouse.rows(
+        f"select checked_at from {PLANS} where scored_at is not null"
+        " order by scored_at desc, planned_at desc limit 1"
+    )
+    if not last or last[0][0] is None:
+        raise StoredScoresError(
+            "The last refresh did not pass all of its checks, so there is nothing to publish."
+            " Run make refresh and mend what it names."
+        )
+
+
+def mark_published(warehouse: Warehouse, now: datetime) -> None:
+    """Notes that everything stored so far has been published."""
+    warehouse.execute(
+        f"update {PLANS} set published_at = ? where scored_at is not null and published_at is null",
+        [_naive(now)],
+    )
+
+
+def _check_features(warehouse: Warehouse, plan: Plan) -> None:
+    ((first, last),) = warehouse.rows(f"select min(as_of_date), max(as_of_date) from {FEATURES}")
+    if first is None:
+        raise StoredScoresError(
+            "There is no account on any day of this run: no CRM account and no target has been"
+            " delivered. Check LANDING_DIR, or take a later START_DATE."
+        )
+    if first < plan.replay_start or last != plan.end:
+        raise StoredScoresError(
+            f"The features hold {first} to {last}, this run needs {plan.replay_start} to"
+            f" {plan.end}: another run came between. Run the whole job again (make refresh)."
+        )
+
+
+def _with_ruleset(table: pa.Table, ruleset_version: str) -> pa.Table:
+    versions = pa.array([ruleset_version] * table.num_rows, pa.string())
+    if "ruleset_version" in table.column_names:
+        index = table.column_names.index("ruleset_version")
+        return table.set_column(index, "ruleset_version", versions)
+    return table.append_column("ruleset_version", versions)
+
+
+def _naive(moment: datetime) -> datetime:
+    return moment.astimezone(UTC).replace(tzinfo=None)

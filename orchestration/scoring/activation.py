@@ -1,0 +1,329 @@
+"""The activation state machine: hysteresis, waiting time and stale-feed hold.
+
+A state depends on the state of the day before, so it cannot be one set-based statement. The machine
+steps through the days of a block and treats all accounts of a day at once.
+
+Source of the rules: docs/method.md, "Activation state". Per account and day D, with
+entry(D) = the highest state whose rule holds, keep(D) = the same with strength and coverage thresholds
+at `keep_factor`:
+
+* entry(D) > state: the account moves up at once;
+* keep(D) < state on `days_below_to_fall` days in a row: it moves to keep(D);
+* a paused day (a stale feed) neither counts nor breaks the row of days;
+* an account's first day takes its entry state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+BoolArray = npt.NDArray[np.bool_]
+IntArray = npt.NDArray[np.int64]
+FloatArray = npt.NDArray[np.float64]
+
+ABSENT = 0
+"""State code of an account that is not in the universe; states are coded by their rank, from 1."""
+
+FEATURES = (
+    "account_id",
+    "as_of_date",
+    "strength_score",
+    "reached_coverage_share",
+    "is_broad",
+    "has_recent_buying_signal",
+    "has_committed_motion",
+    "is_paused",
+)
+"""Columns of the features: one row per account and day, strength 0-100, coverage 0-1."""
+
+CHECKPOINT_SCHEMA = pa.schema(
+    [
+        ("account_id", pa.string()),
+        ("as_of_date", pa.date32()),
+        ("state", pa.string()),
+        ("state_since", pa.date32()),
+        ("days_below", pa.int32()),
+    ]
+)
+TRANSITION_SCHEMA = pa.schema(
+    [
+        ("account_id", pa.string()),
+        ("as_of_date", pa.date32()),
+        ("from_state", pa.string()),
+        ("to_state", pa.string()),
+        ("reason", pa.string()),
+        ("strength_score", pa.float64()),
+        ("reached_coverage_share", pa.float64()),
+        ("is_strong", pa.bool_()),
+        ("has_committed_motion", pa.bool_()),
+        ("days_below", pa.int32()),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class StateRule:
+    """When an account may enter a state; a row of the seed `activation_states`.
+
+    min_strength: strength score, 0-100. min_reached_coverage: share, 0-1.
+    """
+
+    rank: int
+    state: str
+    min_strength: float
+    needs_strong_signal: bool
+    needs_committed_motion: bool
+    motion_replaces_signal: bool
+    min_reached_coverage: float
+
+
+@dataclass(frozen=True)
+class StateRules:
+    """All states in rising rank from 1, and how reluctantly they are left.
+
+    keep_factor: share of the thresholds that keeps a state, 0-1. days_below_to_fall: days, >= 1.
+    """
+
+    states: tuple[StateRule, ...]
+    keep_factor: float
+    days_below_to_fall: int
+
+    def __post_init__(self) -> None:
+        ranks = [rule.rank for rule in self.states]
+        if ranks != list(range(1, len(ranks) + 1)):
+            raise ValueError(f"activation_states: ranks must be 1, 2, 3, ... in order, got {ranks}")
+        if not 0 < self.keep_factor <= 1:
+            raise ValueError(f"keep_factor must lie in (0, 1], got {self.keep_factor}")
+        if self.days_below_to_fall < 1:
+            raise ValueError(f"days_below_to_fall must be 1 or more, got {self.days_below_to_fall}")
+
+    def name(self, code: int) -> str | None:
+        """Name of a state code; None for ABSENT."""
+        return None if code == ABSENT else self.states[code - 1].state
+
+
+@dataclass(frozen=True)
+class Advance:
+    """What a block of days did: the transitions in it, and the machine's memory at its end."""
+
+    transitions: pa.Table
+    checkpoint: pa.Table
+
+
+@dataclass(frozen=True)
+class Signals:
+    """Features as arrays of one shape, usually days x accounts."""
+
+    strength: FloatArray
+    coverage: FloatArray
+    is_broad: BoolArray
+    has_buying_signal: BoolArray
+    has_motion: BoolArray
+
+
+def highest_state(signals: Signals, rules: StateRules, factor: float = 1.0) -> IntArray:
+    """Code of the highest state whose rule holds, thresholds of strength and coverage x `factor`.
+
+    Shape: that of the signals. The first state holds always.
+    """
+    highest = np.ones(signals.strength.shape, dtype=np.int64)
+    for rule in rules.states[1:]:
+        signal = signals.strength >= round(rule.min_strength * factor, 6)
+        if rule.needs_strong_signal:
+            signal &= signals.is_broad & signals.has_buying_signal
+        if rule.motion_replaces_signal:
+            signal |= signals.has_motion
+        if rule.needs_committed_motion:
+            signal &= signals.has_motion
+        holds = signal & (signals.coverage >= round(rule.min_reached_coverage * factor, 6))
+        highest[holds] = rule.rank
+    return highest
+
+
+def advance(checkpoint: pa.Table, features: pa.Table, rules: StateRules) -> Advance:
+    """Steps the machine through the days of `features`, from the memory in `checkpoint`.
+
+    Args:
+        checkpoint: CHECKPOINT_SCHEMA (more columns are ignored), one row per account in the universe
+            on the day before the first day of `features`; empty at the start of history.
+        features: the columns FEATURES, one row per account and day, every day of the block present
+            for at least one account; a missing row means that the account is not in the universe.
+        rules: the states and the waiting rules.
+
+    Returns:
+        TRANSITION_SCHEMA and CHECKPOINT_SCHEMA tables, ordered by day and account.
+
+    Raises:
+        ValueError: two rows for one account and day, a missing day, a checkpoint of another day than
+            the one before, or a state that the rules do not name.
+    """
+    if features.num_rows == 0:
+        return Advance(TRANSITION_SCHEMA.empty_table(), checkpoint.select(CHECKPOINT_SCHEMA.names))
+
+    days = np.unique(features["as_of_date"].to_numpy())
+    _check_days(days, checkpoint)
+    accounts = pc.unique(
+        pa.chunked_array(
+            [*features["account_id"].cast(pa.string()).chunks]
+            + [*checkpoint["account_id"].cast(pa.string()).chunks],
+            type=pa.string(),
+        )
+    ).sort()
+    shape = (len(days), len(accounts))
+    cells = np.searchsorted(days, features["as_of_date"].to_numpy()) * shape[1] + pc.index_in(
+        features["account_id"].cast(pa.string()), accounts
+    ).to_numpy().astype(np.int64)
+    if len(np.unique(cells)) != len(cells):
+        raise ValueError("features: more than one row for an account and day")
+
+    def matrix(column: str, dtype: type) -> npt.NDArray[np.generic]:
+        filled = np.zeros(shape, dtype=dtype)
+        filled.flat[cells] = features[column].to_numpy()
+        return filled
+
+    present = np.zeros(shape, dtype=np.bool_)
+    present.flat[cells] = True
+    signals = Signals(
+        strength=matrix("strength_score", np.float64),  # type: ignore[arg-type]
+        coverage=matrix("reached_coverage_share", np.float64),  # type: ignore[arg-type]
+        is_broad=matrix("is_broad", np.bool_),  # type: ignore[arg-type]
+        has_buying_signal=matrix("has_recent_buying_signal", np.bool_),  # type: ignore[arg-type]
+        has_motion=matrix("has_committed_motion", np.bool_),  # type: ignore[arg-type]
+    )
+    paused = matrix("is_paused", np.bool_)
+    entry = highest_state(signals, rules)
+    keep = highest_state(signals, rules, rules.keep_factor)
+
+    state, since, below = _memory(checkpoint, accounts, rules)
+    steps: list[dict[str, npt.NDArray[np.generic]]] = []
+    for index, day in enumerate(days):
+        here = present[index]
+        was_here = state != ABSENT
+        arrives = here & ~was_here
+        leaves = ~here & was_here
+        stays = here & was_here
+        rises = stays & (entry[index] > state)
+        counts = stays & ~rises & ~paused[index]
+        below = np.where(counts, np.where(keep[index] < state, below + 1, 0), below)
+        falls = counts & (below >= rules.days_below_to_fall)
+
+        moved = arrives | leaves | rises | falls
+        target = np.where(arrives | rises, entry[index], np.where(falls, keep[index], state))
+        target[leaves] = ABSENT
+        at = np.flatnonzero(moved)
+        if len(at):
+            steps.append(
+                {
+                    "account": at,
+                    "day": np.full(len(at), day),
+                    "from": state[at],
+                    "to": target[at],
+                    "below": np.where(falls, below, 0)[at],
+                    "cell": index * shape[1] + at,
+                }
+            )
+        since[moved] = day
+        below[moved] = 0
+        state = target
+
+    return Advance(
+        transitions=_transitions(steps, accounts, signals, rules),
+        checkpoint=_checkpoint(days[-1], accounts, state, since, below, rules),
+    )
+
+
+def _check_days(days: npt.NDArray[np.generic], checkpoint: pa.Table) -> None:
+    if len(days) > 1 and np.any(np.diff(days).astype(np.int64) != 1):
+        raise ValueError(f"features: days are missing between {days[0]} and {days[-1]}")
+    remembered = np.unique(checkpoint["as_of_date"].to_numpy())
+    if len(remembered) and (len(remembered) > 1 or remembered[0] + 1 != days[0]):
+        raise ValueError(
+            f"checkpoint of {', '.join(map(str, remembered))} does not lead up to {days[0]}"
+        )
+
+
+def _memory(
+    checkpoint: pa.Table, accounts: pa.Array, rules: StateRules
+) -> tuple[IntArray, npt.NDArray[np.datetime64], IntArray]:
+    """State code, day entered and days below of every account; shape: accounts."""
+    state = np.full(len(accounts), ABSENT, dtype=np.int64)
+    since = np.zeros(len(accounts), dtype="datetime64[D]")
+    below = np.zeros(len(accounts), dtype=np.int64)
+    if checkpoint.num_rows:
+        ranks = {rule.state: rule.rank for rule in rules.states}
+        unknown = set(checkpoint["state"].to_pylist()) - ranks.keys()
+        if unknown:
+            raise ValueError(f"checkpoint: states {sorted(unknown)} are not in activation_states")
+        at = pc.index_in(checkpoint["account_id"].cast(pa.string()), accounts).to_numpy()
+        state[at] = [ranks[name] for name in checkpoint["state"].to_pylist()]
+        since[at] = checkpoint["state_since"].to_numpy()
+        below[at] = checkpoint["days_below"].to_numpy()
+    return state, since, below
+
+
+def _names(codes: IntArray, rules: StateRules) -> pa.Array:
+    names = pa.array([rules.name(code) for code in range(len(rules.states) + 1)], pa.string())
+    return names.take(pa.array(codes))
+
+
+def _transitions(
+    steps: Sequence[dict[str, npt.NDArray[np.generic]]],
+    accounts: pa.Array,
+    signals: Signals,
+    rules: StateRules,
+) -> pa.Table:
+    if not steps:
+        return TRANSITION_SCHEMA.empty_table()
+    moved = {name: np.concatenate([step[name] for step in steps]) for name in steps[0]}
+    before, after, cell = moved["from"], moved["to"], moved["cell"]
+    reason = np.select(
+        [before == ABSENT, after == ABSENT, after > before], ["first_day", "left", "rise"], "fall"
+    )
+    strong_rules = [rule for rule in rules.states if rule.needs_strong_signal]
+    strong_from = strong_rules[0].min_strength if strong_rules else np.inf
+    left = after == ABSENT
+    is_strong = (
+        (signals.strength >= strong_from) & signals.is_broad & signals.has_buying_signal
+    ).flat[cell]
+    return pa.table(
+        {
+            "account_id": accounts.take(pa.array(moved["account"])),
+            "as_of_date": pa.array(moved["day"].astype("datetime64[D]")),
+            "from_state": _names(before, rules),  # type: ignore[arg-type]
+            "to_state": _names(after, rules),  # type: ignore[arg-type]
+            "reason": pa.array(reason.tolist(), pa.string()),
+            "strength_score": pa.array(signals.strength.flat[cell], mask=left),
+            "reached_coverage_share": pa.array(signals.coverage.flat[cell], mask=left),
+            "is_strong": pa.array(is_strong, mask=left),
+            "has_committed_motion": pa.array(signals.has_motion.flat[cell], mask=left),
+            "days_below": pa.array(moved["below"], pa.int32()),
+        },
+        schema=TRANSITION_SCHEMA,
+    )
+
+
+def _checkpoint(
+    day: np.generic,
+    accounts: pa.Array,
+    state: IntArray,
+    since: npt.NDArray[np.datetime64],
+    below: IntArray,
+    rules: StateRules,
+) -> pa.Table:
+    at = np.flatnonzero(state != ABSENT)
+    return pa.table(
+        {
+            "account_id": accounts.take(pa.array(at)),
+            "as_of_date": pa.array(np.full(len(at), day).astype("datetime64[D]")),
+            "state": _names(state[at], rules),
+            "state_since": pa.array(since[at]),
+            "days_below": pa.array(below[at], pa.int32()),
+        },
+        schema=CHECKPOINT_SCHEMA,
+    )

@@ -1,0 +1,120 @@
+"""The one door to the database. What only this engine does lives here; business rules do not.
+
+The default engine is DuckDB: one file, one writer at a time.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+
+class WarehouseBusyError(RuntimeError):
+    """Another process has the database open; the message says which one and what to do."""
+
+
+class Warehouse:
+    """An open database. Timestamps without a zone are UTC."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+        self.connection = connection
+        self._is_in_transaction = False
+
+    def execute(self, sql: str, parameters: Sequence[Any] | None = None) -> None:
+        """Runs one statement."""
+        self.connection.execute(sql, parameters)
+
+    def rows(self, sql: str, parameters: Sequence[Any] | None = None) -> list[tuple[Any, ...]]:
+        """Result rows of a query, for the few values that Python decides on."""
+        return self.connection.execute(sql, parameters).fetchall()
+
+    def read(self, sql: str, parameters: Sequence[Any] | None = None) -> pa.Table:
+        """Result of a query as an Arrow table."""
+        return self.connection.execute(sql, parameters).to_arrow_table()
+
+    def append(self, table: str, rows: pa.Table) -> None:
+        """Appends rows to a table, columns matched by name. `table` is schema.name."""
+        if rows.num_rows == 0:
+            return
+        self.connection.register("_rows_to_append", rows)
+        try:
+            self.connection.execute(f"insert into {table} by name select * from _rows_to_append")
+        finally:
+            self.connection.unregister("_rows_to_append")
+
+    def replace(
+        self, table: str, rows: pa.Table, where: str, parameters: Sequence[Any] | None = None
+    ) -> None:
+        """Deletes the rows that meet `where` and appends `rows`, in one transaction."""
+        with self.transaction():
+            self.connection.execute(f"delete from {table} where {where}", parameters)
+            self.append(table, rows)
+
+    def has_table(self, schema: str, table: str) -> bool:
+        return bool(
+            self.rows(
+                "select 1 from information_schema.tables where table_schema = ? and table_name = ?"
+                " and table_catalog = current_database()",
+                [schema, table],
+            )
+        )
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All statements inside take effect together, or none does. Joins one already open."""
+        if self._is_in_transaction:
+            yield
+            return
+        self.connection.begin()
+        self._is_in_transaction = True
+        try:
+            yield
+        except BaseException:
+            self.connection.rollback()
+            raise
+        else:
+            self.connection.commit()
+        finally:
+            self._is_in_transaction = False
+
+    @contextmanager
+    def any_order(self) -> Iterator[None]:
+        """Statements inside may write rows in any order, which lets them use all cores."""
+        self.connection.execute("set preserve_insertion_order = false")
+        try:
+            yield
+        finally:
+            self.connection.execute("reset preserve_insertion_order")
+
+
+@contextmanager
+def connect(path: Path, *, read_only: bool = False) -> Iterator[Warehouse]:
+    """Opens the database file, which is made with its folders if missing, and closes it after.
+
+    Raises WarehouseBusyError while another process has it open.
+    """
+    if not read_only:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        connection = duckdb.connect(str(path), read_only=read_only)
+    except duckdb.IOException as error:
+        if "lock" not in str(error):
+            raise
+        holder = re.search(r"PID (\d+)", str(error))
+        who = f"process {holder.group(1)}" if holder else "another process"
+        raise WarehouseBusyError(
+            f"{path} is open in {who}. The warehouse has one writer at a time: wait until that"
+            " process is done or close it, then run this again. To look at results, open the"
+            " published copy instead."
+        ) from error
+    try:
+        connection.execute("set TimeZone = 'UTC'")
+        yield Warehouse(connection)
+    finally:
+        connection.close()

@@ -1,0 +1,280 @@
+"""The simulator: repeatable, to scale, complete, dirty as planned, and blind to the rules."""
+
+from __future__ import annotations
+
+import ast
+import datetime as dt
+import gzip
+import hashlib
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import pytest
+import yaml
+
+from orchestration.demo import evaluate, text
+from orchestration.demo.company import Noise, Plan, build
+from orchestration.demo.deliveries import FEEDS, MISHAPS
+from orchestration.demo.simulate import main, simulate
+
+ROOT = Path(__file__).parents[2]
+END = dt.date(2026, 6, 30)
+ACTIVITY = (
+    "segment/pages",
+    "salesforce/task",
+    "salesforce/event",
+    "salesforce/campaign_member",
+    "bombora/company_surge",
+)
+
+
+def small(seed: int = 7, activities: int = 12_000) -> Plan:
+    return Plan(accounts=60, months=6, activities=activities, seed=seed, end=END)
+
+
+def run(folder: Path, plan: Plan) -> tuple[Path, Path, dict[str, int]]:
+    landing, truth = folder / "landing", folder / "truth"
+    rows = simulate(plan, landing, truth, say=lambda line: None)
+    return landing, truth, rows
+
+
+def contents(landing: Path) -> dict[str, str]:
+    """Hash of every landing file."""
+    return {
+        str(path.relative_to(landing)): hashlib.md5(path.read_bytes()).hexdigest()
+        for path in sorted(landing.rglob("*"))
+        if path.is_file()
+    }
+
+
+@pytest.fixture(scope="module")
+def company(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, dict[str, int]]:
+    return run(tmp_path_factory.mktemp("company"), small())
+
+
+def test_same_seed_same_bytes_other_seed_other_company(
+    company: tuple[Path, Path, dict[str, int]], tmp_path: Path
+) -> None:
+    landing, truth, _ = company
+    again, again_truth, _ = run(tmp_path / "again", small())
+    other, _, _ = run(tmp_path / "other", small(seed=8))
+    assert contents(landing) == contents(again)
+    assert contents(truth) == contents(again_truth)
+    history = "segment/pages/loaded_date=2026-05-31/part-000.parquet"
+    assert contents(landing)[history] != contents(other)[history]
+
+
+def test_scale_is_honoured(company: tuple[Path, Path, dict[str, int]], tmp_path: Path) -> None:
+    _, truth, rows = company
+    assert 0.8 * 12_000 <= sum(rows[feed] for feed in ACTIVITY) <= 1.2 * 12_000
+    (listed,) = duckdb.sql(
+        f"select count(*) from '{truth}/accounts.parquet' where listed_on is not null"
+    ).fetchall()[0]
+    assert listed == 60
+    for activities in (4_000, 40_000):  # fewer than the company would leave, and more
+        _, _, rows = run(tmp_path / str(activities), small(activities=activities))
+        assert 0.8 <= sum(rows[feed] for feed in ACTIVITY) / activities <= 1.2
+
+
+def test_truth_stays_out_of_the_landing_folder(
+    company: tuple[Path, Path, dict[str, int]], tmp_path: Path
+) -> None:
+    landing, truth, _ = company
+    feeds = {str(folder.relative_to(landing)) for folder in landing.glob("*/*")}
+    assert feeds == set(FEEDS)
+    names = {path.name for path in landing.rglob("*") if path.is_file()}
+    assert not names & {path.name for path in truth.iterdir()}
+    with pytest.raises(ValueError, match="inside the landing folder"):
+        simulate(small(), tmp_path, tmp_path / "truth")
+
+
+def test_foreign_folders_are_left_alone(tmp_path: Path) -> None:
+    mine = tmp_path / "landing"
+    mine.mkdir()
+    (mine / "precious.csv").write_text("keep me")
+    given = ["--landing", str(mine), "--truth", str(tmp_path / "truth"), "--accounts", "60"]
+    assert main(given) == 1
+    assert (mine / "precious.csv").read_text() == "keep me"
+
+
+def contract() -> dict[str, set[str]]:
+    """Columns of every contract table, from the dbt sources."""
+    tables: dict[str, set[str]] = {}
+    for path in (ROOT / "models" / "staging").glob("*/_*__sources.yml"):
+        for source in yaml.safe_load(path.read_text())["sources"]:
+            for table in source["tables"]:
+                name = f"{source['name']}/{table['name']}"
+                tables[name] = {column["name"] for column in table.get("columns", [])}
+    return tables
+
+
+def test_every_first_wave_table_has_its_contract_columns(
+    company: tuple[Path, Path, dict[str, int]],
+) -> None:
+    landing, _, _ = company
+    columns = contract()
+    for feed in FEEDS:
+        part = next((landing / feed).rglob("part-000.parquet"))
+        landed = set(
+            duckdb.sql(f"select * from read_parquet('{part}', hive_partitioning = false)").columns
+        )
+        assert columns[feed], feed
+        missing = columns[feed] - landed
+        # Events carry no call columns and tasks no durations of meetings; nothing else is missing.
+        assert missing <= {"call_disposition", "call_duration_in_seconds", "duration_in_minutes"}, (
+            feed,
+            missing,
+        )
+
+
+def test_every_day_has_a_delivery_except_where_planned(
+    company: tuple[Path, Path, dict[str, int]],
+) -> None:
+    landing, truth, _ = company
+    planned = duckdb.sql(
+        f"select feed, kind, day::date, until::date from '{truth}/mishaps.parquet'"
+    )
+    silent: dict[str, set[dt.date]] = {feed: set() for feed in FEEDS}
+    for feed, kind, day, until in planned.fetchall():
+        if kind in ("missing", "late_file"):
+            silent[feed].add(day)
+        if kind == "stopped":
+            silent[feed] |= {day + dt.timedelta(d) for d in range((until - day).days + 1)}
+    for feed in FEEDS:
+        for back in range(30):
+            day = END - dt.timedelta(days=back)
+            files = list((landing / feed / f"loaded_date={day}").glob("data.*"))
+            assert bool(files) == (day not in silent[feed]), (feed, day)
+    assert len(silent["segment/pages"]) == 12
+
+
+def test_planted_dirt_exists(company: tuple[Path, Path, dict[str, int]]) -> None:
+    landing, truth, _ = company
+    planted = {
+        (kind, feed)
+        for kind, feed in duckdb.sql(f"select kind, feed from '{truth}/mishaps.parquet'").fetchall()
+    }
+    identity = {"merged", "website_moved", "target_moved"}
+    assert {kind for kind, _ in planted} == {m.kind for m in MISHAPS} | identity
+    with pytest.raises(gzip.BadGzipFile):
+        gzip.decompress(next(landing.rglob("broken.csv.gz")).read_bytes())
+    bad = next((landing / "salesforce/task").rglob("extra.csv")).read_text()
+    assert "31/31/2026" in bad
+
+    con = duckdb.connect()
+
+    def one(query: str) -> int:
+        (value,) = con.sql(query).fetchall()[0]
+        return int(value)
+
+    load = f"{landing}/salesforce/{{}}/loaded_date=2026-05-31/*.parquet"
+    account, contact = load.format("account"), load.format("contact")
+    assert one(f"select count(*) from '{account}' where name ilike '%test%'") >= 3
+    assert one(f"select count(*) from '{account}' where parent_id is not null") >= 1
+    assert one(f"select count(*) from '{account}' where website is null") >= 2
+    assert one(f"select count(*) from '{contact}' where email like '%gmail.com'") >= 1
+    assert one(f"select count(*) from '{contact}' where email_bounced_date is not null") >= 5
+    assert one(f"select count(*) from '{contact}' where has_opted_out_of_email") >= 2
+    merged = f"read_csv('{landing}/salesforce/account/*/data.csv', union_by_name = true)"
+    assert one(f"select count(*) from {merged} where master_record_id is not null") == 3
+    surge = f"{landing}/bombora/company_surge/loaded_date=2026-05-31/*.parquet"
+    assert one(f"select count(*) filter (company_name is null) > count(*) / 2 from '{surge}'")
+    assert one(f"select count(*) from '{surge}' where composite_score < 60") > 0
+
+
+def test_the_simulator_knows_nothing_of_the_project() -> None:
+    """Acts cannot depend on points, half-lives or thresholds that are never read."""
+    for path in (ROOT / "orchestration" / "demo").glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom):
+                assert node.level <= 1, path
+                names = [] if node.level else [node.module or ""]
+            else:
+                continue
+            assert not [n for n in names if n.split(".")[0] in ("orchestration", "dbt", "dagster")]
+        assert "evaluate" not in path.read_text() or path.name in ("__init__.py", "evaluate.py")
+
+
+def test_the_truth_has_the_shape_of_a_market() -> None:
+    world = build(Plan(accounts=2000))
+    fits = world.accounts.true_fit & world.accounts.is_listed
+    last = world.motion[-1][fits]
+    assert 0.78 <= fits.sum() / world.accounts.is_listed.sum() <= 0.88
+    assert 0.10 <= np.isin(last, [2, 3]).mean() <= 0.15
+    assert 0.10 <= (last == 1).mean() <= 0.20
+    hidden = ~world.accounts.sees_intent & ~world.accounts.sees_web
+    assert hidden.mean() > Noise().dark_share
+
+
+def test_salesforce_ids_carry_the_published_checksum() -> None:
+    # The checksum letter of five characters has a bit for each upper-case one.
+    def checksum(short: str) -> str:
+        letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
+        groups = (short[i : i + 5] for i in (0, 5, 10))
+        return "".join(
+            letters[sum(1 << k for k, c in enumerate(g) if "A" <= c <= "Z")] for g in groups
+        )
+
+    for long in text.salesforce_ids("00T", np.array([1, 61, 62, 9_999, 123_456_789])).to_pylist():
+        assert len(long) == 18
+        assert long[15:] == checksum(long[:15])
+
+
+def test_the_oracle_loses_only_by_waiting() -> None:
+    states = np.array([[0, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1], [3, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0]])
+    held = evaluate.wait(states.astype(np.uint8))
+    assert held[0].tolist() == [0, 2, 2, 2, 2, 2, 2, 2, 2, 1, 1]
+    assert held[1].tolist() == [3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 0]
+
+
+def test_evaluation_of_perfect_marts_is_perfect(
+    company: tuple[Path, Path, dict[str, int]], tmp_path: Path
+) -> None:
+    """Marts that state the truth score 1 in states and drivers, and the baseline less."""
+    landing, folder, _ = company
+    truth = evaluate.read_truth(folder, END)
+    states = truth.states().astype(np.int64)
+    causes = evaluate._causes(truth, folder, END, states[:, -1])
+    marts = tmp_path / "marts.duckdb"
+    with duckdb.connect(str(tmp_path / "marts.duckdb")) as con:
+        # A file and a schema of one name are ambiguous in SQL: hence the attachment.
+        con.execute("create schema marts")
+        con.execute("use marts.marts")
+        con.register("keys", evaluate._keys(truth))
+        con.execute(
+            f"create table accounts as select place as account_id, date '{END}' as as_of_date,"
+            " crm_id as crm_account_id, domain as primary_domain from keys"
+        )
+        con.execute(
+            "create table account_activation_history"
+            " (account_id bigint, state text, valid_from date, valid_to date)"
+        )
+        con.execute("create table account_activation (account_id bigint, state text)")
+        con.execute("create table account_gap_drivers (account_id bigint, driver text)")
+        intervals = [
+            (place, evaluate.STATES[row[day]], truth.first + dt.timedelta(int(day)))
+            for place, row in enumerate(states)
+            for day in np.flatnonzero(np.append(True, row[1:] != row[:-1]))
+        ]
+        con.executemany("insert into account_activation_history values (?, ?, ?, null)", intervals)
+        con.executemany(
+            "insert into account_activation values (?, ?)",
+            [(place, evaluate.STATES[row[-1]]) for place, row in enumerate(states)],
+        )
+        con.executemany(
+            "insert into account_gap_drivers values (?, ?)",
+            [(int(p), evaluate.DRIVERS[d]) for p, d in zip(*np.nonzero(causes), strict=True)],
+        )
+    result = evaluate.evaluate(folder, landing, marts)
+    assert result.missing == 0
+    for when in ("end", "month_ends"):
+        for score in result.states[when]["project"].scores.values():
+            assert score.support == 0 or score.f1 == 1.0
+    for score in result.drivers["project"].scores.values():
+        assert score.support == 0 or score.f1 == 1.0
+    baseline, oracle = result.states["end"]["baseline"], result.states["end"]["oracle"]
+    assert baseline.macro_f1 < oracle.macro_f1
+    assert "macro-F1" in evaluate.report(result)
