@@ -45,3 +45,8 @@
 {% macro add_days(date, days) -%}
     cast({{ dbt.dateadd('day', days, date) }} as date)
 {%- endmacro %}
+
+{#- Days since 1970-01-01: days as integers, for sums and keys. -#}
+{% macro day_number(date) -%}
+    cast({{ dbt.datediff("cast('1970-01-01' as date)", date, 'day') }} as integer)
+{%- endmacro %}

@@ -63,3 +63,36 @@
             and stretches.valid_from < {{ relation }}.valid_to
     where stretches.valid_to is not null
 {%- endmacro %}
+
+{#- The claims that hold (claim_rank 1 of rank_claims), neighbouring stretches that say the same put
+    together again: what is cut and not mended multiplies in every join after it. -#}
+{% macro winning_claims(relation, key, columns, order_by) -%}
+    select
+        {{ (key + columns) | join(', ') }},
+        min(valid_from) as valid_from,
+        max(valid_to) as valid_to
+    from (
+        select
+            changes.*,
+            sum(is_change) over (
+                partition by {{ key | join(', ') }} order by valid_from
+                rows between unbounded preceding and current row
+            ) as span_number
+        from (
+            select
+                winners.*,
+                case when
+                    valid_from is not distinct from lag(valid_to) over claims_of_key
+                    {%- for column in columns %}
+                    and {{ column }} is not distinct from lag({{ column }}) over claims_of_key
+                    {%- endfor %}
+                    then 0 else 1 end as is_change
+            from (
+                {{ rank_claims(relation, key, columns, order_by) }}
+            ) as winners
+            where claim_rank = 1
+            window claims_of_key as (partition by {{ key | join(', ') }} order by valid_from)
+        ) as changes
+    ) as spans
+    group by {{ (key + columns) | join(', ') }}, span_number
+{%- endmacro %}

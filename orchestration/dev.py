@@ -20,7 +20,7 @@ LOOPBACK = "127.0.0.1"
 
 
 def command(port: int) -> list[str]:
-    """The program to run. It listens on the loopback address and nowhere else."""
+    """The program to run (pyproject.toml says what it loads). It listens on loopback only."""
     return [
         sys.executable,
         "-m",
@@ -30,10 +30,6 @@ def command(port: int) -> list[str]:
         LOOPBACK,
         "--port",
         str(port),
-        "--module-name",
-        "orchestration.definitions",
-        "--working-directory",
-        str(PROJECT_DIR),
     ]
 
 
@@ -52,6 +48,9 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
     say(f"The Dagster UI will be at http://{LOOPBACK}:{options.port} (stop it with Ctrl-C).")
     os.chdir(PROJECT_DIR)
+    # Dagster's processes load our event log before they load our definitions.
+    paths = [str(PROJECT_DIR), os.environ.get("PYTHONPATH", "")]
+    os.environ["PYTHONPATH"] = os.pathsep.join(path for path in paths if path)
     program = command(options.port)
     os.execv(program[0], program)
 

@@ -90,11 +90,16 @@ class TableCounts:
 
 @dataclass(frozen=True)
 class IngestReport:
-    """load_id: None when nothing was taken. tables: one entry per table of the contract."""
+    """What an ingestion did.
+
+    load_id: None when nothing was taken. tables: one entry per table of the contract. problems: what
+    somebody should look at, one sentence each. notes: what has never landed, and what is off for it.
+    """
 
     load_id: int | None
     tables: Mapping[tuple[str, str], TableCounts]
     problems: tuple[str, ...]
+    notes: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -121,10 +126,9 @@ class Entry:
     instance: str
     delivery_day: date
     is_late: bool
-    is_first_load: bool
     status: str
     size: int
-    columns: tuple[str, ...] | None
+    columns: Sequence[str] | None  # of the contract, that the file has
 
     @property
     def owner(self) -> tuple[str, str, str]:
@@ -175,14 +179,14 @@ def ingest(
     load_id = _start_load(warehouse, end_date, now) if chosen else None
     for key, table in contract.tables.items():
         if key in chosen and load_id is not None:
-            known = {entry.columns for entry in entries if (entry.source, entry.table) == key}
+            earlier = [entry for entry in entries if (entry.source, entry.table) == key]
             _load(
                 warehouse,
                 table,
                 [(entry, found[entry.file]) for entry in chosen[key]],
-                first_days,
+                earlier,
+                live_since or {},
                 load_id,
-                {name for columns in known for name in columns or ()},
                 problems,
             )
     entries = _manifest(warehouse)
@@ -199,7 +203,8 @@ def ingest(
             f"{source}.{name}: {_count(len(files), 'file')} delivered after {end_date} wait"
             f" (from {first} on)"
         )
-    return IngestReport(load_id, _counts(warehouse, contract, load_id, waiting), tuple(problems))
+    counts = _counts(warehouse, contract, load_id, waiting)
+    return IngestReport(load_id, counts, tuple(problems), _notes(warehouse))
 
 
 def last_complete_day(
@@ -402,14 +407,11 @@ def _delivery_day(
 def _manifest(warehouse: Warehouse) -> list[Entry]:
     if not warehouse.has_table("raw_landing", "files"):
         return []
-    return [
-        Entry(*row[:-1], columns=None if row[-1] is None else tuple(row[-1]))
-        for row in warehouse.rows(
-            "select file, source, table_name, instance, delivery_day, is_late,"
-            " coalesce(is_first_load, false), status, size_bytes, columns"
-            " from raw_landing.files order by delivery_day, file"
-        )
-    ]
+    rows = warehouse.rows(
+        "select file, source, table_name, instance, delivery_day, is_late, status, size_bytes,"
+        " columns from raw_landing.files order by delivery_day, file"
+    )
+    return [Entry(*row) for row in rows]
 
 
 def _register(
@@ -450,10 +452,10 @@ def _first_days(
     A day set by a person, else the earliest day taken, else the earliest day known.
     """
     days: dict[tuple[str, str, str], date] = {}
-    for status_is_pending in (False, True):
+    for status in ("loaded", "pending"):
         earliest: dict[tuple[str, str, str], date] = {}
         for entry in entries:
-            if (entry.status == "pending") == status_is_pending:
+            if entry.status == status:
                 day = earliest.get(entry.owner, entry.delivery_day)
                 earliest[entry.owner] = min(day, entry.delivery_day)
         days = earliest | days
@@ -481,12 +483,15 @@ def _load(
     warehouse: Warehouse,
     table: Table,
     files: Sequence[tuple[Entry, FoundFile]],
-    first_days: Mapping[tuple[str, str, str], date],
+    entries: Sequence[Entry],
+    live_since: LiveSince,
     load_id: int,
-    known_columns: set[str],
     problems: list[str],
 ) -> None:
-    """Reads the files of a table and appends their rows, with the manifest, in one transaction."""
+    """Reads files of a table and appends their rows, with the manifest, in one transaction.
+
+    entries: all that the manifest has of the table.
+    """
     outcome = stage(
         warehouse,
         table,
@@ -501,10 +506,14 @@ def _load(
             for number, (entry, file) in enumerate(files)
         ],
     )
+    known_columns = {name for entry in entries for name in entry.columns or ()}
     _tell(table, files, outcome, known_columns, problems)
     taken = [number for number in range(len(files)) if number not in outcome.postponed]
     if not taken:
         return
+    # A first delivery that nobody can read is none: the next one is the first load then.
+    unread = {files[number][0].file for number in (*outcome.unreadable, *outcome.postponed)}
+    first_days = _first_days([entry for entry in entries if entry.file not in unread], live_since)
     warehouse.connection.register(
         "_batch",
         pa.table(
@@ -512,7 +521,8 @@ def _load(
                 "file_number": pa.array(taken, pa.int32()),
                 "file": [files[number][0].file for number in taken],
                 "is_first_load": [
-                    files[number][0].delivery_day <= first_days[files[number][0].owner]
+                    number not in outcome.unreadable
+                    and files[number][0].delivery_day <= first_days[files[number][0].owner]
                     for number in taken
                 ],
                 "size_bytes": [files[number][1].size for number in taken],
@@ -532,13 +542,16 @@ def _load(
         ),
     )
     try:
-        _resolve_hosts(warehouse, table)
+        if table.hosts:
+            _resolve_hosts(warehouse, table)
         _judge(warehouse, table)
         _summarise(warehouse)
-        with warehouse.transaction(), warehouse.any_order():
+        with warehouse.transaction():
             _append(warehouse, table, load_id)
     finally:
         warehouse.connection.unregister("_batch")
+        for name in ("staged", "staged_lines", "staged_files", "verdicts"):
+            warehouse.execute(f"drop table if exists temp.{name}")
 
 
 def _tell(
@@ -571,14 +584,11 @@ def _tell(
 
 def _resolve_hosts(warehouse: Warehouse, table: Table) -> None:
     """Fills the temporary table `staged_hosts` (host, registrable) for the hosts of the load."""
-    hosts: list[str] = []
-    if table.hosts:
-        parts = " union all ".join(
-            f"select {quoted('_host_' + name)} as host from staged" for name in table.hosts
-        )
-        found = warehouse.rows(f"select distinct host from ({parts}) where host <> ''")
-        hosts = [row[0] for row in found]
-    pairs = [(host, registrable_domain(host)) for host in hosts]
+    parts = " union all ".join(
+        f"select {quoted('_host_' + name)} as host from staged" for name in table.hosts
+    )
+    found = warehouse.rows(f"select distinct host from ({parts}) where host <> ''")
+    pairs = [(host, registrable_domain(host)) for (host,) in found]
     warehouse.connection.register(
         "_hosts",
         pa.table(
@@ -610,10 +620,15 @@ def _judge(warehouse: Warehouse, table: Table) -> None:
     def same_key(left: str, right: str) -> str:
         return " and ".join(f"{left}.{key} is not distinct from {right}.{key}" for key in keys)
 
+    warehouse.execute(
+        "create or replace temp table verdicts"
+        " (file_number integer, row_number bigint, status varchar, version_number bigint)"
+    )
+    if not warehouse.rows("select 1 from staged where _reason is null limit 1"):
+        return
     within = _touched_months(warehouse, table)
-    anywhere = within if table.is_immutable else "true"
-    if table.month in table.key:
-        anywhere = within
+    # Where the month is part of the record, its earlier versions lie in the same months.
+    anywhere = within if table.is_immutable or table.month in table.key else "true"
     warehouse.execute(
         f"""
         create or replace temp table earlier as
@@ -625,15 +640,21 @@ def _judge(warehouse: Warehouse, table: Table) -> None:
         group by {key_list}
         """
     )
+    [(contested,)] = warehouse.rows(
+        f"""
+        create or replace temp table contested as
+        select {key_list} from staged where _reason is null
+        group by {key_list} having count(*) > 1
+        union
+        select {key_list} from earlier
+        """
+    )
+    if not contested:
+        return
     warehouse.execute(
         f"""
-        create or replace temp table verdicts as
-        with contested as (
-            select {key_list} from staged where _reason is null
-            group by {key_list} having count(*) > 1
-            union
-            select {key_list} from earlier
-        ),
+        insert into verdicts
+        with
         lineup as (
             select
                 0 as origin, {key_list}, {version} as version, _delivery_day, _content_hash,
@@ -799,6 +820,38 @@ def _append(warehouse: Warehouse, table: Table, load_id: int) -> None:
         """,
         [load_id],
     )
+    [(good, bad)] = warehouse.rows(
+        "select sum(accepted + duplicate + conflicting), sum(quarantined) from staged_counts"
+    )
+    quarantined = _append_quarantine(warehouse, load_id) if bad else 0
+    if (appended, quarantined) != (good, bad):
+        raise RuntimeError(
+            f"{table.label}: {appended} rows appended and {quarantined} put in quarantine, where"
+            f" {good} and {bad} were counted; nothing of this table was taken"
+        )
+    warehouse.execute(
+        """
+        update raw_landing.files set
+            is_first_load = done.is_first_load,
+            status = case when done.is_unreadable then 'unreadable' else 'loaded' end,
+            load_id = done.load_id,
+            delivered = done.delivered,
+            accepted = done.accepted,
+            duplicate = done.duplicate,
+            conflicting = done.conflicting,
+            quarantined = done.quarantined,
+            reason = done.reason,
+            size_bytes = done.size_bytes,
+            columns = done.columns
+        from (select *, ? as load_id from staged_counts) as done
+        where files.file = done.file
+        """,
+        [load_id],
+    )
+
+
+def _append_quarantine(warehouse: Warehouse, load_id: int) -> int:
+    """Appends what is wrong to the quarantine; returns how many rows that were."""
     [(quarantined,)] = warehouse.rows(
         """
         insert into raw_landing.quarantine by name
@@ -825,33 +878,7 @@ def _append(warehouse: Warehouse, table: Table, load_id: int) -> None:
         """,
         [load_id],
     )
-    [(good, bad)] = warehouse.rows(
-        "select sum(accepted + duplicate + conflicting), sum(quarantined) from staged_counts"
-    )
-    if (appended, quarantined) != (good, bad):
-        raise RuntimeError(
-            f"{table.label}: {appended} rows appended and {quarantined} put in quarantine, where"
-            f" {good} and {bad} were counted; nothing of this table was taken"
-        )
-    warehouse.execute(
-        """
-        update raw_landing.files set
-            is_first_load = done.is_first_load,
-            status = case when done.is_unreadable then 'unreadable' else 'loaded' end,
-            load_id = done.load_id,
-            delivered = done.delivered,
-            accepted = done.accepted,
-            duplicate = done.duplicate,
-            conflicting = done.conflicting,
-            quarantined = done.quarantined,
-            reason = done.reason,
-            size_bytes = done.size_bytes,
-            columns = done.columns
-        from (select *, ? as load_id from staged_counts) as done
-        where files.file = done.file
-        """,
-        [load_id],
-    )
+    return int(quarantined)
 
 
 # --- what there is to say -------------------------------------------------------------------------
@@ -884,6 +911,18 @@ def _describe_tables(warehouse: Warehouse, contract: Contract, entries: Sequence
         }
     )
     warehouse.replace("raw_landing.tables", rows, "true")
+
+
+def _notes(warehouse: Warehouse) -> tuple[str, ...]:
+    notes = []
+    for source, name, has_landed, missing, features in warehouse.rows(
+        "select * from raw_landing.tables order by source, table_name"
+    ):
+        if not has_landed:
+            notes.append(f"{source}.{name} has not landed; it serves: {features}")
+        elif missing:
+            notes.append(f"{source}.{name} has landed without {', '.join(missing)}")
+    return tuple(notes)
 
 
 def _counts(

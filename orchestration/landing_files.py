@@ -221,8 +221,10 @@ def _match(table: Table, names: Sequence[str]) -> Match:
             while label in extras:
                 label += "_"
             extras[label] = place
-    groups = [(column.name,) for column in table.columns if column.is_required]
-    groups += list(table.required_any)
+    groups: list[tuple[str, ...]] = [
+        (column.name,) for column in table.columns if column.is_required
+    ]
+    groups += table.required_any
     missing = {
         " or ".join(group): _missing(group, extras)
         for group in groups
@@ -412,7 +414,7 @@ def _stage_jsonl(
         " filename = true, hive_partitioning = false))) join staged_files on path = filename"
         " where trim(line) <> ''"
     )
-    keys = dict(
+    keys: dict[int, list[str]] = dict(
         warehouse.rows(
             "select file_number, list(distinct name order by name) from (select file_number,"
             " unnest(json_keys(line)) as name from staged_json where is_object) group by all"

@@ -83,15 +83,6 @@ class Warehouse:
         finally:
             self._is_in_transaction = False
 
-    @contextmanager
-    def any_order(self) -> Iterator[None]:
-        """Statements inside may write rows in any order, which lets them use all cores."""
-        self.connection.execute("set preserve_insertion_order = false")
-        try:
-            yield
-        finally:
-            self.connection.execute("reset preserve_insertion_order")
-
 
 @contextmanager
 def connect(path: Path, *, read_only: bool = False) -> Iterator[Warehouse]:

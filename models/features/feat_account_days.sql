@@ -104,15 +104,20 @@ known_accounts as (
 
 ),
 
+-- What changed on the days on which anything did, and what holds from each of them on.
 daily_changes as (
 
     select
         account_id,
-        changed_on as as_of_date,
+        changed_on,
         {%- for measure in measures %}
         sum(case when measure = '{{ measure }}' then change else 0 end) as {{ measure }}{{ ',' if not loop.last }}
         {%- endfor %}
-    from account_changes
+    from (
+        select account_id, changed_on, measure, change from account_changes
+        union all
+        select account_id, {{ replay_start_date() }}, 'none', 0 from known_accounts
+    ) as changes
     group by account_id, changed_on
 
 ),
@@ -120,19 +125,18 @@ daily_changes as (
 running as (
 
     select
-        known_accounts.account_id,
-        days.as_of_date,
+        account_id,
+        changed_on as valid_from,
+        coalesce(
+            lead(changed_on) over (partition by account_id order by changed_on),
+            {{ add_days(end_date(), 1) }}
+        ) as valid_to,
         {%- for measure in measures %}
-        cast(sum(coalesce(daily_changes.{{ measure }}, 0)) over so_far as bigint) as {{ measure }}{{ ',' if not loop.last }}
+        cast(sum({{ measure }}) over so_far as bigint) as {{ measure }}{{ ',' if not loop.last }}
         {%- endfor %}
-    from known_accounts
-    cross join days
-    left join daily_changes
-        on
-            known_accounts.account_id = daily_changes.account_id
-            and days.as_of_date = daily_changes.as_of_date
+    from daily_changes
     window so_far as (
-        partition by known_accounts.account_id order by days.as_of_date
+        partition by account_id order by changed_on
         rows between unbounded preceding and current row
     )
 
@@ -149,74 +153,88 @@ people_at_cap as (
 
 ),
 
+-- Whoever is summed apart has a number of its own: sums over tens of millions of acts x ages want
+-- integers for keys, days included.
 contributions as (
 
     select
+        dense_rank() over (order by acts.account_id, people_at_cap.person_id) as contributor_number,
         acts.account_id,
         people_at_cap.person_id,
-        acts.occurred_date,
-        acts.valid_from,
-        acts.valid_to,
+        {{ day_number('acts.occurred_date') }} as occurred_day,
+        {{ day_number('acts.valid_from') }} - {{ day_number('acts.occurred_date') }} as first_age,
+        {{ day_number('least(acts.valid_to, ' ~ add_days(end_date(), 1) ~ ')') }}
+        - {{ day_number('acts.occurred_date') }} as end_age,
         acts.half_life_days,
-        acts.channel = 'intent' as is_intent,
-        cast(sum(acts.points_h) as bigint) as points_h
+        cast(sum(case when acts.channel = 'intent' then acts.points_h else 0 end) as bigint)
+            as intent_points_h,
+        cast(sum(case when acts.channel = 'intent' then 0 else acts.points_h end) as bigint)
+            as engagement_points_h
     from acts
     left join people_at_cap
         on acts.account_id = people_at_cap.account_id and acts.person_id = people_at_cap.person_id
     group by
         acts.account_id, people_at_cap.person_id, acts.occurred_date, acts.valid_from, acts.valid_to,
-        acts.half_life_days, acts.channel = 'intent'
+        acts.half_life_days
 
 ),
 
-decayed_by_person as (
+contributors as (
+
+    select distinct contributor_number, account_id, person_id from contributions
+
+),
+
+decayed_by_contributor as (
 
     select
-        contributions.account_id,
-        contributions.person_id,
-        {{ add_days('contributions.occurred_date', 'decay_weights.age_days') }} as as_of_date,
-        contributions.is_intent,
-        sum(contributions.points_h * decay_weights.weight_millionths) as units
+        contributions.contributor_number,
+        contributions.occurred_day + decay_weights.age_days as as_of_day,
+        cast(sum(contributions.intent_points_h * decay_weights.weight_millionths) as bigint)
+            as intent_units,
+        cast(sum(contributions.engagement_points_h * decay_weights.weight_millionths) as bigint)
+            as engagement_units
     from contributions
     inner join decay_weights
         on
             contributions.half_life_days = decay_weights.half_life_days
-            and decay_weights.age_days
-            >= {{ dbt.datediff('contributions.occurred_date', 'contributions.valid_from', 'day') }}
-            and decay_weights.age_days
-            < {{ dbt.datediff(
-                'contributions.occurred_date', 'least(contributions.valid_to, ' ~ add_days(end_date(), 1) ~ ')',
-                'day'
-            ) }}
+            and decay_weights.age_days >= contributions.first_age
+            and decay_weights.age_days < contributions.end_age
     group by
-        contributions.account_id, contributions.person_id,
-        {{ add_days('contributions.occurred_date', 'decay_weights.age_days') }},
-        contributions.is_intent
+        contributions.contributor_number, contributions.occurred_day + decay_weights.age_days
 
 ),
 
 decayed as (
 
     select
-        account_id,
-        as_of_date,
-        cast(sum(case when is_intent then units else 0 end) as bigint) as intent_units,
+        contributors.account_id,
+        {{ add_days("cast('1970-01-01' as date)", 'decayed_by_contributor.as_of_day') }} as as_of_date,
+        cast(sum(decayed_by_contributor.intent_units) as bigint) as intent_units,
         cast(sum(
             case
-                when is_intent then 0
-                when person_id is null then units
-                else least(units, {{ var('person_cap_points') * units_per_point }})
+                when contributors.person_id is null then decayed_by_contributor.engagement_units
+                else least(
+                    decayed_by_contributor.engagement_units,
+                    {{ var('person_cap_points') * units_per_point }}
+                )
             end
         ) as bigint) as engagement_units
-    from decayed_by_person
-    group by account_id, as_of_date
+    from decayed_by_contributor
+    inner join contributors
+        on decayed_by_contributor.contributor_number = contributors.contributor_number
+    group by contributors.account_id, decayed_by_contributor.as_of_day
 
 ),
 
 measured as (
 
     select
-        running.*,
+        running.account_id,
+        day_facts.as_of_date,
+        {%- for measure in measures %}
+        running.{{ measure }},
+        {%- endfor %}
         day_facts.is_month_end,
         day_facts.has_target_list,
         day_facts.fit_total_weight,
@@ -246,11 +264,14 @@ measured as (
     inner join accounts
         on
             running.account_id = accounts.account_id
-            and running.as_of_date >= accounts.valid_from
-            and running.as_of_date < accounts.valid_to
-    inner join day_facts on running.as_of_date = day_facts.as_of_date
+            and running.valid_from < accounts.valid_to
+            and accounts.valid_from < running.valid_to
+    inner join day_facts
+        on
+            day_facts.as_of_date >= greatest(running.valid_from, accounts.valid_from)
+            and day_facts.as_of_date < least(running.valid_to, accounts.valid_to)
     left join decayed
-        on running.account_id = decayed.account_id and running.as_of_date = decayed.as_of_date
+        on running.account_id = decayed.account_id and day_facts.as_of_date = decayed.as_of_date
 
 ),
 

@@ -32,9 +32,10 @@ class Translator(DagsterDbtTranslator):
     def get_asset_spec(
         self, manifest: Mapping[str, Any], unique_id: str, project: DbtProject | None
     ) -> dg.AssetSpec:
-        """Seeds wait for ingestion: otherwise Dagster would start dbt once more just for them."""
+        """What reads nothing waits for ingestion, or Dagster would start dbt once more for it."""
         spec = super().get_asset_spec(manifest, unique_id, project)
-        return spec.replace_attributes(deps=[INGESTED]) if unique_id.startswith("seed.") else spec
+        is_root = not unique_id.startswith("source.") and not list(spec.deps)
+        return spec.replace_attributes(deps=[INGESTED]) if is_root else spec
 
     def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str | None:
         """The folder: staging models stand with their source, marts with their topic."""

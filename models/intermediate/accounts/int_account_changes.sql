@@ -1,3 +1,9 @@
+{#- Amounts are summed; of every other measure only whether any span holds on the day is kept. -#}
+{%- set amounts = [
+    'fit_known_weight', 'fit_matched_weight', 'engaged_people',
+    'filed_weight_e6', 'reached_weight_e6', 'engaged_weight_e6', 'required_weight_e6'
+] -%}
+
 with acts as (
 
     select * from {{ ref('int_account_acts') }}
@@ -282,13 +288,55 @@ changes as (
     from current_spans
     where valid_to <= {{ end_date() }}
 
+),
+
+daily_changes as (
+
+    select
+        account_id,
+        measure,
+        changed_on,
+        cast(sum(amount) as bigint) as change
+    from changes
+    group by account_id, measure, changed_on
+    having sum(amount) != 0
+
+),
+
+running as (
+
+    select
+        daily_changes.*,
+        case
+            when sum(change) over (
+                partition by account_id, measure order by changed_on
+                rows between unbounded preceding and current row
+            ) > 0 then 1 else 0
+        end as holds
+    from daily_changes
+    where measure not in ('{{ amounts | join("', '") }}')
+
+),
+
+flips as (
+
+    select
+        account_id,
+        changed_on,
+        measure,
+        cast(holds - coalesce(lag(holds) over (
+            partition by account_id, measure order by changed_on
+        ), 0) as bigint) as change
+    from running
+
 )
 
-select
-    account_id,
-    changed_on,
-    measure,
-    cast(sum(amount) as bigint) as change
-from changes
-group by account_id, changed_on, measure
-having sum(amount) != 0
+select account_id, changed_on, measure, change
+from flips
+where change != 0
+
+union all
+
+select account_id, changed_on, measure, change
+from daily_changes
+where measure in ('{{ amounts | join("', '") }}')

@@ -1,7 +1,6 @@
 with domain_owners as (
 
-    select * from {{ ref('int_domain_claims') }}
-    where claim_rank = 1
+    select * from {{ ref('int_domain_owners') }}
 
 ),
 

@@ -19,8 +19,7 @@ custom_fields as (
 
 domain_owners as (
 
-    select * from {{ ref('int_domain_claims') }}
-    where claim_rank = 1
+    select * from {{ ref('int_domain_owners') }}
 
 ),
 
@@ -139,9 +138,9 @@ claims as (
 
 ),
 
-ranked as (
+winners as (
 
-    {{ rank_claims(
+    {{ winning_claims(
         'claims', key=['account_id', 'attribute'], columns=['value_text', 'value_number', 'source'],
         order_by='claims.precedence, claims.tie_break, claims.value_text'
     ) }}
@@ -156,5 +155,4 @@ select
     source,
     valid_from,
     valid_to
-from ranked
-where claim_rank = 1
+from winners

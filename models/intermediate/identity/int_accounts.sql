@@ -34,9 +34,9 @@ existing as (
 
 ),
 
-ranked as (
+winners as (
 
-    {{ rank_claims(
+    {{ winning_claims(
         'existing', key=['account_id'], columns=['crm_account_id', 'is_in_crm'],
         order_by='existing.precedence'
     ) }}
@@ -49,5 +49,4 @@ select
     is_in_crm,
     valid_from,
     valid_to
-from ranked
-where claim_rank = 1
+from winners

@@ -34,8 +34,7 @@ survivors as (
 
 domain_owners as (
 
-    select * from {{ ref('int_domain_claims') }}
-    where claim_rank = 1
+    select * from {{ ref('int_domain_owners') }}
 
 ),
 
@@ -68,9 +67,18 @@ resolutions as (
 
 ),
 
-resolved_addresses as (
+resolution_spans as (
 
     {{ versions_in_force('resolutions', 'ip') }}
+
+),
+
+-- Resolvers repeat themselves: most answers say what the one before said.
+resolved_addresses as (
+
+    {{ winning_claims(
+        'resolution_spans', key=['ip'], columns=['domain'], order_by='resolution_spans.version_at'
+    ) }}
 
 ),
 
@@ -163,9 +171,9 @@ claims as (
 
 ),
 
-ranked as (
+winners as (
 
-    {{ rank_claims(
+    {{ winning_claims(
         'claims', key=['identity_type', 'identity', 'fallback_identity'],
         columns=['account_id', 'person_id', 'seniority'],
         order_by='claims.precedence, claims.account_id'
@@ -182,8 +190,7 @@ select
     coalesce(seniority, 'other') as seniority,
     valid_from,
     valid_to
-from ranked
-where claim_rank = 1
+from winners
 
 union all
 

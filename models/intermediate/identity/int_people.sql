@@ -29,9 +29,9 @@ persona_overrides as (
 
 ),
 
-ranked as (
+winners as (
 
-    {{ rank_claims(
+    {{ winning_claims(
         'records', key=['person_id'],
         columns=[
             'account_id', 'record_id', 'email', 'title', 'department', 'is_contactable',
@@ -49,7 +49,7 @@ titles as (
         department,
         ' ' || regexp_replace(lower(coalesce(title, '')), '[^[:alnum:]&]+', ' ', 'g') || ' ' as title_words,
         lower(coalesce(department, '')) as department_words
-    from ranked
+    from winners
 
 ),
 
@@ -89,33 +89,32 @@ title_seniorities as (
 )
 
 select
-    ranked.person_id,
-    ranked.valid_from,
-    ranked.valid_to,
-    ranked.account_id,
-    ranked.record_id,
-    ranked.email,
-    ranked.title,
-    ranked.department,
-    ranked.is_contactable,
-    ranked.is_present,
-    ranked.created_date,
+    winners.person_id,
+    winners.valid_from,
+    winners.valid_to,
+    winners.account_id,
+    winners.record_id,
+    winners.email,
+    winners.title,
+    winners.department,
+    winners.is_contactable,
+    winners.is_present,
+    winners.created_date,
     coalesce(persona_overrides.persona, title_personas.persona) as persona,
     case
         when persona_overrides.persona is not null then 1.0
         else coalesce(title_personas.confidence_share, 0.0)
     end as persona_confidence_share,
     coalesce(title_seniorities.seniority, 'other') as seniority
-from ranked
+from winners
 left join title_personas
     on
-        ranked.title is not distinct from title_personas.title
-        and ranked.department is not distinct from title_personas.department
+        winners.title is not distinct from title_personas.title
+        and winners.department is not distinct from title_personas.department
         and title_personas.rule_order = 1
 left join title_seniorities
     on
-        ranked.title is not distinct from title_seniorities.title
-        and ranked.department is not distinct from title_seniorities.department
+        winners.title is not distinct from title_seniorities.title
+        and winners.department is not distinct from title_seniorities.department
         and title_seniorities.rule_order = 1
-left join persona_overrides on ranked.email = lower(persona_overrides.email)
-where ranked.claim_rank = 1
+left join persona_overrides on winners.email = lower(persona_overrides.email)

@@ -12,8 +12,7 @@ survivors as (
 
 domain_owners as (
 
-    select * from {{ ref('int_domain_claims') }}
-    where claim_rank = 1
+    select * from {{ ref('int_domain_owners') }}
 
 ),
 
@@ -65,9 +64,9 @@ listed as (
 
 ),
 
-ranked as (
+winners as (
 
-    {{ rank_claims(
+    {{ winning_claims(
         'listed', key=['account_id'], columns=['account_name', 'target_tier'],
         order_by='listed.target_tier, listed.account_name'
     ) }}
@@ -80,5 +79,4 @@ select
     target_tier,
     valid_from,
     valid_to
-from ranked
-where claim_rank = 1
+from winners

@@ -1,0 +1,141 @@
+"""The shape of the job: assets, partitions, what starts it, and where dbt is split.
+
+The names are kept in definitions_snapshot.json. After a change that is meant:
+UPDATE_SNAPSHOT=1 make test
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+import yaml
+from dagster._core.definitions.dependency import NodeHandle
+
+from orchestration import dev
+from orchestration.assets.dbt import AFTER_SCORES, MANIFEST, MART_KEYS, UNIQUE_ID, owner_of_test
+from orchestration.assets.ingestion import FRESHNESS
+from orchestration.assets.publish import PUBLISHED
+from orchestration.assets.scores import CHECKPOINTS, FEATURES, TRANSITIONS
+from orchestration.contract import load_contract
+from orchestration.definitions import defs
+from orchestration.settings import MODELS_DIR, PROJECT_DIR
+
+SNAPSHOT = Path(__file__).with_name("definitions_snapshot.json")
+
+
+@pytest.fixture(scope="module")
+def specs() -> dict[str, dg.AssetSpec]:
+    return {spec.key.to_user_string(): spec for spec in defs.resolve_all_asset_specs()}
+
+
+@pytest.fixture(scope="module")
+def selections() -> dict[str, set[dg.AssetKey]]:
+    """Assets by step of the job, in the order of the steps."""
+    job = defs.resolve_job_def("refresh")
+    steps: dict[str, set[dg.AssetKey]] = {}
+    for node in job.nodes_in_topological_order:
+        assets = job.asset_layer.get_assets_def_for_node(NodeHandle(node.name, None))
+        assert assets is not None
+        steps[node.name] = set(assets.keys)
+    return steps
+
+
+def test_names_are_those_of_the_snapshot(specs: dict[str, dg.AssetSpec]) -> None:
+    repository = defs.get_repository_def()
+    now: dict[str, Any] = {
+        "assets": sorted(specs),
+        "daily_assets": sorted(name for name, spec in specs.items() if spec.partitions_def),
+        "jobs": sorted(job.name for job in repository.get_all_jobs() if job.name[0] != "_"),
+        "schedules": {
+            schedule.name: schedule.cron_schedule for schedule in repository.schedule_defs
+        },
+        "sensors": sorted(sensor.name for sensor in repository.sensor_defs),
+    }
+    if os.environ.get("UPDATE_SNAPSHOT"):
+        SNAPSHOT.write_text(json.dumps(now, indent=2) + "\n", encoding="utf-8")
+    assert now == json.loads(SNAPSHOT.read_text(encoding="utf-8"))
+
+
+def test_dbt_is_split_around_the_scores(selections: dict[str, set[dg.AssetKey]]) -> None:
+    assert list(selections) == [
+        "ingestion",
+        "dbt",
+        "activation_scores",
+        "dbt_2",
+        "published__marts",
+    ]
+    assert FEATURES in selections["dbt"]
+    assert selections["dbt_2"] == AFTER_SCORES
+    assert selections["activation_scores"] == {TRANSITIONS, CHECKPOINTS}
+    assert selections["published__marts"] == {PUBLISHED}
+
+
+def test_there_is_one_hop() -> None:
+    """Nothing that a scorer reads comes from a score."""
+    assert FEATURES not in AFTER_SCORES
+
+
+def test_publishing_waits_for_every_mart(specs: dict[str, dg.AssetSpec]) -> None:
+    assert {dep.asset_key for dep in specs["published/marts"].deps} == MART_KEYS
+
+
+def test_every_dbt_test_is_an_asset_check() -> None:
+    checks = {
+        check.metadata.get(UNIQUE_ID)
+        for assets in defs.assets or []
+        if isinstance(assets, dg.AssetsDefinition)
+        for check in assets.check_specs
+    }
+    tests = {
+        unique_id
+        for unique_id, node in MANIFEST["nodes"].items()
+        if node["resource_type"] == "test" and owner_of_test(node) is not None
+    }
+    assert tests <= checks
+    sourced = [
+        node["name"]
+        for node in MANIFEST["nodes"].values()
+        if node["resource_type"] == "test" and owner_of_test(node) is None
+    ]
+    assert not sourced, "tests on sources only do not run in a refresh: put them on staging models"
+
+
+def test_every_landing_table_has_a_freshness_check() -> None:
+    checked = {
+        tuple(check.asset_key.path)
+        for assets in defs.assets or []
+        if isinstance(assets, dg.AssetsDefinition)
+        for check in assets.check_specs
+        if check.name == FRESHNESS
+    }
+    assert checked == set(load_contract(MODELS_DIR).tables)
+
+
+def test_nothing_starts_by_itself() -> None:
+    repository = defs.get_repository_def()
+    assert all(
+        schedule.default_status is dg.DefaultScheduleStatus.STOPPED
+        for schedule in repository.schedule_defs
+    )
+    assert all(
+        sensor.default_status is dg.DefaultSensorStatus.STOPPED for sensor in repository.sensor_defs
+    )
+
+
+def test_the_ui_listens_on_loopback_only() -> None:
+    command = dev.command(port=3000)
+    assert command[command.index("--host") + 1] == "127.0.0.1"
+    assert command.count("--host") == 1
+
+
+def test_one_writer_and_no_telemetry() -> None:
+    instance = yaml.safe_load((PROJECT_DIR / "orchestration" / "dagster.yaml").read_text())
+    assert instance["telemetry"] == {"enabled": False}
+    assert instance["concurrency"]["runs"]["max_concurrent_runs"] == 1
+    project = yaml.safe_load((PROJECT_DIR / "dbt_project.yml").read_text())
+    assert project["flags"]["send_anonymous_usage_stats"] is False
