@@ -20,14 +20,20 @@ select
     attributes.value_text,
     case criteria.operator
         when 'in' then {{ is_one_of('attributes.value_text', 'criteria.list_values') }}
+        when 'not_in' then not {{ is_one_of('attributes.value_text', 'criteria.list_values') }}
         when 'contains' then {{ contains_one_of('attributes.value_text', 'criteria.list_values') }}
         when 'between' then
             attributes.value_number >= coalesce(criteria.min_value, attributes.value_number)
             and attributes.value_number <= coalesce(criteria.max_value, attributes.value_number)
+        when 'outside' then
+            attributes.value_number < coalesce(criteria.min_value, attributes.value_number)
+            or attributes.value_number > coalesce(criteria.max_value, attributes.value_number)
     end as is_match
 from attributes
 inner join criteria on attributes.attribute = criteria.attribute
 where
     greatest(attributes.valid_from, coalesce(criteria.valid_from, attributes.valid_from))
     < least(attributes.valid_to, coalesce(criteria.valid_to, attributes.valid_to))
-    and (criteria.operator != 'between' or attributes.value_number is not null)
+    and (
+        criteria.operator not in ('between', 'outside') or attributes.value_number is not null
+    )

@@ -29,6 +29,12 @@ persona_overrides as (
 
 ),
 
+departed_titles as (
+
+    select * from {{ ref('departed_titles') }}
+
+),
+
 winners as (
 
     {{ winning_claims(
@@ -50,6 +56,14 @@ titles as (
         ' ' || regexp_replace(lower(coalesce(title, '')), '[^[:alnum:]&]+', ' ', 'g') || ' ' as title_words,
         lower(coalesce(department, '')) as department_words
     from winners
+
+),
+
+departed as (
+
+    select distinct titles.title
+    from titles
+    inner join departed_titles on titles.title_words like departed_titles.title_pattern
 
 ),
 
@@ -97,8 +111,8 @@ select
     winners.email,
     winners.title,
     winners.department,
-    winners.is_contactable,
-    winners.is_present,
+    winners.is_contactable and departed.title is null as is_contactable,
+    winners.is_present and departed.title is null as is_present,
     winners.created_date,
     coalesce(persona_overrides.persona, title_personas.persona) as persona,
     case
@@ -107,6 +121,7 @@ select
     end as persona_confidence_share,
     coalesce(title_seniorities.seniority, 'other') as seniority
 from winners
+left join departed on winners.title = departed.title
 left join title_personas
     on
         winners.title is not distinct from title_personas.title
