@@ -1,22 +1,27 @@
 {#- A CRM id in one form: 15- and 18-character ids are the same record, so the three characters that
-    encode the case of the other 15 are added where they are missing (Salesforce, "ID field type").
+    encode the case of the other 15 are added where they are missing (Salesforce, "ID field type":
+    of each five characters the capitals are bits, the first character the lowest).
     Ids belong to a source instance, named in front unless it is `main`. -#}
 {% macro crm_id(column) -%}
-    case when {{ column }} is not null then
-        case when _instance = 'main' then '' else _instance || ':' end
-        || {{ column }}
-        || case when length({{ column }}) = 15 then
-            {%- for block in range(3) %}
-            substring(
-                'ABCDEFGHIJKLMNOPQRSTUVWXYZ012345',
-                1
-                {%- for position in range(5) %}
-                + case when substring({{ column }}, {{ block * 5 + position + 1 }}, 1) between 'A' and 'Z'
-                    then {{ 2 ** position }} else 0 end
-                {%- endfor %},
-                1
-            ) {{ '||' if not loop.last }}
-            {%- endfor %}
-            else '' end
-    end
+    case when _instance = 'main' then '' else _instance || ':' end || {{ column }}
+    || case when length({{ column }}) = 15 then
+        {{ case_character(column, 1) }} || {{ case_character(column, 6) }} || {{ case_character(column, 11) }}
+    else '' end
+{%- endmacro %}
+
+{% macro case_character(column, first) -%}
+    {%- set patterns = [] -%}
+    {%- for number in range(32) -%}
+        {%- set bits = [] -%}
+        {%- for position in range(5) -%}
+            {%- do bits.append((number // 2 ** position) % 2) -%}
+        {%- endfor -%}
+        {%- do patterns.append(bits | join('')) -%}
+    {%- endfor -%}
+    {%- set letters = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789' -%}
+    {%- set capitals = '1' * 26 ~ '0' * 36 -%}
+    substring('ABCDEFGHIJKLMNOPQRSTUVWXYZ012345', cast(({{ dbt.position(
+        "translate(substring(" ~ column ~ ", " ~ first ~ ", 5), '" ~ letters ~ "', '" ~ capitals ~ "')",
+        "'" ~ patterns | join(' ') ~ "'"
+    ) }} + 5) / 6 as integer), 1)
 {%- endmacro %}

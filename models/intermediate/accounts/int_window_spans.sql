@@ -2,9 +2,6 @@ with windows as (
 
     select
         *,
-        row_number() over (
-            partition by domain, crm_account_id, window_type, effect, starts_on order by version_at
-        ) as version_order,
         coalesce(domain, '') || '|' || coalesce(crm_account_id, '') || '|' || window_type || '|' || effect
         || '|' || cast(starts_on as {{ dbt.type_string() }}) as window_key
     from {{ ref('stg_timing__windows') }}

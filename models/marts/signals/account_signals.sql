@@ -11,7 +11,7 @@ acts as (
 
     select * from {{ ref('int_account_acts') }}
     where {{ day }} >= valid_from and {{ day }} < valid_to
-        and quantity > 0 and (base_points_h > 0 or channel = 'intent')
+        and (base_points_h > 0 or (channel = 'intent' and quantity > 0))
 
 ),
 
@@ -29,9 +29,9 @@ act_counts as (
         account_id,
         max(occurred_date) as last_signal_date,
         max(case when is_buying_signal then occurred_date end) as last_buying_signal_date,
-        sum(case when occurred_date > {{ add_days(day, -var('spike_days')) }}
+        sum(case when channel != 'intent' and occurred_date > {{ add_days(day, -var('spike_days')) }}
             then quantity else 0 end) as recent_acts,
-        sum(case when occurred_date <= {{ add_days(day, -var('spike_days')) }}
+        sum(case when channel != 'intent' and occurred_date <= {{ add_days(day, -var('spike_days')) }}
             and occurred_date > {{ add_days(day, -var('spike_days') - 7 * var('spike_base_weeks')) }}
             then quantity else 0 end) * {{ var('spike_days') }} / (7.0 * {{ var('spike_base_weeks') }})
             as usual_acts
