@@ -1,8 +1,8 @@
 """The input contract: which tables may land, with which columns.
 
-It is written once, in the dbt source files `models/staging/<source>/_<source>__sources.yml`, and read
-here for ingestion. What belongs here: reading and checking that contract. What does not: files,
-the database, dbt.
+It is written once, in the dbt source files `models/staging/<source>/_<source>__sources.yml`, and
+read here for ingestion. What belongs here: reading and checking that contract. What does not:
+files, the database, dbt.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Table:
     version: column with the modification time; None = the delivery day is the version.
     month: date or timestamp column by which the lookup of duplicates is bounded: equal for two
         deliveries of the same version. None = looked up in the whole table.
-    is_immutable: a record never changes, so its earlier versions are looked for in these months too.
+    is_immutable: a record never changes, so earlier versions are looked for in these months too.
     required_any: of each group of columns at least one is filled.
     features: in words, what is off while the table has never landed.
     """

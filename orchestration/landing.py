@@ -92,8 +92,8 @@ class TableCounts:
 class IngestReport:
     """What an ingestion did.
 
-    load_id: None when nothing was taken. tables: one entry per table of the contract. problems: what
-    somebody should look at, one sentence each. notes: what has never landed, and what is off for it.
+    load_id: None when nothing was taken. tables: one entry per table of the contract. problems:
+    what somebody should look at, one sentence each. notes: what has never landed, and what is off.
     """
 
     load_id: int | None
@@ -160,8 +160,8 @@ def ingest(
         file = found.get(entry.file)
         if file and entry.status != "pending" and file.size != entry.size:
             problems.append(
-                f"{entry.file} changed after it was taken ({entry.size} bytes then, {file.size} now)"
-                "; files are only ever added: deliver the rows again in a new file"
+                f"{entry.file} changed after it was taken ({entry.size} bytes then, {file.size}"
+                " now); files are only ever added: deliver the rows again in a new file"
             )
         if (
             not file
@@ -288,9 +288,9 @@ def ensure_tables(warehouse: Warehouse, contract: Contract) -> None:
                     warehouse.execute(f"alter table {full_name} add column {quoted(column)} {kind}")
                 elif has[column] != kind:
                     raise ValueError(
-                        f"{schema}.{name}.{column} holds {has[column]}, the contract now says {kind}:"
-                        " the type of a landed column cannot change; give the column a new name, or"
-                        " start a new warehouse from the landing files"
+                        f"{schema}.{name}.{column} holds {has[column]}, the contract now says"
+                        f" {kind}: the type of a landed column cannot change; give the column a new"
+                        " name, or start a new warehouse from the landing files"
                     )
 
 
@@ -605,8 +605,8 @@ def _resolve_hosts(warehouse: Warehouse, table: Table) -> None:
 def _judge(warehouse: Warehouse, table: Table) -> None:
     """Fills the temporary table `verdicts`: status and version number of rows whose key repeats.
 
-    Columns: file_number, row_number, status, version_number (accepted rows only). A good row that is
-    not in it is the first and only one of its key: accepted, version 1.
+    Columns: file_number, row_number, status, version_number (accepted rows only). A good row that
+    is not in it is the first and only one of its key: accepted, version 1.
 
     The version of a row is its modification time, else its delivery day. Of the rows of a version
     the first stands (one that was taken earlier, else by delivery day and content hash); the same
@@ -982,7 +982,7 @@ def registrable_domain(host: str) -> str | None:
     labels = host.split(".")
     if len(labels) < 2 or not all(_is_label(label) for label in labels):
         return None
-    if not (labels[-1].isalpha() and len(labels[-1]) > 1 or labels[-1].startswith("xn--")):
+    if not ((labels[-1].isalpha() and len(labels[-1]) > 1) or labels[-1].startswith("xn--")):
         return None
     for is_private_too in (True, False):
         parts = _suffixes().extract_str(host, include_psl_private_domains=is_private_too)

@@ -12,12 +12,14 @@ from __future__ import annotations
 import csv
 import gzip
 import re
+import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from orchestration.contract import Column, Table, plain_name
@@ -40,8 +42,10 @@ READ_ERRORS = (
     duckdb.NotImplementedException,
     duckdb.OutOfRangeException,
 )
-HEAD_BYTES = 1 << 20  # a csv header must end within this
+HEAD_BYTES = 1 << 16  # a csv header must end within this
+CHUNK_BYTES = 1 << 20  # read at a time
 LINE_BYTES = 64 << 20  # a longer line is malformed
+WRITTEN_DAY = "^ *[0-9]{4}-[0-9]{2}-[0-9]{2}"
 SHOWN_LETTERS = 80  # of a bad value in a reason
 
 
@@ -78,10 +82,10 @@ class Layout:
 
 @dataclass(frozen=True)
 class Match:
-    """How a file's columns meet the contract: contract column -> place in the file, and the rest."""
+    """How a file's columns meet the contract."""
 
-    places: Mapping[str, int]
-    extras: Mapping[str, int]
+    places: Mapping[str, int]  # contract column -> place in the file
+    extras: Mapping[str, int]  # the other columns
     missing: Mapping[str, str]  # required column -> sentence with the nearest name
 
 
@@ -103,7 +107,6 @@ class Outcome:
     """What was found out about the files of a load, by their number."""
 
     columns: dict[int, tuple[str, ...]] = field(default_factory=dict)
-    extras: dict[int, tuple[str, ...]] = field(default_factory=dict)
     faults: dict[int, str] = field(default_factory=dict)  # all its rows are in quarantine: why
     unreadable: dict[int, str] = field(default_factory=dict)
     rows_before: dict[int, int] = field(default_factory=dict)  # to take off a file's row numbers
@@ -160,26 +163,40 @@ def _layout(file: FileToRead, table: Table) -> Layout | None:
     if file.path.stat().st_size == 0:
         return None
     if file.format == "jsonl":
-        return Layout("jsonl", is_zipped=file.is_zipped)
+        return Layout("jsonl", is_zipped=file.is_zipped) if _head(file).strip() else None
     if file.format == "parquet":
         if file.is_zipped:
             raise UnreadableError("a parquet file is compressed inside; unzip it")
         try:
             schema = pq.read_schema(file.path)
-        except OSError:
-            raise
-        except Exception as error:
+        except (pa.ArrowException, OSError) as error:
+            if isinstance(error, OSError) and error.errno:
+                raise  # the system's fault, not the file's
             raise UnreadableError(f"not a parquet file ({_first_line(error)})") from error
         return Layout("parquet", tuple(schema.names), tuple(str(kind) for kind in schema.types))
     return _csv_layout(file, table)
 
 
-def _csv_layout(file: FileToRead, table: Table) -> Layout | None:
+def _head(file: FileToRead) -> bytes:
+    """The first bytes of a text file. A zipped one is unpacked to its end.
+
+    The engine takes a zipped file that was cut off for a whole one: its checksum is tested here.
+    """
+    if not file.is_zipped:
+        with file.path.open("rb") as plain:
+            return plain.read(HEAD_BYTES)
     try:
-        with gzip.open(file.path) if file.is_zipped else file.path.open("rb") as handle:
-            head = handle.read(HEAD_BYTES)
-    except (gzip.BadGzipFile, EOFError) as error:
+        with gzip.open(file.path) as zipped:
+            head = zipped.read(HEAD_BYTES)
+            while zipped.read(CHUNK_BYTES):
+                pass
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise UnreadableError(f"a broken gzip file ({error})") from error
+    return head
+
+
+def _csv_layout(file: FileToRead, table: Table) -> Layout | None:
+    head = _head(file)
     if head.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise UnreadableError("encoded as UTF-16; it must be UTF-8")
     lines = re.split(rb"\r\n|\n|\r", head.removeprefix(b"\xef\xbb\xbf"))
@@ -298,7 +315,6 @@ def _stage_group(
 def _note(outcome: Outcome, files: Iterable[FileToRead], match: Match) -> None:
     for file in files:
         outcome.columns[file.number] = tuple(sorted(match.places))
-        outcome.extras[file.number] = tuple(match.extras)
         if match.missing:
             outcome.faults[file.number] = "; ".join(match.missing.values())
 
@@ -404,8 +420,9 @@ def _stage_jsonl(
     # A line is read whole: control characters, which JSON forbids, stand for delimiter and quote.
     warehouse.execute(
         "create or replace temp table staged_json as"
-        " select file_number, row_number, line, json_valid(line) and json_type(line) = 'OBJECT'"
-        " as is_object from (select filename, row_number - min(row_number) over"
+        " select file_number, row_number, line,"
+        " case when json_valid(line) then json_type(line) = 'OBJECT' else false end as is_object"
+        " from (select filename, row_number - min(row_number) over"
         " (partition by filename) + 1 as row_number, line"
         " from (select filename, row_number() over () as row_number, line from"
         f" read_csv({_paths(files)}, auto_detect = false, delim = chr(1), quote = chr(2),"
@@ -439,8 +456,9 @@ def _stage_jsonl(
         }
         numbers = ", ".join(str(file.number) for file in group)
         source = (
-            "(select staged_files.path as filename, row_number, line from staged_json"
-            f" join staged_files using (file_number) where is_object and file_number in ({numbers}))"
+            "(select staged_files.path as filename, row_number, line"
+            " from staged_json join staged_files using (file_number)"
+            f" where is_object and file_number in ({numbers}))"
         )
         _insert(warehouse, table, match, source, values, extras, "line")
         _note(outcome, group, match)
@@ -564,21 +582,20 @@ def _cast(text: str, column: Column) -> str:
     if column.data_type == "date":
         # A plain date is taken as it is, also when a time of day is written behind it.
         return (
-            f"case when regexp_full_match(trim({text}), '[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}([T ].*)?')"
+            f"case when regexp_matches({text}, '{WRITTEN_DAY}([T ].*)?$')"
             f" then try_cast(left(trim({text}), 10) as date) end"
         )
     # Without a zone it is UTC. The plain cast is ten times faster, but would drop an offset.
-    day = "^ *[0-9]{4}-[0-9]{2}-[0-9]{2}"
     return (
-        f"case when regexp_matches({text}, '{day}([T ][0-9:.]*)?Z? *$')"
+        f"case when regexp_matches({text}, '{WRITTEN_DAY}([T ][0-9:.]*)?Z? *$')"
         f" then try_cast({text} as timestamp)"
-        f" when regexp_matches({text}, '{day}')"
+        f" when regexp_matches({text}, '{WRITTEN_DAY}')"
         f" then try_cast({text} as timestamptz) at time zone 'UTC' end"
     )
 
 
 def _reason(faults: Sequence[tuple[str, str]]) -> str:
-    """What is wrong with a row, in words, from (condition, SQL of the sentence); null if nothing."""
+    """What is wrong with a row, in words; null if nothing. faults: (condition, SQL of sentence)."""
     if not faults:
         return "null::varchar"
     anything = " or ".join(f"({condition})" for condition, _ in faults)
