@@ -8,12 +8,15 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 
 from orchestration.scoring.activation import StateRule, StateRules
+
+T = TypeVar("T")
 
 NOT_RULES = ("domain_owner_overrides.csv", "persona_overrides.csv", "live_since.csv")
 """Dated decisions on single records: they change what is known, not how it is judged."""
@@ -51,28 +54,49 @@ def state_rules(project_dir: Path) -> StateRules:
     }
     path = project_dir / "seeds" / "activation" / "activation_states.csv"
     with path.open(newline="", encoding="utf-8") as handle:
-        rows = sorted(csv.DictReader(handle), key=lambda row: int(row["state_rank"]))
+        rows = list(csv.DictReader(handle))
     states = []
     for row in rows:
-        level = row["min_signal_level"]
-        if level not in min_strength:
-            raise ValueError(
-                f"{path.name}, state {row['state']}: min_signal_level must be none, some or strong,"
-                f" got {level!r}"
-            )
+
+        def read(column: str, as_type: Callable[[str], T], row: dict[str, str] = row) -> T:
+            try:
+                return as_type(row[column].strip())
+            except (KeyError, ValueError, AttributeError) as error:
+                raise ValueError(
+                    f"{path.name}, state {row.get('state')}: {column} does not read: {error}"
+                ) from None
+
+        level = read("min_signal_level", _one_of(tuple(min_strength)))
         states.append(
             StateRule(
-                rank=int(row["state_rank"]),
-                state=row["state"],
+                rank=read("state_rank", int),
+                state=read("state", str),
                 min_strength=min_strength[level],
                 needs_strong_signal=level == "strong",
-                needs_committed_motion=row["needs_committed_motion"] == "true",
-                motion_replaces_signal=row["motion_replaces_signal"] == "true",
-                min_reached_coverage=float(row["min_reached_coverage"]),
+                needs_committed_motion=read("needs_committed_motion", _boolean),
+                motion_replaces_signal=read("motion_replaces_signal", _boolean),
+                min_reached_coverage=read("min_reached_coverage", float),
             )
         )
+    states.sort(key=lambda rule: rule.rank)
     return StateRules(
         states=tuple(states),
         keep_factor=float(values["keep_factor"]),
         days_below_to_fall=int(values["days_below_to_fall"]),
     )
+
+
+def _one_of(words: tuple[str, ...]) -> Callable[[str], str]:
+    def check(word: str) -> str:
+        if word not in words:
+            raise ValueError(f"must be one of {', '.join(words)}, got {word!r}")
+        return word
+
+    return check
+
+
+def _boolean(word: str) -> bool:
+    """true or false in any case, as dbt reads them: any other word must not quietly mean false."""
+    if word.lower() not in ("true", "false"):
+        raise ValueError(f"must be true or false, got {word!r}")
+    return word.lower() == "true"

@@ -87,7 +87,8 @@ def test_who_has_the_old_copy_open_keeps_it(warehouse: Warehouse, tmp_path: Path
         stdout=subprocess.PIPE,
         text=True,
     )
-    assert reader.stdin and reader.stdout
+    assert reader.stdin
+    assert reader.stdout
     assert reader.stdout.readline() == "3\n"
     set_day(warehouse, "2026-07-01", accounts=5)
     publish(warehouse, tmp_path)
@@ -138,7 +139,7 @@ def test_a_killed_publish_leaves_the_old_copy(
 def test_published_marts_never_move_back(warehouse: Warehouse, tmp_path: Path) -> None:
     path = publish(warehouse, tmp_path).path
     set_day(warehouse, "2026-06-29", accounts=9)
-    with pytest.raises(PublishError, match="shows 2026-06-30.*only goes to 2026-06-29"):
+    with pytest.raises(PublishError, match=r"shows 2026-06-30.*only goes to 2026-06-29"):
         publish(warehouse, tmp_path)
     set_day(warehouse, "2026-06-30", accounts=0)
     with pytest.raises(PublishError, match="never move back"):

@@ -1,4 +1,11 @@
-{{ config(materialized='incremental', incremental_strategy='append') }}
+{{ config(
+    materialized='incremental', incremental_strategy='append', on_schema_change='append_new_columns',
+    pre_hook="{% if is_incremental() %}
+        delete from {{ this }} where mapping_version is distinct from (
+            {{ rollup_mapping(ref('page_types'), ref('crm_activity_types')) }}
+        )
+    {% endif %}"
+) }}
 
 with page_types as (
 
@@ -229,22 +236,39 @@ activities as (
     union all
     select * from crm_activities
 
+),
+
+rolled_up as (
+
+    select
+        known_date,
+        occurred_date,
+        identity_type,
+        identity,
+        fallback_identity,
+        activity_type,
+        feed,
+        load_id,
+        cast(sum(quantity) as bigint) as quantity
+    from activities
+    {%- if is_incremental() %}
+    where load_id > (select coalesce(max(load_id), 0) from {{ this }})
+    {%- endif %}
+    group by
+        known_date, occurred_date, identity_type, identity, fallback_identity, activity_type, feed,
+        load_id
+    having sum(quantity) != 0
+
+),
+
+mapping as (
+
+    {{ rollup_mapping('page_types', 'crm_activity_types') }}
+
 )
 
 select
-    known_date,
-    occurred_date,
-    identity_type,
-    identity,
-    fallback_identity,
-    activity_type,
-    feed,
-    load_id,
-    cast(sum(quantity) as bigint) as quantity
-from activities
-{%- if is_incremental() %}
-where load_id > (select coalesce(max(load_id), 0) from {{ this }})
-{%- endif %}
-group by
-    known_date, occurred_date, identity_type, identity, fallback_identity, activity_type, feed, load_id
-having sum(quantity) != 0
+    rolled_up.*,
+    mapping.mapping_version
+from rolled_up
+cross join mapping

@@ -126,9 +126,27 @@ observations as (
 
 ),
 
+-- A CRM writes the record and both its histories in the same second: together they are one
+-- observation. Apart, which of them stood would be chance, and with it the close date.
+moments as (
+
+    select
+        crm_opportunity_id,
+        version_at,
+        valid_from,
+        max(stage_name) as stage_name,
+        max(seen_outcome) as seen_outcome,
+        max(close_date) as close_date,
+        max(is_deleted) as is_deleted,
+        min(is_inferred) as is_inferred
+    from observations
+    group by crm_opportunity_id, version_at, valid_from
+
+),
+
 in_force as (
 
-    {{ versions_in_force('observations', 'crm_opportunity_id') }}
+    {{ versions_in_force('moments', 'crm_opportunity_id') }}
 
 ),
 

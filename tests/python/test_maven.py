@@ -1,0 +1,280 @@
+"""The job on a real CRM export, which has no contacts, no intent feed and no web data.
+
+The export (Maven Analytics, "CRM sales opportunities") lies beside the project; without it this is
+skipped.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from marts import one, query, tables
+from runner import PROJECT_DIR, Place, Runs
+
+from orchestration.publish import open_published
+
+SHARED = PROJECT_DIR.parent / "shared"
+TOOL = SHARED / "tools" / "landing_from_maven.py"
+EXPORT = SHARED / "data" / "maven_crm"
+FIRST, LAST = "2017-01-01", "2017-12-31"
+DAYS = 365
+
+pytestmark = pytest.mark.skipif(
+    not (TOOL.exists() and EXPORT.exists()),
+    reason=f"needs the Maven CRM export and its converter in ../shared ({TOOL.name}, {EXPORT.name})",
+)
+
+ACCOUNT_MARTS = ("accounts", "account_fit", "account_signals", "account_coverage")
+ACCOUNT_MARTS += ("account_activation",)
+
+# The public contract of the marts: columns that must be there.
+REQUIRED = {
+    "accounts": "account_id as_of_date account_name primary_domain crm_account_id is_target"
+    " target_tier lifecycle industry employees revenue_usd country region territory owner_id"
+    " owner_name node_type parent_account_id ultimate_parent_id hierarchy_depth",
+    "account_fit": "account_id as_of_date fit_score fit_tier fits_icp is_fit_assumed"
+    " fit_completeness_share scorecard_score learned_score fit_method ruleset_version",
+    "account_fit_contributions": "account_id as_of_date criterion is_known is_match points",
+    "account_signals": "account_id as_of_date strength_score signal_level intent_points"
+    " engagement_points surging_topics engaged_people signal_channels last_buying_signal_date"
+    " is_spiking is_observable observable_channels last_signal_date stale_feeds",
+    "account_signal_contributions": "account_id as_of_date signal_type source points",
+    "account_coverage": "account_id as_of_date coverage_share reached_coverage_share"
+    " engaged_coverage_share coverage_level contacts expected_valid_contacts required_personas"
+    " covered_personas is_single_threaded",
+    "account_persona_coverage": "account_id as_of_date persona decision_role required_people"
+    " expected_people reached_people engaged_people covered_share is_whitespace",
+    "account_activation": "account_id as_of_date state state_since previous_state"
+    " is_downgrade_paused paused_by has_committed_motion has_timing_conflict primary_driver why",
+    "account_activation_history": "account_id state previous_state valid_from valid_to reason"
+    " ruleset_version",
+    "account_gap_drivers": "account_id as_of_date driver cause share is_primary is_sole_blocker",
+    "activation_gap": "as_of_date segment_type segment_value target_accounts icp_accounts"
+    " icp_assumed_accounts activated_accounts activated_icp_accounts target_gap icp_gap gap_rate"
+    " not_in_market_share touched_gap_accounts",
+    "activation_gap_drivers": "as_of_date segment_type segment_value driver attributed_accounts"
+    " primary_accounts sole_blocker_accounts",
+    "account_snapshots": "as_of_date account_id state strength_score reached_coverage_share fit_tier"
+    " lifecycle primary_driver",
+    "data_health": "source table_name last_delivery_date is_stale delivered accepted duplicate"
+    " conflicting quarantined features_off",
+}
+SEGMENT_TYPES = {
+    "all",
+    "lifecycle",
+    "fit_tier",
+    "target_tier",
+    "industry",
+    "region",
+    "owner",
+    "employee_band",
+}
+
+
+@pytest.fixture(scope="module")
+def maven(runs: Runs, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The published marts of the year."""
+    folder = tmp_path_factory.mktemp("maven")
+    command = [sys.executable, str(TOOL), str(EXPORT), str(folder / "landing")]
+    said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    assert "8800 opportunities in 15511 versions" in said
+    place = Place(folder / "place", folder / "landing")
+    place.folder.mkdir()
+    result = runs.refresh(place, start=FIRST, end=LAST).check()
+    assert f"Activation gap on {LAST}" in result.out
+    return place.published
+
+
+def test_the_published_file_holds_every_mart_with_its_columns(maven: Path) -> None:
+    with open_published(maven) as connection:
+        for mart, columns in REQUIRED.items():
+            there = {row[0] for row in connection.execute(f"describe marts.{mart}").fetchall()}
+            assert set(columns.split()) <= there, mart
+
+
+def test_the_published_file_holds_nothing_but_marts(maven: Path) -> None:
+    schemas = query(
+        maven,
+        "select distinct table_schema from information_schema.tables where table_catalog = 'db'",
+    )
+    assert schemas == [("marts",)]
+    assert set(REQUIRED) <= set(tables(maven))
+
+
+@pytest.mark.parametrize("mart", ACCOUNT_MARTS)
+def test_every_account_mart_has_the_85_accounts_on_the_last_day(maven: Path, mart: str) -> None:
+    counted = query(
+        maven,
+        "select count(*), count(distinct account_id), min(as_of_date)::varchar,"
+        f" max(as_of_date)::varchar from marts.{mart}",
+    )
+    assert counted == [(85, 85, LAST, LAST)]
+
+
+@pytest.mark.parametrize(
+    "mart", ["account_fit_contributions", "account_persona_coverage", "account_activation_history"]
+)
+def test_no_account_is_missing_where_there_are_several_rows_for_each(
+    maven: Path, mart: str
+) -> None:
+    assert one(maven, f"select count(distinct account_id) from marts.{mart}") == 85
+
+
+def test_there_is_a_snapshot_of_every_account_for_every_month(maven: Path) -> None:
+    ends = query(
+        maven,
+        "select as_of_date = last_day(as_of_date), count(*) from marts.account_snapshots"
+        " group by as_of_date",
+    )
+    assert ends == [(True, 85)] * 12
+
+
+def test_opportunities_reconcile(maven: Path) -> None:
+    """8,800 opportunities in 15,511 versions: nothing lost, nothing counted twice."""
+    (row,) = query(
+        maven,
+        "select delivered, accepted, duplicate, conflicting, quarantined, files, unreadable_files"
+        " from marts.data_health where table_name = 'opportunity'",
+    )
+    assert row == (15_511, 15_511, 0, 0, 0, 1, 0)
+
+
+def test_every_table_reconciles(maven: Path) -> None:
+    landed = query(
+        maven,
+        "select table_name, delivered from marts.data_health"
+        " where delivered = accepted + duplicate + conflicting + quarantined and delivered > 0",
+    )
+    assert dict(landed) == {
+        "account": 85,
+        "user": 35,
+        "opportunity": 15_511,
+        "opportunity_field_history": 6_711,
+    }
+    assert not query(
+        maven,
+        "select table_name from marts.data_health"
+        " where delivered != accepted + duplicate + conflicting + quarantined",
+    )
+
+
+def test_opportunities_stand_under_their_accounts(maven: Path) -> None:
+    """Deals won in the last 24 months make a customer; every account of the export has some."""
+    assert query(maven, "select lifecycle, count(*) from marts.accounts group by 1") == [
+        ("customer", 85)
+    ]
+
+
+def test_subsidiaries_stand_under_their_parents(maven: Path) -> None:
+    children = query(
+        maven,
+        "select accounts.account_name, parents.account_name, accounts.node_type,"
+        " accounts.hierarchy_depth, accounts.ultimate_parent_id = parents.account_id"
+        " from marts.accounts"
+        " inner join marts.accounts as parents on accounts.parent_account_id = parents.account_id",
+    )
+    with (EXPORT / "accounts.csv").open(newline="") as handle:
+        import csv
+
+        said = {
+            (row["account"], row["subsidiary_of"])
+            for row in csv.DictReader(handle)
+            if row["subsidiary_of"]
+        }
+    assert len(said) == 15
+    assert {(child, parent) for child, parent, *_ in children} == said
+    assert {row[2:] for row in children} == {("subsidiary", 1, True)}
+    assert one(
+        maven,
+        "select count(*) from marts.accounts"
+        " where parent_account_id is null and node_type = 'company' and hierarchy_depth = 0"
+        " and ultimate_parent_id = account_id",
+    ) == 70
+
+
+@pytest.mark.parametrize(
+    ("table", "said"),
+    [
+        ("contact", "coverage"),
+        ("company_surge", "intent"),
+        ("pages", "web"),
+        ("target_accounts", "target"),
+    ],
+)
+def test_what_never_landed_is_named_with_what_is_off(maven: Path, table: str, said: str) -> None:
+    ((features_off, is_stale, delivered),) = query(
+        maven,
+        "select features_off, is_stale, delivered from marts.data_health"
+        f" where table_name = '{table}'",
+    )
+    assert said in features_off.lower()
+    assert not is_stale
+    assert delivered == 0
+
+
+def test_a_feed_without_new_files_is_stale_and_no_error(maven: Path) -> None:
+    """The export landed once, without a day: it is as fresh as the day on which it was found."""
+    stale = query(
+        maven, "select distinct is_stale from marts.data_health where delivered > 0"
+    )
+    assert stale == [(False,)]
+
+
+def test_what_cannot_be_seen_is_no_signal_and_not_low_intent(maven: Path) -> None:
+    """Without contacts and feeds no fitting account is observable."""
+    drivers = query(
+        maven,
+        "select driver, share, count(*) from marts.account_gap_drivers"
+        " inner join marts.account_fit using (account_id) where fits_icp group by all order by 1",
+    )
+    gap = one(
+        maven,
+        f"select icp_gap from marts.activation_gap where segment_type = 'all'"
+        f" and as_of_date = '{LAST}'",
+    )
+    assert gap > 0
+    assert drivers == [("insufficient_coverage", 0.5, gap), ("no_signal_detected", 0.5, gap)]
+    assert query(
+        maven, "select distinct is_observable, signal_level from marts.account_signals"
+    ) == [(False, "none")]
+    assert query(
+        maven, "select distinct coverage_level, contacts from marts.account_coverage"
+    ) == [("minimal", 0)]
+
+
+def test_drivers_sum_to_the_gap_on_every_day_and_segment(maven: Path) -> None:
+    sums = """
+        select gap.as_of_date, segment_type, segment_value, target_gap, icp_gap, gap.target_accounts,
+            sum(attributed_accounts) as attributed, sum(primary_accounts) as primaries,
+            sum(attributed_accounts) filter (driver = 'poor_fit') as poor_fit, count(*) as drivers
+        from marts.activation_gap as gap
+        left join marts.activation_gap_drivers using (as_of_date, segment_type, segment_value)
+        group by all
+    """
+    assert one(maven, f"select count(distinct as_of_date) from ({sums})") == DAYS
+    assert {row[0] for row in query(maven, f"select distinct segment_type from ({sums})")} == (
+        SEGMENT_TYPES
+    )
+    wrong = query(
+        maven,
+        f"select * from ({sums}) where attributed is distinct from target_gap"
+        " or primaries is distinct from target_gap or poor_fit is distinct from target_gap - icp_gap"
+        " or drivers != 5",
+    )
+    assert not wrong
+    # Each kind of segment splits the whole.
+    assert not query(
+        maven,
+        "select as_of_date, segment_type from marts.activation_gap group by all"
+        " having sum(target_accounts) != 85",
+    )
+
+
+def test_stages_nobody_mapped_are_listed(maven: Path) -> None:
+    found = query(
+        maven, "select * from marts.review_items where cast(review_items as varchar) like '%Engaging%'"
+    )
+    assert found

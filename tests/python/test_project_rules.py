@@ -1,0 +1,372 @@
+"""The rules of the house, read off dbt's manifest: layers, names, descriptions, vars, literals.
+
+Each rule has its list of exceptions beside it, each with the reason; an exception that is no longer
+needed fails as well.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from orchestration.settings import NO_TRACKING, PROJECT_DIR
+
+STAGING_READ_ABOVE = {
+    # A mart reads staging where the mart is the one place that needs the source as it is.
+    ("accounts", "stg_salesforce__users"): "names of owners, needed nowhere else",
+    ("data_health", "stg_landing__files"): "the manifest of the landing is the subject",
+    ("data_health", "stg_landing__tables"): "the manifest of the landing is the subject",
+}
+SCORES_READ_BY = {
+    "int_account_states": "the one reader of the scores as intervals; marts read it",
+}
+LITERALS_IN_MARTS = {
+    ("account_gap_drivers", "2"): "halves of an account, made in int_account_gap_days",
+    ("activation_gap_drivers", "2"): "halves of an account, made in int_gap_segments",
+    ("account_fit_contributions", "100"): "a score is a percentage",
+    ("account_signals", "7"): "days of a week",
+    ("account_signal_contributions", "100"): "points are stored in hundredths",
+    ("account_signal_contributions", "1000000"): "decay weights are stored in millionths",
+    ("account_coverage", "6"): "decimals kept of a float",
+    ("account_coverage", "2"): "single-threaded: one person where two or more are required",
+}
+STRUCTURAL_NUMBERS = {"0", "1", "0.0", "1.0"}
+LAYERS = ("staging", "intermediate", "features", "marts", "exports")
+RESERVED = r"(?:stg|int|feat|fct|dim|mart|base|tmp)_.*|.*_(?:tmp|xf|final|v\d+)"
+
+
+@pytest.fixture(scope="module")
+def manifest(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """Parsed into a folder of its own, so that no other run's target matters."""
+    target = tmp_path_factory.mktemp("target")
+    environment = {
+        **os.environ,
+        **NO_TRACKING,
+        "WAREHOUSE_PATH": str(target / "warehouse.duckdb"),
+        "DBT_PROFILES_DIR": str(PROJECT_DIR / "profiles"),
+    }
+    command = [Path(sys.executable).with_name("dbt"), "--quiet", "parse", "--target-path", target]
+    done = subprocess.run(
+        [*map(str, command), "--log-path", str(target)],
+        cwd=PROJECT_DIR,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    parsed: dict[str, Any] = json.loads((target / "manifest.json").read_text(encoding="utf-8"))
+    return parsed
+
+
+@pytest.fixture(scope="module")
+def models(manifest: dict[str, Any]) -> list[dict[str, Any]]:
+    return [node for node in manifest["nodes"].values() if node["resource_type"] == "model"]
+
+
+@pytest.fixture(scope="module")
+def seeds(manifest: dict[str, Any]) -> list[dict[str, Any]]:
+    return [node for node in manifest["nodes"].values() if node["resource_type"] == "seed"]
+
+
+def layer(node: dict[str, Any]) -> str:
+    """The folder under models/; `scores` for the staging of scores; else source or seed."""
+    if node["resource_type"] != "model":
+        return str(node["resource_type"])
+    return "scores" if node["fqn"][1:3] == ["staging", "scores"] else str(node["fqn"][1])
+
+
+def reads(manifest: dict[str, Any], model: dict[str, Any]) -> list[dict[str, Any]]:
+    known = {**manifest["nodes"], **manifest["sources"]}
+    return [known[parent] for parent in model["depends_on"]["nodes"]]
+
+
+def edges(
+    manifest: dict[str, Any], models: list[dict[str, Any]]
+) -> list[tuple[str, str, str, str]]:
+    """(model, its layer, what it reads, the layer of that)."""
+    return [
+        (model["name"], layer(model), parent["name"], layer(parent))
+        for model in models
+        for parent in reads(manifest, model)
+    ]
+
+
+# -- layers ----------------------------------------------------------------------------------------
+
+
+def test_every_model_lies_in_a_layer(models: list[dict[str, Any]]) -> None:
+    assert {model["fqn"][1] for model in models} <= set(LAYERS)
+
+
+MAY_READ = {
+    "staging": {"source"},
+    "scores": {"source"},
+    "intermediate": {"staging", "intermediate", "features", "seed"},
+    "features": {"intermediate", "seed"},
+    "marts": {"intermediate", "features", "marts", "seed"},
+    "exports": {"marts", "exports", "seed"},
+}
+
+
+def test_each_layer_reads_only_what_lies_below_it(
+    manifest: dict[str, Any], models: list[dict[str, Any]]
+) -> None:
+    """Only staging reads sources, and only those; features read no marts; scores have a reader."""
+    found = [
+        (name, parent, below)
+        for name, its_layer, parent, below in edges(manifest, models)
+        if below not in MAY_READ[its_layer]
+    ]
+    expected = {(name, parent, "staging") for name, parent in STAGING_READ_ABOVE}
+    expected |= {
+        (name, parent, below)
+        for name, parent, below in found
+        if below == "scores" and name in SCORES_READ_BY
+    }
+    assert set(found) == expected
+    assert {name for name, _, below in found if below == "scores"} == set(SCORES_READ_BY)
+
+
+def test_what_the_scorers_read_does_not_read_scores(
+    manifest: dict[str, Any], models: list[dict[str, Any]]
+) -> None:
+    """One hop: SQL, Python, SQL. Nothing upstream of a feature comes from a score."""
+    seen: set[str] = set()
+    todo = [model["unique_id"] for model in models if layer(model) == "features"]
+    while todo:
+        node = todo.pop()
+        if node not in seen:
+            seen.add(node)
+            todo += manifest["parent_map"][node]
+    assert not [node for node in seen if node.startswith("source.") and ".scores." in node]
+
+
+def test_staging_models_read_one_source_table_of_their_folder(
+    manifest: dict[str, Any], models: list[dict[str, Any]]
+) -> None:
+    for model in models:
+        if layer(model) in ("staging", "scores"):
+            (source,) = reads(manifest, model)
+            assert source["source_name"] == model["fqn"][2], model["name"]
+            assert model["name"].startswith(f"stg_{source['source_name']}__"), model["name"]
+
+
+def test_no_intermediate_model_is_read_by_nobody(
+    manifest: dict[str, Any], models: list[dict[str, Any]]
+) -> None:
+    readers = manifest["child_map"]
+    idle = [
+        model["name"]
+        for model in models
+        if layer(model) == "intermediate"
+        and not any(child.startswith("model.") for child in readers[model["unique_id"]])
+    ]
+    assert idle == []
+
+
+def test_contracts_are_enforced_on_what_others_read(models: list[dict[str, Any]]) -> None:
+    for model in models:
+        enforced = model["config"]["contract"]["enforced"]
+        assert enforced == (layer(model) in ("features", "marts", "exports")), model["name"]
+
+
+# -- names and words -------------------------------------------------------------------------------
+
+
+def test_names_say_the_layer(models: list[dict[str, Any]]) -> None:
+    for model in models:
+        name, its_layer = model["name"], layer(model)
+        if its_layer in ("staging", "scores"):
+            assert re.fullmatch(r"stg_[a-z0-9_]+__[a-z0-9_]+", name), name
+        elif its_layer == "intermediate":
+            assert re.fullmatch(r"int_[a-z0-9_]+", name), name
+        elif its_layer == "features":
+            assert re.fullmatch(r"feat_[a-z0-9_]+", name), name
+        else:
+            assert not re.fullmatch(RESERVED, name), f"{name}: marts have plain plural nouns"
+
+
+def test_every_model_says_what_a_row_is(models: list[dict[str, Any]]) -> None:
+    """Staging models are described by their source table; all others by themselves, grain first."""
+    silent = [
+        model["name"]
+        for model in models
+        if layer(model) not in ("staging", "scores")
+        and not model["description"].strip().startswith("One row per ")
+    ]
+    assert silent == []
+
+
+def test_every_source_table_and_column_is_described(manifest: dict[str, Any]) -> None:
+    for table in manifest["sources"].values():
+        assert table["description"].strip(), table["name"]
+        for column in table["columns"].values():
+            assert column["description"].strip(), f"{table['name']}.{column['name']}"
+
+
+def test_every_column_people_read_is_described_and_typed(models: list[dict[str, Any]]) -> None:
+    for model in models:
+        if layer(model) in ("features", "marts", "exports"):
+            assert model["columns"], model["name"]
+            for column in model["columns"].values():
+                assert column["description"].strip(), f"{model['name']}.{column['name']}"
+                assert column["data_type"], f"{model['name']}.{column['name']}"
+
+
+def test_every_mart_tests_its_key(manifest: dict[str, Any], models: list[dict[str, Any]]) -> None:
+    tested = {
+        test["attached_node"]
+        for test in manifest["nodes"].values()
+        if test["resource_type"] == "test"
+        and (test.get("test_metadata") or {}).get("name") in ("unique_together", "unique")
+    }
+    untested = [
+        model["name"]
+        for model in models
+        if layer(model) in ("features", "marts") and model["unique_id"] not in tested
+    ]
+    assert untested == []
+
+
+def test_singular_tests_say_what_they_guard_and_what_not() -> None:
+    for path in sorted((PROJECT_DIR / "tests" / "data").glob("*.sql")):
+        text = path.read_text(encoding="utf-8")
+        assert path.name.startswith("assert_"), path.name
+        assert text.startswith("-- Guards"), path.name
+        assert "-- Does not guard: " in text, path.name
+
+
+# -- seeds, vars, literals -------------------------------------------------------------------------
+
+
+def header(seed: dict[str, Any]) -> list[str]:
+    path = PROJECT_DIR / seed["original_file_path"]
+    with path.open(encoding="utf-8") as handle:
+        return handle.readline().strip().split(",")
+
+
+def test_every_seed_column_is_described_and_typed(seeds: list[dict[str, Any]]) -> None:
+    for seed in seeds:
+        columns = header(seed)
+        assert seed["description"].strip(), seed["name"]
+        assert [c for c in columns if not seed["columns"].get(c, {}).get("description")] == [], (
+            seed["name"]
+        )
+        assert set(seed["columns"]) == set(columns), seed["name"]
+        assert set(seed["config"]["column_types"]) == set(columns), seed["name"]
+
+
+SEEDS_READ_BY_PYTHON = {
+    "live_since": "orchestration/landing.py reads it before dbt runs",
+}
+
+
+def test_every_seed_is_read(manifest: dict[str, Any], seeds: list[dict[str, Any]]) -> None:
+    idle = {
+        seed["name"]
+        for seed in seeds
+        if not any(child.startswith("model.") for child in manifest["child_map"][seed["unique_id"]])
+    }
+    assert idle == set(SEEDS_READ_BY_PYTHON)
+    python = "".join(
+        path.read_text("utf-8") for path in (PROJECT_DIR / "orchestration").rglob("*.py")
+    )
+    assert [name for name in idle if f"{name}.csv" not in python] == []
+
+
+def project_text(*patterns: str) -> str:
+    return "\n".join(
+        path.read_text(encoding="utf-8")
+        for pattern in patterns
+        for path in sorted(PROJECT_DIR.glob(pattern))
+    )
+
+
+def project_vars() -> dict[str, Any]:
+    project = yaml.safe_load((PROJECT_DIR / "dbt_project.yml").read_text(encoding="utf-8"))
+    return dict(project["vars"])
+
+
+def test_every_var_is_used() -> None:
+    sql = project_text("models/**/*.sql", "models/**/*.yml", "macros/**/*.sql")
+    python = project_text("orchestration/**/*.py")
+    idle = [
+        name
+        for name in project_vars()
+        if not re.search(rf"\bvar\(\s*['\"]{name}['\"]", sql) and f'["{name}"]' not in python
+    ]
+    assert idle == []
+
+
+def test_every_var_that_is_used_has_a_value() -> None:
+    """A default in the SQL is a rule that no one finds; names of schemas are no rules."""
+    sql = project_text("models/**/*.sql", "models/**/*.yml", "macros/**/*.sql")
+    used = set(re.findall(r"\bvar\(\s*['\"](\w+)['\"]", sql))
+    assert used - set(project_vars()) <= {"raw_schemas"}
+
+
+def test_every_var_has_its_reason_in_a_comment() -> None:
+    """A comment stands above each var, or above the block of vars without a blank line it is in."""
+    text = (PROJECT_DIR / "dbt_project.yml").read_text(encoding="utf-8")
+    block = text[text.index("\nvars:") : text.index("\nmodels:")].splitlines()[2:]
+    explained = False
+    previous_was_comment = False
+    for line in block:
+        is_comment = line.lstrip().startswith("#")
+        is_heading = is_comment and line.lstrip().startswith("# --")
+        if is_heading:
+            explained = False
+        elif is_comment:
+            explained = True
+        elif line.strip():
+            assert explained, f"no comment explains: {line.strip()}"
+        previous_was_comment = is_comment
+    assert not previous_was_comment
+
+
+def test_no_number_of_the_business_stands_in_a_mart(models: list[dict[str, Any]]) -> None:
+    """Numbers in marts are 0, 1, positions and sizes of types, or stand in the list above."""
+    found = set()
+    for model in models:
+        if layer(model) not in ("marts", "exports"):
+            continue
+        sql = (PROJECT_DIR / model["original_file_path"]).read_text(encoding="utf-8")
+        sql = re.sub(r"\{#.*?#\}|--[^\n]*|'[^'\n]*'", " ", sql, flags=re.DOTALL)
+        # in_words(value, decimals) and substring positions are form, not business.
+        sql = re.sub(r"in_words\([^,]*,\s*\d\)|substring\([^)]*\)", " ", sql)
+        for number in re.findall(r"(?<![\w.])\d+(?:\.\d+)?(?![\w.])", sql):
+            plain = number.removesuffix(".0")
+            if number not in STRUCTURAL_NUMBERS:
+                found.add((model["name"], plain))
+    assert found == set(LITERALS_IN_MARTS)
+
+
+def test_models_read_no_clock() -> None:
+    sql = project_text("models/**/*.sql", "macros/**/*.sql")
+    sql = re.sub(r"\{#.*?#\}|--[^\n]*", " ", sql, flags=re.DOTALL)
+    clocks = r"current_date|current_timestamp|now\(\)|getdate|run_started_at|today\(\)"
+    assert re.findall(clocks, sql, flags=re.IGNORECASE) == []
+
+
+def test_models_read_no_table_by_name(models: list[dict[str, Any]]) -> None:
+    """Only ref() and source(): a table named by hand has no lineage."""
+    for model in models:
+        sql = re.sub(r"\{#.*?#\}|--[^\n]*|'[^'\n]*'", " ", model["raw_code"], flags=re.DOTALL)
+        assert not re.findall(r"(?<!distinct )\b(?:from|join)\s+\w+\.\w+", sql), model["name"]
+
+
+def test_usage_tracking_is_off() -> None:
+    project = yaml.safe_load((PROJECT_DIR / "dbt_project.yml").read_text(encoding="utf-8"))
+    assert project["flags"]["send_anonymous_usage_stats"] is False
+    assert NO_TRACKING["DO_NOT_TRACK"] in ("1", "true")
+    dagster = yaml.safe_load((PROJECT_DIR / "orchestration" / "dagster.yaml").read_text("utf-8"))
+    assert dagster["telemetry"]["enabled"] is False

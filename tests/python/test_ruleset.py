@@ -1,0 +1,185 @@
+"""The ruleset version: what changes it and what does not; and reading the rules of the states."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from orchestration.ruleset import NOT_RULES, project_vars, ruleset_version, state_rules
+from orchestration.settings import PROJECT_DIR
+
+STATES = "seeds/activation/activation_states.csv"
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A copy of the project's rules that a test may change."""
+    shutil.copy(PROJECT_DIR / "dbt_project.yml", tmp_path)
+    shutil.copytree(PROJECT_DIR / "seeds", tmp_path / "seeds")
+    return tmp_path
+
+
+def edit(path: Path, change: Callable[[str], str]) -> None:
+    before = path.read_text(encoding="utf-8")
+    after = change(before)
+    assert after != before, f"the edit of {path.name} changed nothing: the test proves nothing"
+    path.write_text(after, encoding="utf-8")
+
+
+def test_the_version_is_short_and_stable(project: Path) -> None:
+    version = ruleset_version(project)
+    assert len(version) == 12
+    assert set(version) <= set("0123456789abcdef")
+    assert version == ruleset_version(PROJECT_DIR)
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new"),
+    [
+        ("seeds/fit/fit_criteria.csv", ",30,false,sales", ",31,false,sales"),
+        ("seeds/signals/activity_types.csv", "page_view,web,1,", "page_view,web,2,"),
+        (STATES, "active,strong,false,true,0.50", "active,strong,false,true,0.55"),
+        ("dbt_project.yml", "person_cap_points: 20", "person_cap_points: 21"),
+        ("dbt_project.yml", "backfill_first_load: true", "backfill_first_load: false"),
+        ("seeds/landing/feeds.csv", "salesforce,account,3", "salesforce,account,4"),
+    ],
+)
+def test_a_changed_rule_changes_the_version(project: Path, file: str, old: str, new: str) -> None:
+    before = ruleset_version(project)
+    edit(project / file, lambda text: text.replace(old, new))
+    assert ruleset_version(project) != before
+
+
+def test_a_rule_seed_added_or_removed_changes_the_version(project: Path) -> None:
+    before = ruleset_version(project)
+    (project / "seeds" / "fit" / "more.csv").write_text("a,b\n1,2\n", encoding="utf-8")
+    added = ruleset_version(project)
+    (project / "seeds" / "activation" / "renewal_types.csv").unlink()
+    assert len({before, added, ruleset_version(project)}) == 3
+
+
+@pytest.mark.parametrize("name", NOT_RULES)
+def test_a_decision_on_a_single_record_does_not_change_the_version(
+    project: Path, name: str
+) -> None:
+    before = ruleset_version(project)
+    (path,) = (project / "seeds").rglob(name)
+    width = path.read_text(encoding="utf-8").splitlines()[0].count(",")
+    edit(path, lambda text: text + "x" + "," * width + "\n")
+    assert ruleset_version(project) == before
+
+
+def test_formatting_does_not_change_the_version(project: Path) -> None:
+    before = ruleset_version(project)
+    edit(
+        project / "dbt_project.yml",
+        lambda text: text.replace("keep_factor: 0.8", "keep_factor:   0.80"),
+    )
+    edit(project / "dbt_project.yml", lambda text: "# a word more\n" + text)
+    edit(project / STATES, lambda text: text.replace("cold,none,", "cold, none ,"))
+    edit(
+        project / STATES,
+        lambda text: text.replace(",full orchestration now", ',"full orchestration now"'),
+    )
+    edit(project / STATES, lambda text: text.replace("\n", "\r\n") + "\r\n")
+    edit(
+        project / "seeds" / "fit" / "_fit__seeds.yml",
+        lambda text: text + "\n# a word more\n",
+    )
+    assert ruleset_version(project) == before
+
+
+def test_the_order_of_vars_does_not_change_the_version(project: Path) -> None:
+    before = ruleset_version(project)
+    lines = "  customer_months: 24\n"
+    edit(
+        project / "dbt_project.yml",
+        lambda text: text.replace(lines, "").replace("vars:\n", "vars:\n" + lines),
+    )
+    assert ruleset_version(project) == before
+
+
+def test_the_states_are_read_in_rank_order_whatever_the_order_of_rows(
+    project: Path,
+) -> None:
+    rules = state_rules(project)
+    edit(
+        project / STATES,
+        lambda text: "\n".join([text.splitlines()[0], *reversed(text.splitlines()[1:])]) + "\n",
+    )
+    assert state_rules(project) == rules
+    assert [rule.rank for rule in rules.states] == [1, 2, 3, 4]
+
+
+def test_cells_are_read_as_dbt_reads_them(project: Path) -> None:
+    rules = state_rules(project)
+    edit(
+        project / STATES,
+        lambda text: text.replace("none,true,false", " none ,TRUE,False"),
+    )
+    assert state_rules(project) == rules
+
+
+def test_the_shipped_states_are_those_of_the_method() -> None:
+    """docs/method.md, the table of activation states. Who changes the rule changes the page too."""
+    rules = state_rules(PROJECT_DIR)
+    read = [
+        (
+            rule.state,
+            rule.min_strength,
+            rule.needs_strong_signal,
+            rule.needs_committed_motion,
+            rule.motion_replaces_signal,
+            rule.min_reached_coverage,
+        )
+        for rule in rules.states
+    ]
+    assert read == [
+        ("cold", 0.0, False, False, False, 0.0),
+        ("warming", 10.0, False, False, True, 0.0),
+        ("active", 40.0, True, False, True, 0.5),
+        ("engaged", 0.0, False, True, False, 0.7),
+    ]
+    assert (rules.keep_factor, rules.days_below_to_fall) == (0.8, 7)
+
+
+def test_the_levels_and_the_waits_come_from_the_vars(project: Path) -> None:
+    edit(
+        project / "dbt_project.yml",
+        lambda text: (
+            text.replace("strong_min_strength: 40", "strong_min_strength: 44")
+            .replace("some_min_strength: 10", "some_min_strength: 11")
+            .replace("keep_factor: 0.8", "keep_factor: 0.9")
+            .replace("days_below_to_fall: 7", "days_below_to_fall: 5")
+        ),
+    )
+    rules = state_rules(project)
+    assert [rule.min_strength for rule in rules.states] == [0, 11, 44, 0]
+    assert (rules.keep_factor, rules.days_below_to_fall) == (0.9, 5)
+    assert project_vars(project)["strong_min_strength"] == 44
+
+
+@pytest.mark.parametrize("rank", [2, 5])
+def test_ranks_with_a_gap_or_a_tie_are_refused(project: Path, rank: int) -> None:
+    edit(project / STATES, lambda text: text.replace("3,active", f"{rank},active"))
+    with pytest.raises(ValueError, match="ranks must be"):
+        state_rules(project)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "column"),
+    [
+        ("true,0.50,full", "true,half,full", "min_reached_coverage"),
+        ("strong,false,true", "strong,false,yes", "motion_replaces_signal"),
+        ("3,active", "three,active", "state_rank"),
+        ("min_reached_coverage,response", "coverage,response", "min_reached_coverage"),
+        ("3,active,strong", "3,active,huge", "min_signal_level"),
+    ],
+)
+def test_a_cell_that_does_not_read_is_named(project: Path, old: str, new: str, column: str) -> None:
+    edit(project / STATES, lambda text: text.replace(old, new))
+    with pytest.raises(ValueError, match=rf"activation_states\.csv, state \w+: {column}"):
+        state_rules(project)

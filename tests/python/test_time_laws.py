@@ -1,0 +1,512 @@
+"""The three laws of time, on a small company with six days on which something goes wrong.
+
+1. No look-ahead: a day computed from everything equals the day computed from what was there by its
+   end.
+2. Incremental equals full: day by day gives what one refresh of the range gives.
+3. Late data never rewrites: it changes results from the day it became known, not before.
+
+To the simulated company, eight accounts of our own are added that nothing else touches, so that the
+effect of each planted delivery can be seen on one account alone.
+"""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+from conftest import Company
+from marts import Rows, differences, mart_differences, query, read, tables
+from runner import Place, Result, Runs
+
+FIRST = date(2026, 5, 20)  # before the history load, so that a late file finds something to rewrite
+LATE = date(2026, 6, 4)  # meetings of May are delivered
+TWICE = date(2026, 6, 9)  # a file of three days before is delivered again
+OUT_OF_ORDER = date(2026, 6, 10)  # a file for the 8th turns up when the 9th has been refreshed
+MERGED = date(2026, 6, 16)  # two accounts become one
+MOVED = date(2026, 6, 20)  # a domain goes to another account
+OUTAGE = date(2026, 6, 24)  # pages have stopped on the 19th and are stale by now
+LAST = date(2026, 6, 30)
+CHOSEN = (LATE, TWICE, OUT_OF_ORDER, MERGED, MOVED, OUTAGE)
+STEPS = (*CHOSEN, LAST)
+
+FEATURES = "features.feat_account_days"
+NAMES = ("late", "twice", "older", "merged", "kept", "giver", "taker", "silent")
+CRM_ID = {name: f"001{name:0<12}" for name in NAMES}
+
+Row = Mapping[str, object]
+
+
+# --- what is delivered ------------------------------------------------------------------------------
+
+
+@dataclass
+class Deliveries:
+    """Our own files. history: part of the history load. planted: what goes wrong later."""
+
+    history: dict[str, list[Row]] = field(default_factory=dict)
+    planted: dict[str, list[Row]] = field(default_factory=dict)
+
+
+def deliveries(load_day: date) -> Deliveries:
+    def in_load(feed: str) -> str:
+        return f"{feed}/loaded_date={load_day}/added.csv"
+
+    def on(feed: str, day: date, name: str) -> str:
+        return f"{feed}/loaded_date={day}/{name}.csv"
+
+    made = Deliveries()
+    made.history[in_load("salesforce/account")] = [account(name) for name in NAMES]
+    made.history[in_load("salesforce/contact")] = [
+        contact(name, number) for name in NAMES for number in range(3)
+    ]
+    made.history[in_load("targets/target_accounts")] = [
+        {
+            "crm_account_id": CRM_ID[name],
+            "domain": "",
+            "account_name": name,
+            "listed_on": "2026-04-15",
+            "recorded_at": "2026-04-15T08:00:00Z",
+        }
+        for name in NAMES
+    ]
+    made.history[in_load("salesforce/event")] = meetings("merged", date(2026, 5, 12), 2)
+    # Visitors: a reader of the giver whom the CRM does not know, and a contact of the silent one.
+    readers = {"giver": "reader@giver-works.com", "silent": email("silent", 0)}
+    made.history[in_load("segment/identifies")] = [
+        {
+            "id": f"identify-{name}",
+            "anonymous_id": f"visitor-{name}",
+            "user_id": name,
+            "email": address,
+            "received_at": "2026-05-02T09:00:00Z",
+        }
+        for name, address in readers.items()
+    ]
+    made.history[in_load("segment/pages")] = [
+        {
+            "id": f"page-{name}-{number}",
+            "anonymous_id": f"visitor-{name}",
+            "context_ip": f"203.0.113.{number + 1}",
+            "context_page_path": "/pricing",
+            "received_at": f"2026-05-{4 + number:02d}T09:00:00Z",
+            "timestamp": f"2026-05-{4 + number:02d}T09:00:00Z",
+        }
+        for name in readers
+        for number in range(12)
+    ]
+    events = "salesforce/event"
+    made.planted[on(events, LATE, "late")] = meetings("late", date(2026, 5, 21), 2)
+    again = meetings("twice", date(2026, 6, 5), 1)
+    made.planted[on(events, TWICE - timedelta(days=3), "first")] = again
+    made.planted[on(events, TWICE, "again")] = again
+    made.planted[on(events, date(2026, 6, 8), "older")] = meetings("older", date(2026, 6, 7), 2)
+    made.planted[on("salesforce/account", MERGED, "merge")] = [
+        account(
+            "merged",
+            stamp="2026-06-16T10:00:00Z",
+            is_deleted="true",
+            master_record_id=CRM_ID["kept"],
+        )
+    ]
+    made.planted[on("salesforce/account", MOVED, "domain")] = [
+        account("giver", stamp="2026-06-20T10:00:00Z", website=""),
+        account("taker", stamp="2026-06-20T10:00:00Z", website="www.giver-works.com"),
+    ]
+    return made
+
+
+def account(name: str, stamp: str = "2025-11-03T09:00:00Z", **changes: str) -> Row:
+    return {
+        "id": CRM_ID[name],
+        "name": f"{name.title()} Works",
+        "website": f"https://{name}-works.com",
+        "industry": "Software",
+        "number_of_employees": 800,
+        "annual_revenue": 90_000_000,
+        "billing_country": "Germany",
+        "parent_id": "",
+        "type": "Prospect",
+        "owner_id": "",
+        "master_record_id": "",
+        "is_deleted": "false",
+        "created_date": "2025-11-03T09:00:00Z",
+        "system_modstamp": stamp,
+        **changes,
+    }
+
+
+def email(name: str, number: int) -> str:
+    return f"person{number}@{name}-works.com"
+
+
+def contact_id(name: str, number: int) -> str:
+    return f"003{name:0<11}{number}"
+
+
+def contact(name: str, number: int) -> Row:
+    return {
+        "id": contact_id(name, number),
+        "account_id": CRM_ID[name],
+        "email": email(name, number),
+        "first_name": "Kim",
+        "last_name": f"{name.title()}{number}",
+        "title": ("Chief Information Officer", "Head of Data & Analytics", "Data Architect")[number],
+        "department": "IT",
+        "is_deleted": "false",
+        "has_opted_out_of_email": "false",
+        "created_date": "2025-11-03T09:00:00Z",
+        "system_modstamp": "2025-11-03T09:00:00Z",
+    }
+
+
+def meetings(name: str, day: date, days: int) -> list[Row]:
+    """A meeting with each of the three people on each of the days, written down the same day."""
+    return [
+        {
+            "id": f"00U{name:0<9}{step}{number}X",
+            "account_id": CRM_ID[name],
+            "who_id": contact_id(name, number),
+            "type": "Meeting",
+            "event_subtype": "Event",
+            "subject": "Meeting",
+            "activity_date": str(day + timedelta(days=step)),
+            "duration_in_minutes": 30,
+            "is_deleted": "false",
+            "created_date": f"{day + timedelta(days=step)}T16:00:00Z",
+            "system_modstamp": f"{day + timedelta(days=step)}T16:00:00Z",
+        }
+        for step in range(days)
+        for number in range(3)
+    ]
+
+
+def write(landing: Path, file: str, rows: Sequence[Row]) -> None:
+    path = landing / file
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", newline="") as handle:
+        writer = csv.DictWriter(handle, fieldnames=list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def link(source: Path, target: Path, files: Iterable[str]) -> None:
+    """Puts files of one landing folder into another."""
+    for file in files:
+        path = target / file
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            os.link(source / file, path)
+
+
+def files_of(landing: Path) -> list[str]:
+    return sorted(
+        path.relative_to(landing).as_posix()
+        for path in landing.rglob("*")
+        if path.is_file() and not path.name.startswith(".")
+    )
+
+
+def folder_day(file: str) -> date:
+    (part,) = [part for part in file.split("/") if part.startswith("loaded_date=")]
+    return date.fromisoformat(part.removeprefix("loaded_date="))
+
+
+def arrives_on(file: str) -> date:
+    """The day on which a file is there: its folder's, but for the one that turns up later."""
+    return OUT_OF_ORDER if file.endswith("/older.csv") else folder_day(file)
+
+
+# --- the runs ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Laws:
+    """What the runs gave.
+
+    daily: the place refreshed step by step. full: the same deliveries refreshed at once, with the
+    delivery days that the steps found. without: refreshed at once, none of it having happened.
+    seen: features of a step's last day, as that step computed them.
+    """
+
+    daily: Place
+    full: Place
+    without: Place
+    seen: Mapping[date, dict[str, list[Any]]]
+    history: Mapping[date, dict[str, dict[str, list[Any]]]]
+
+    def feature(self, place: Place, name: str, column: str, day: date) -> Any:
+        rows = self.features(place, name, column, f"as_of_date = date '{day}'")
+        assert len(rows) < 2
+        return rows[0][0] if rows else None
+
+    def features(self, place: Place, name: str, columns: str, where: str = "true") -> Rows:
+        return query(
+            place.warehouse,
+            f"select {columns} from {FEATURES} where account_id = '{self.account_id(name)}'"
+            f" and {where} order by as_of_date",
+        )
+
+    def account_id(self, name: str) -> str:
+        ((account_id,),) = query(
+            self.full.warehouse,
+            "select distinct account_id from intermediate.int_accounts"
+            f" where account_id like '%{CRM_ID[name]}%'",
+        )
+        return str(account_id)
+
+
+@pytest.fixture(scope="module")
+def laws(
+    company: Company, runs: Runs, template: Place, tmp_path_factory: pytest.TempPathFactory
+) -> Laws:
+    folder = tmp_path_factory.mktemp("laws")
+    ours = deliveries(company.load_day)
+    everything = folder / "everything"
+    link(company.landing, everything, files_of(company.landing))
+    for file, rows in (ours.history | ours.planted).items():
+        write(everything, file, rows)
+    files = files_of(everything)
+
+    nothing = folder / "nothing happened"
+    link(everything, nothing, [file for file in files if file not in ours.planted])
+    day = max(folder_day(file) for file in files if file.startswith("segment/pages/"))
+    while day < LAST:
+        day += timedelta(days=1)
+        # An empty file is a delivery.
+        header = dict.fromkeys(ours.history[f"segment/pages/loaded_date={company.load_day}/added.csv"][0])
+        write(nothing, f"segment/pages/loaded_date={day}/data.csv", [header])
+        path = nothing / f"segment/pages/loaded_date={day}/data.csv"
+        path.write_text(path.read_text().splitlines()[0] + "\n")
+    without = template.copy(folder / "without", nothing)
+    run_without = _start(runs, without)
+
+    daily = template.copy(folder / "daily", folder / "arriving")
+    seen, history = {}, {}
+    start = FIRST
+    for end in STEPS:
+        link(everything, daily.landing, [file for file in files if arrives_on(file) <= end])
+        runs.compute(daily, str(start), str(end)).check()
+        seen[end] = read(daily.warehouse, FEATURES, f"as_of_date = date '{end}'")
+        history[end] = history_until(daily, end)
+        start = end + timedelta(days=1)
+
+    full = template.copy(folder / "full", everything)
+    manifest = query(
+        daily.warehouse,
+        "select file, source, table_name, instance, delivery_day, first_seen_at, is_late,"
+        " size_bytes from raw_landing.files order by file",
+    )
+    _start(runs, full, manifest=manifest).result().check()
+    run_without.result().check()
+    return Laws(daily, full, without, seen, history)
+
+
+def _start(runs: Runs, place: Place, **options: Any) -> Future[Result]:
+    from runner import compute
+
+    return runs.start(compute, place, str(FIRST), str(LAST), **options)
+
+
+def history_until(place: Place, day: date) -> dict[str, dict[str, list[Any]]]:
+    """What the marts that keep history say of the days up to `day`, as far as it was known then."""
+    found = {
+        table: read(place.warehouse, f"marts.{table}", f"as_of_date <= date '{day}'")
+        for table in ("activation_gap", "activation_gap_drivers", "account_snapshots")
+    }
+    # The last day of a run gets a snapshot too, which the next run takes back.
+    found["account_snapshots"] = read(
+        place.warehouse,
+        "marts.account_snapshots",
+        f"as_of_date <= date '{day}' and as_of_date = last_day(as_of_date)",
+    )
+    intervals = f"""(
+        select * exclude (valid_to), nullif(least(valid_to, date '{day}' + 1), date '{day}' + 1) as valid_to
+        from marts.account_activation_history where valid_from <= date '{day}'
+    )"""
+    found["account_activation_history"] = read(place.warehouse, intervals)
+    return found
+
+
+# --- the planted deliveries do something ------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "day"),
+    [("late", LATE), ("twice", TWICE - timedelta(days=3)), ("older", OUT_OF_ORDER), ("kept", MERGED)]
+    + [("taker", MOVED)],
+)
+def test_a_delivery_changes_its_account_from_its_day_on(laws: Laws, name: str, day: date) -> None:
+    before = f"as_of_date < date '{day}'"
+    assert laws.features(laws.full, name, "*", before) == (
+        laws.features(laws.without, name, "*", before)
+    )
+    strength = laws.feature(laws.full, name, "strength_score", day)
+    assert strength > laws.feature(laws.without, name, "strength_score", day) + 1
+
+
+def test_a_file_delivered_twice_counts_once(laws: Laws) -> None:
+    stated = query(
+        laws.full.warehouse,
+        "select _file like '%again%', _status, count(*) from raw_salesforce.event"
+        f" where account_id = '{CRM_ID['twice']}' group by all order by 1",
+    )
+    assert stated == [(False, "accepted", 3)]
+    assert query(
+        laws.full.warehouse,
+        "select delivered, duplicate from raw_landing.files where file like '%again.csv'",
+    ) == [(3, 3)]
+    day_before = laws.feature(laws.full, "twice", "strength_score", TWICE - timedelta(days=1))
+    assert 0 < laws.feature(laws.full, "twice", "strength_score", TWICE) < day_before
+
+
+def test_a_file_out_of_order_counts_from_the_day_after_the_last_refreshed_one(laws: Laws) -> None:
+    assert query(
+        laws.daily.warehouse,
+        "select delivery_day, is_late from raw_landing.files where file like '%older.csv'",
+    ) == [(OUT_OF_ORDER, True)]
+
+
+def test_a_merged_account_leaves_on_the_day_of_the_merge(laws: Laws) -> None:
+    last = laws.features(laws.full, "merged", "max(as_of_date)", "true group by account_id")
+    # Its id goes on only as one of the survivor's.
+    assert last in ([(MERGED - timedelta(days=1),)], [])
+    assert laws.feature(laws.without, "merged", "strength_score", MERGED) > 0
+
+
+def test_the_domain_takes_its_visits_along(laws: Laws) -> None:
+    day_before = MOVED - timedelta(days=1)
+    assert laws.feature(laws.full, "giver", "engagement_points", day_before) > 1
+    assert laws.feature(laws.full, "taker", "engagement_points", day_before) == 0
+    assert laws.feature(laws.full, "giver", "engagement_points", MOVED) == 0
+    assert laws.feature(laws.full, "taker", "engagement_points", MOVED) > 1
+
+
+def test_the_outage_holds_the_account_that_had_signal(laws: Laws) -> None:
+    for name, is_held in (("silent", True), ("late", False)):
+        assert laws.feature(laws.full, name, "is_paused", OUTAGE) is is_held
+        assert laws.feature(laws.without, name, "is_paused", OUTAGE) is False
+    assert laws.feature(laws.full, "silent", "is_paused", date(2026, 6, 20)) is False
+
+
+# --- the laws -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("day", CHOSEN, ids=str)
+def test_no_look_ahead(laws: Laws, day: date) -> None:
+    """Features of a day from everything equal those from what had been delivered by its end."""
+    of_everything = read(laws.full.warehouse, FEATURES, f"as_of_date = date '{day}'")
+    assert len(of_everything["account_id"]) > 60
+    assert differences(laws.seen[day], of_everything) == []
+
+
+def test_day_by_day_gives_the_same_marts_as_one_refresh(laws: Laws) -> None:
+    assert len(tables(laws.full.warehouse)) >= 14
+    assert mart_differences(laws.daily.warehouse, laws.full.warehouse) == {}
+
+
+def test_late_data_never_rewrites(laws: Laws) -> None:
+    """Until the first planted delivery, history is as if none of them had come."""
+    before = LATE - timedelta(days=1)
+    ours = history_until(laws.full, before)
+    assert {table: bool(rows) for table, rows in ours.items()} == dict.fromkeys(ours, True)
+    assert all(len(next(iter(rows.values()))) > 60 for rows in ours.values())
+    theirs = history_until(laws.without, before)
+    assert {table: differences(ours[table], theirs[table]) for table in ours} == dict.fromkeys(ours, [])
+    # And from that day on, it is not.
+    assert any(
+        differences(rows, history_until(laws.without, LAST)[table])
+        for table, rows in history_until(laws.full, LAST).items()
+    )
+
+
+@pytest.mark.parametrize("day", CHOSEN, ids=str)
+def test_no_later_refresh_rewrites_what_was_said(laws: Laws, day: date) -> None:
+    """History as it stood at the end of each step is what the last refresh still says."""
+    now = history_until(laws.daily, day)
+    then = laws.history[day]
+    assert {table: differences(then[table], now[table]) for table in then} == dict.fromkeys(then, [])
+
+
+# --- before the first load --------------------------------------------------------------------------
+
+# What says when a row was recorded; a finding has its interview's.
+RECORDED = {
+    "salesforce/opportunity_history": "created_date",
+    "salesforce/opportunity_field_history": "created_date",
+    "bombora/company_surge": "report_date",
+    "segment/pages": "received_at",
+    "segment/identifies": "received_at",
+    "reveal/ip_companies": "resolved_at",
+    "targets/target_accounts": "recorded_at",
+    "firmographics/companies": "updated_at",
+    "intent_coverage/domains": "seen_on",
+    "timing/windows": "recorded_at",
+    "billing/contracts": "recorded_at",
+    "research/interviews": "recorded_at",
+    "research/findings": "",
+}
+EARLY = date(2026, 5, 16)
+NO_BACKFILL = {"backfill_first_load": False}
+
+
+def test_no_look_ahead_before_the_first_load(
+    company: Company, runs: Runs, template: Place, tmp_path: Path
+) -> None:
+    """Before a table is live, with backfill off: rows recorded later change nothing."""
+    cut = tmp_path / "cut"
+    dropped = 0
+    for file in files_of(company.landing):
+        if folder_day(file) == company.load_day:
+            dropped += _cut(company.landing, cut, file)
+    assert dropped > 500
+    start = str(EARLY - timedelta(days=3))
+    places = [
+        template.copy(tmp_path / "all", company.landing),
+        template.copy(tmp_path / "early", cut),
+        template.copy(tmp_path / "backfilled", company.landing),
+    ]
+    from runner import compute
+
+    started = [
+        runs.start(compute, place, start, str(EARLY), variables=variables)
+        for place, variables in zip(places, (NO_BACKFILL, NO_BACKFILL, None), strict=True)
+    ]
+    for run in started:
+        run.result().check()
+    of_all, of_early, backfilled = (read(place.warehouse, FEATURES) for place in places)
+    assert len(of_all["account_id"]) > 200
+    assert differences(of_all, of_early) == []
+    # Backfill is what reads the future here: with it on, the day looks otherwise.
+    assert differences(of_all, backfilled)
+
+
+def _cut(landing: Path, target: Path, file: str) -> int:
+    """Copies the rows of a file that were recorded by the end of EARLY; gives how many were not."""
+    feed = "/".join(file.split("/")[:2])
+    column = RECORDED.get(feed, "system_modstamp")
+    source = landing / file
+    (target / file).parent.mkdir(parents=True, exist_ok=True)
+    late = f"cast({column} as date) > date '{EARLY}'"
+    if feed == "research/findings":
+        interviews = source.parent.parent.parent / "interviews" / source.parent.name / "*.parquet"
+        late = (
+            "interview_id in (select interview_id from"
+            f" read_parquet('{interviews}') where cast(recorded_at as date) > date '{EARLY}')"
+        )
+    with duckdb.connect() as connection:
+        connection.execute("set TimeZone = 'UTC'")
+        rows = f"read_parquet('{source}')"
+        connection.execute(
+            f"copy (select * from {rows} where ({late}) is not true) to '{target / file}'"
+            " (format parquet)"
+        )
+        ((count,),) = connection.execute(f"select count(*) from {rows} where {late}").fetchall()
+    return int(count)
