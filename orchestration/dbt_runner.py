@@ -83,7 +83,7 @@ def _parse(warehouse_file: str) -> Manifest:
 
         outcome = dbtRunner().invoke(["parse", *_flags()])
     if outcome.exception is not None or not outcome.success:
-        raise DbtError(str(outcome.exception or "dbt parse failed"))
+        raise _error(outcome.exception, "dbt cannot read the project")
     os.utime(MANIFEST_PATH)
     manifest: Manifest = outcome.result  # type: ignore[assignment]
     return manifest
@@ -102,7 +102,7 @@ def build(
     Raises DbtError when dbt itself cannot run.
     """
     # Compiling writes into the manifest, so each build gets a copy.
-    manifest = parse(settings).deepcopy()
+    manifest: Manifest = parse(settings).deepcopy()  # type: ignore[no-untyped-call]
     selection = [".".join(_fqn(manifest, unique_id)) for unique_id in unique_ids]
 
     def heed(event: Any) -> None:
@@ -119,12 +119,14 @@ def build(
                 ["build", "--no-write-json", *_flags()],
                 select=selection,
                 indirect_selection="empty",
+                # Naming a model selects its unit tests too; they want a built warehouse.
+                exclude_resource_types=("unit_test",),
             )
         finally:
             _close_connections()
     results = getattr(outcome.result, "results", None)
     if results is None:
-        raise DbtError(str(outcome.exception or "dbt build failed"))
+        raise _error(outcome.exception, "dbt stopped before its first model")
     return [
         NodeResult(
             unique_id=result.node.unique_id,
@@ -152,6 +154,17 @@ def describe_failures(results: Sequence[NodeResult]) -> str:
     if skipped:
         lines.append(f"{skipped} models and tests that build on these were left out.")
     return "\n".join(lines)
+
+
+def _error(exception: BaseException | None, default: str) -> BaseException:
+    # dbt also catches what is to stop the process (Ctrl-C, a run stopped in the UI): pass that on.
+    cause = exception
+    while cause is not None:
+        if not isinstance(cause, Exception):
+            return cause
+        inner = getattr(cause, "exception", None)
+        cause = inner if isinstance(inner, BaseException) else cause.__cause__
+    return DbtError(str(exception or "").strip() or default)
 
 
 def _flags() -> list[str]:
@@ -196,8 +209,8 @@ def _close_connections() -> None:
     """Lets go of the database file, which dbt would otherwise keep open in this process."""
     from dbt.adapters.factory import FACTORY
 
+    FACTORY.cleanup_connections()  # type: ignore[no-untyped-call]
     for adapter in FACTORY.adapters.values():
-        adapter.cleanup_connections()
         close_all = getattr(adapter.connections, "close_all_connections", None)
         if close_all:
             close_all()

@@ -52,7 +52,8 @@ def main(arguments: list[str] | None = None) -> int:
     paths = [str(PROJECT_DIR), os.environ.get("PYTHONPATH", "")]
     os.environ["PYTHONPATH"] = os.pathsep.join(path for path in paths if path)
     program = command(options.port)
-    os.execv(program[0], program)
+    os.execv(program[0], program)  # does not come back
+    return 0
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from dagster._core.events import ASSET_EVENTS
+from dagster._core.events import ASSET_CHECK_EVENTS, ASSET_EVENTS
 from dagster._core.events.log import EventLogEntry
 from dagster._core.storage.event_log import SqlEventLogStorageTable, SqliteEventLogStorage
 from dagster._core.storage.sql import create_engine
@@ -26,6 +26,7 @@ from sqlalchemy.pool import QueuePool
 os.environ.setdefault("DAGSTER_EVENT_BATCH_SIZE", "1000")
 
 BUSY_TIMEOUT_SECONDS = 60
+BATCHED = ASSET_EVENTS | ASSET_CHECK_EVENTS
 
 
 class BatchedSqliteEventLog(SqliteEventLogStorage):
@@ -66,24 +67,32 @@ class BatchedSqliteEventLog(SqliteEventLogStorage):
         return True
 
     def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
-        """Stores the events of one run in two transactions: the run's log and the index."""
-        if len({event.run_id for event in events}) > 1 or not all(
-            event.is_dagster_event and event.dagster_event_type in ASSET_EVENTS for event in events
-        ):
+        """Stores events of assets and checks of one run, in a few transactions for all of them."""
+        kinds = {event.dagster_event_type for event in events}
+        if len({event.run_id for event in events}) > 1 or not kinds <= BATCHED:
             for event in events:
                 self.store_event(event)
             return
-        rows = [self._event_to_row(event) for event in events]
         insert = SqlEventLogStorageTable.insert()
+        rows = [self._event_to_row(event) for event in events]
         with self.run_connection(events[0].run_id) as connection:
             connection.execute(insert, rows)
         with self.index_transaction() as connection:
-            ids = [connection.execute(insert, row).inserted_primary_key[0] for row in rows]
+            ids: list[int] = [
+                connection.execute(insert, row).inserted_primary_key[0]  # type: ignore[index]
+                for row in rows
+            ]
+            numbered = list(zip(events, ids, strict=True))
+            of_assets = [pair for pair in numbered if pair[0].dagster_event_type in ASSET_EVENTS]
             # The table of assets holds what came last, so only the last event of a kind matters.
             last = {
                 (event.get_dagster_event().asset_key, event.dagster_event_type): (event, event_id)
-                for event, event_id in zip(events, ids, strict=True)
+                for event, event_id in of_assets
             }
             for event, event_id in last.values():
                 self._store_asset_event(connection, event, event_id)
-            self._store_asset_event_tags(connection, events, ids)
+            if of_assets:
+                self._store_asset_event_tags(connection, *zip(*of_assets, strict=True))
+        for event, event_id in numbered:
+            if event.dagster_event_type in ASSET_CHECK_EVENTS:
+                self.store_asset_check_event(event, event_id)

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 import time
 import warnings
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 
@@ -62,11 +64,25 @@ STAGE_OF_STEP = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the job; returns the exit code."""
+    # Dagster and dbt would catch Ctrl-C half-way and go on. A run may be stopped at any point, so
+    # it works in a thread, and the main thread ends the process at once.
+    signal.signal(signal.SIGINT, _stop)
+    with ThreadPoolExecutor(max_workers=1) as worker:
+        return worker.submit(_main, arguments).result()
+
+
+def _stop(*_: object) -> None:
+    _say_failure("Stopped.", "Run the same command again to go on.")
+    os._exit(130)
+
+
+def _main(arguments: Sequence[str] | None) -> int:
     options = _options(arguments)
     started = time.perf_counter()
     os.environ.update(NO_TRACKING)
     if not options.verbose:
         warnings.simplefilter("ignore")
+        os.environ["PYTHONWARNINGS"] = "ignore"  # for processes started from here
     try:
         settings = load_settings()
         if options.as_of:
@@ -78,9 +94,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except EXPECTED as error:
         _say_failure("The refresh did not start.", str(error))
         return 1
-    except KeyboardInterrupt:
-        _say_failure("Stopped.", "Nothing was published. Run the same command again to go on.")
-        return 130
 
 
 def _refresh(settings: Settings, options: argparse.Namespace, started: float) -> int:

@@ -70,12 +70,15 @@ class Run:
 
     def plan(self, warehouse: Warehouse) -> Plan:
         """The days of this run."""
+        last_day = None
+        if self.requested_end is None:
+            last_day = last_complete_day(self.settings, warehouse, self.now)
         return score_store.plan_of_run(
             warehouse,
             self.run_id,
             self.requested_start,
             self.requested_end,
-            last_complete_day=last_complete_day(self.settings, warehouse, self.now),
+            last_complete_day=last_day,
             now=self.now,
         )
 

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from orchestration.planning import ONE_DAY, History, Plan, month_blocks, plan_range
 from orchestration.warehouse import Warehouse
@@ -122,8 +121,9 @@ def score_activation(
 ) -> ScoreCounts:
     """Runs the state machine over the plan's days, month by month, and stores what it gives.
 
-    Features are read a month at a time, so memory holds accounts x 31 days. Everything from
-    plan.start on is replaced in one transaction. Raises StoredScoresError when the features were
+    Features are read a month at a time, so memory holds accounts x 31 days. Days before plan.start
+    only bring the waiting days up to it; everything from plan.start on is replaced in one
+    transaction. Raises StoredScoresError when the features were
     built for other days.
     """
     _check_features(warehouse, plan)
@@ -134,7 +134,11 @@ def score_activation(
     transitions: list[pa.Table] = []
     checkpoints: list[pa.Table] = []
     account_days = 0
-    for first, last in month_blocks(plan.replay_start, plan.end):
+    blocks = [*month_blocks(plan.replay_start, plan.start - ONE_DAY)]
+    blocks += month_blocks(plan.start, plan.end)
+    for first, last in blocks:
+        if first == plan.start > plan.replay_start:
+            checkpoint = _as_stored(warehouse, checkpoint, plan.start)
         features = warehouse.read(
             f"select * from {FEATURES} where as_of_date between ? and ?"
             " order by as_of_date, account_id",
@@ -142,10 +146,10 @@ def score_activation(
         )
         account_days += features.num_rows
         moved, checkpoint = scorer(checkpoint, features)
-        transitions.append(
-            moved.filter(pc.greater_equal(moved["as_of_date"], pa.scalar(plan.start)))
-        )
-        if last >= plan.start and features.num_rows:
+        if first < plan.start:
+            continue
+        transitions.append(moved)
+        if features.num_rows:
             checkpoints.append(checkpoint)
     new_transitions = _with_ruleset(pa.concat_tables(transitions), ruleset_version)
     new_checkpoints = _with_ruleset(pa.concat_tables(checkpoints), ruleset_version)
@@ -185,6 +189,32 @@ def mark_published(warehouse: Warehouse, now: datetime) -> None:
         f"update {PLANS} set published_at = ? where scored_at is not null and published_at is null",
         [_naive(now)],
     )
+
+
+def _as_stored(warehouse: Warehouse, replayed: pa.Table, start: date) -> pa.Table:
+    """The memory at the day before `start`: states as they are stored, waiting days as replayed.
+
+    Days before `start` were replayed under today's rules, but what is stored of them stands. Where
+    the two states differ the rules have changed since, and the waiting starts anew.
+    """
+    stored = warehouse.read(
+        f"""
+        select account_id, to_state as state, as_of_date as state_since
+        from {TRANSITIONS}
+        where as_of_date < ?
+        qualify row_number() over (partition by account_id order by as_of_date desc) = 1
+        """,
+        [start],
+    )
+    states = {row["account_id"]: row for row in stored.to_pylist() if row["state"] is not None}
+    rows = []
+    for row in replayed.to_pylist():
+        kept = states.get(row["account_id"])
+        if kept is not None:
+            days_below = row["days_below"] if kept["state"] == row["state"] else 0
+            row |= {**kept, "days_below": days_below}
+        rows.append(row)
+    return pa.Table.from_pylist(rows, schema=replayed.schema)
 
 
 def _check_features(warehouse: Warehouse, plan: Plan) -> None:

@@ -81,7 +81,7 @@ def is_daily(node: Mapping[str, Any]) -> bool:
 
 def owner_of_test(test: Mapping[str, Any]) -> str | None:
     """The model that is built last of those a test reads; None if it reads sources only."""
-    models = [
+    models: list[str] = [
         parent
         for parent in test["depends_on"]["nodes"]
         if parent.startswith(("model.", "seed.", "snapshot."))

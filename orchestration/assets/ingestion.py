@@ -87,7 +87,7 @@ def ingestion(context: dg.AssetExecutionContext) -> Iterator[Any]:
 
 
 def freshness_days() -> dict[tuple[str, str], int]:
-    """Days without a delivery after which a table is stale; retired and unlisted ones are left out."""
+    """Days without a delivery after which a table is stale; none for retired or unlisted ones."""
     if not FEEDS_SEED.exists():
         return {}
     with FEEDS_SEED.open(newline="", encoding="utf-8-sig") as handle:

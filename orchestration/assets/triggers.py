@@ -4,7 +4,6 @@ Both ask for the days that are missing up to the day they are about, so a day on
 is caught up on by itself. Both are off until someone turns them on.
 """
 
-from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
 
 import dagster as dg
@@ -54,12 +53,8 @@ def landing_files(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.S
 
 def landing_fingerprint(settings: Settings) -> str:
     """Changes when a landing file is added."""
-    times = [path.stat().st_mtime_ns for path in _files(settings)]
+    times = [path.stat().st_mtime_ns for path in settings.landing_dir.rglob("*") if path.is_file()]
     return f"{len(times)} files, newest {max(times, default=0)}"
-
-
-def _files(settings: Settings) -> Iterable:
-    return (path for path in settings.landing_dir.rglob("*") if path.is_file())
 
 
 def _request(settings: Settings, end: date | None, run_key: str) -> dg.RunRequest | dg.SkipReason:

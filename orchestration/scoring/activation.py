@@ -182,21 +182,26 @@ def advance(checkpoint: pa.Table, features: pa.Table, rules: StateRules) -> Adva
     if len(np.unique(cells)) != len(cells):
         raise ValueError("features: more than one row for an account and day")
 
-    def matrix(column: str, dtype: type) -> npt.NDArray[np.generic]:
-        filled = np.zeros(shape, dtype=dtype)
+    def amounts(column: str) -> FloatArray:
+        filled = np.zeros(shape)
+        filled.flat[cells] = features[column].to_numpy()
+        return filled
+
+    def flags(column: str) -> BoolArray:
+        filled = np.zeros(shape, dtype=np.bool_)
         filled.flat[cells] = features[column].to_numpy()
         return filled
 
     present = np.zeros(shape, dtype=np.bool_)
     present.flat[cells] = True
     signals = Signals(
-        strength=matrix("strength_score", np.float64),  # type: ignore[arg-type]
-        coverage=matrix("reached_coverage_share", np.float64),  # type: ignore[arg-type]
-        is_broad=matrix("is_broad", np.bool_),  # type: ignore[arg-type]
-        has_buying_signal=matrix("has_recent_buying_signal", np.bool_),  # type: ignore[arg-type]
-        has_motion=matrix("has_committed_motion", np.bool_),  # type: ignore[arg-type]
+        strength=amounts("strength_score"),
+        coverage=amounts("reached_coverage_share"),
+        is_broad=flags("is_broad"),
+        has_buying_signal=flags("has_recent_buying_signal"),
+        has_motion=flags("has_committed_motion"),
     )
-    paused = matrix("is_paused", np.bool_)
+    paused = flags("is_paused")
     entry = highest_state(signals, rules)
     keep = highest_state(signals, rules, rules.keep_factor)
 
@@ -295,8 +300,8 @@ def _transitions(
         {
             "account_id": accounts.take(pa.array(moved["account"])),
             "as_of_date": pa.array(moved["day"].astype("datetime64[D]")),
-            "from_state": _names(before, rules),  # type: ignore[arg-type]
-            "to_state": _names(after, rules),  # type: ignore[arg-type]
+            "from_state": _names(before, rules),
+            "to_state": _names(after, rules),
             "reason": pa.array(reason.tolist(), pa.string()),
             "strength_score": pa.array(signals.strength.flat[cell], mask=left),
             "reached_coverage_share": pa.array(signals.coverage.flat[cell], mask=left),

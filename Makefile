@@ -1,0 +1,91 @@
+# Every command of the project. Each sets up its own environment first; `make` alone lists them.
+# Settings (LANDING_DIR, WAREHOUSE_PATH, PUBLISHED_DIR, START_DATE, END_DATE) come from the
+# environment or stand after the command: make refresh LANDING_DIR=/path/to/files
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help demo refresh as-of dev test lint lint-python lint-types lint-sql format clean
+
+VENV := .venv
+PYTHON := $(VENV)/bin/python
+READY := $(VENV)/.ready
+# Only installs; it lives beside what it installs, so that it is no dependency of the project.
+UV_VERSION := 0.13.9
+BOOTSTRAP := $(VENV)/.bootstrap
+
+export DO_NOT_TRACK := 1
+export DBT_SEND_ANONYMOUS_USAGE_STATS := false
+export DAGSTER_DISABLE_TELEMETRY := 1
+export DBT_PROFILES_DIR := $(CURDIR)/profiles
+
+DEMO := data/demo
+DEMO_ACCOUNTS ?= 2000
+DEMO_ACTIVITIES ?= 1000000
+SIMULATION := --accounts $(DEMO_ACCOUNTS) --activities $(DEMO_ACTIVITIES)
+# Written last, so a simulation that was stopped is made again.
+SIMULATED := $(DEMO)/.simulated
+
+PORT ?= 3000
+
+help: ## List the commands
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-16s%s\n", $$1, $$2}'
+
+demo: $(READY) $(SIMULATED) ## Simulate a company, refresh all of its days, print the activation gap
+	@LANDING_DIR=$(DEMO)/landing WAREHOUSE_PATH=$(DEMO)/warehouse.duckdb \
+	PUBLISHED_DIR=$(DEMO)/published END_DATE= \
+	START_DATE=$$($(PYTHON) -c 'from orchestration.demo.company import Plan; print(Plan().first_date)') \
+	$(PYTHON) -m orchestration.refresh
+
+refresh: $(READY) ## Take in LANDING_DIR and publish the marts, for START_DATE to END_DATE
+	@$(PYTHON) -m orchestration.refresh
+
+as-of: $(READY) ## Show a past day as it was known then: make as-of DATE=2026-05-31
+	@test -n "$(DATE)" || { echo "Which day? make as-of DATE=2026-05-31" >&2; exit 2; }
+	@$(PYTHON) -m orchestration.refresh --as-of "$(DATE)"
+
+dev: $(READY) ## Start the Dagster UI on this machine (PORT, 3000)
+	@$(PYTHON) -m orchestration.dev --port $(PORT)
+
+test: $(READY) ## Run the tests
+	@$(PYTHON) -m pytest
+
+lint: lint-python lint-types lint-sql ## Check style and types
+
+lint-python: $(READY)
+	@$(VENV)/bin/ruff check .
+	@$(VENV)/bin/ruff format --check .
+
+lint-types: $(READY)
+	@$(VENV)/bin/mypy
+
+lint-sql: $(READY)
+	@$(VENV)/bin/sqlfluff lint --processes 2 models tests/data
+
+format: $(READY) ## Mend the style that can be mended by itself
+	@$(VENV)/bin/ruff check --fix .
+	@$(VENV)/bin/ruff format .
+	@$(VENV)/bin/sqlfluff fix --processes 2 models tests/data
+
+clean: ## Remove what can be made again: the demo, builds, caches. Keeps .venv and your data
+	rm -rf $(DEMO) target logs .dagster .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +
+
+$(READY): requirements.lock
+	@python3 -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' \
+	|| { echo "python3 is $$(python3 --version 2>&1); 3.11, 3.12 or 3.13 is needed." >&2; exit 2; }
+	@echo "Installing what requirements.lock names into $(VENV) ..."
+	@test -x $(PYTHON) || python3 -m venv --without-pip $(VENV)
+	@test -x $(BOOTSTRAP)/bin/pip || python3 -m venv $(BOOTSTRAP)
+	@$(BOOTSTRAP)/bin/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	@$(BOOTSTRAP)/bin/uv pip sync --system-certs --require-hashes --python $(PYTHON) requirements.lock
+	@touch $@
+
+# Simulated again only when the simulator or its size changes; results of another company go too.
+ifneq ($(SIMULATION),$(shell cat $(SIMULATED) 2>/dev/null))
+.PHONY: $(SIMULATED)
+endif
+$(SIMULATED): $(wildcard orchestration/demo/*.py) | $(READY)
+	@rm -rf $(DEMO)
+	@$(PYTHON) -m orchestration.demo.simulate \
+		--landing $(DEMO)/landing --truth $(DEMO)/truth $(SIMULATION)
+	@echo '$(SIMULATION)' > $@

@@ -1,0 +1,231 @@
+"""What is stored between runs: scores in one piece, and runs that have to be redone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import dagster as dg
+import pyarrow as pa
+import pytest
+
+from orchestration import score_store
+from orchestration.planning import Plan
+from orchestration.score_store import StoredScoresError
+from orchestration.scoring.activation import CHECKPOINT_SCHEMA, TRANSITION_SCHEMA
+from orchestration.settings import PROJECT_DIR
+from orchestration.warehouse import Warehouse, connect
+
+NOW = datetime(2026, 7, 10, 14, tzinfo=UTC)
+
+
+@pytest.fixture
+def warehouse(tmp_path: Path) -> Iterator[Warehouse]:
+    with connect(tmp_path / "warehouse.duckdb") as opened:
+        score_store.prepare(opened)
+        opened.execute("create schema features")
+        yield opened
+
+
+def scorer(checkpoint: pa.Table, features: pa.Table) -> tuple[pa.Table, pa.Table]:
+    """Every account rises to warming on each day; remembers the last day."""
+    rows = features.to_pylist()
+    transitions = [
+        {
+            "account_id": row["account_id"],
+            "as_of_date": row["as_of_date"],
+            "to_state": "warming",
+            "reason": "rise",
+        }
+        for row in rows
+    ]
+    last = max(row["as_of_date"] for row in rows)
+    return (
+        pa.Table.from_pylist(transitions, schema=TRANSITION_SCHEMA),
+        pa.Table.from_pylist(
+            [{"account_id": "a", "as_of_date": last, "state": "warming"}], schema=CHECKPOINT_SCHEMA
+        ),
+    )
+
+
+def run(warehouse: Warehouse, run_id: str, start: date, end: date, now: datetime = NOW) -> Plan:
+    """A run up to and with its scores."""
+    plan = score_store.plan_of_run(warehouse, run_id, start, end, last_complete_day=None, now=NOW)
+    warehouse.execute(
+        "create or replace table features.feat_account_days as"
+        " select 'a' as account_id, cast(range as date) as as_of_date"
+        f" from range(date '{plan.replay_start}', date '{plan.end + timedelta(days=1)}',"
+        " interval 1 day)"
+    )
+    score_store.score_activation(warehouse, run_id, plan, scorer, "rules", now)
+    return plan
+
+
+def finish(warehouse: Warehouse, run_id: str) -> None:
+    score_store.mark_checked(warehouse, run_id, NOW)
+    score_store.check_publishable(warehouse)
+    score_store.mark_published(warehouse, NOW)
+
+
+def days(warehouse: Warehouse, table: str) -> list[date]:
+    return [day for (day,) in warehouse.rows(f"select as_of_date from {table} order by as_of_date")]
+
+
+def test_nothing_stored_is_no_history(tmp_path: Path) -> None:
+    with connect(tmp_path / "new.duckdb") as new:
+        assert score_store.read_history(new) is None
+
+
+def test_a_plan_holds_for_its_run_though_its_scores_change_history(warehouse: Warehouse) -> None:
+    first = run(warehouse, "one", date(2026, 6, 20), date(2026, 7, 5))
+    assert (
+        score_store.plan_of_run(warehouse, "one", None, None, last_complete_day=None, now=NOW)
+        == first
+    )
+
+
+def test_scores_are_kept_at_month_ends_and_at_the_end(warehouse: Warehouse) -> None:
+    run(warehouse, "one", date(2026, 5, 20), date(2026, 7, 5))
+    assert days(warehouse, score_store.CHECKPOINTS) == [
+        date(2026, 5, 31),
+        date(2026, 6, 30),
+        date(2026, 7, 5),
+    ]
+    history = score_store.read_history(warehouse)
+    assert history is not None
+    assert (history.first, history.last) == (date(2026, 5, 20), date(2026, 7, 5))
+
+
+def test_a_refill_replaces_its_days_and_leaves_the_ones_before(warehouse: Warehouse) -> None:
+    run(warehouse, "one", date(2026, 6, 20), date(2026, 7, 5))
+    finish(warehouse, "one")
+    before = days(warehouse, score_store.TRANSITIONS)
+    plan = run(warehouse, "two", date(2026, 7, 3), date(2026, 7, 3))
+    assert plan == Plan(date(2026, 7, 3), date(2026, 7, 5), replay_start=date(2026, 7, 1))
+    assert days(warehouse, score_store.TRANSITIONS) == before
+
+
+def test_a_run_that_never_published_is_redone(warehouse: Warehouse) -> None:
+    run(warehouse, "one", date(2026, 6, 20), date(2026, 6, 30))
+    finish(warehouse, "one")
+    later = NOW + timedelta(hours=1)
+    run(warehouse, "two", date(2026, 7, 1), date(2026, 7, 3), later)
+    with pytest.raises(StoredScoresError, match="did not pass"):
+        score_store.check_publishable(warehouse)
+    third = run(warehouse, "three", date(2026, 7, 4), date(2026, 7, 4), later + timedelta(hours=1))
+    assert third.start == date(2026, 7, 1)
+    finish(warehouse, "three")
+    history = score_store.read_history(warehouse)
+    assert history is not None
+    assert history.redo_from is None
+
+
+def test_a_run_that_stopped_before_its_scores_leaves_no_trace(warehouse: Warehouse) -> None:
+    score_store.plan_of_run(
+        warehouse, "stopped", date(2016, 1, 1), date(2016, 1, 2), last_complete_day=None, now=NOW
+    )
+    assert score_store.read_history(warehouse) is None
+
+
+def test_scores_are_stored_whole_or_not_at_all(
+    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(warehouse, "one", date(2026, 6, 20), date(2026, 6, 30))
+    finish(warehouse, "one")
+    execute = Warehouse.execute
+
+    def stop(self: Warehouse, sql: str, parameters: object = None) -> None:
+        if sql.startswith(f"insert into {score_store.RUNS}"):
+            raise KeyboardInterrupt
+        execute(self, sql, parameters)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Warehouse, "execute", stop)
+    with pytest.raises(KeyboardInterrupt):
+        run(warehouse, "two", date(2026, 7, 1), date(2026, 7, 2))
+    monkeypatch.undo()
+    assert days(warehouse, score_store.TRANSITIONS)[-1] == date(2026, 6, 30)
+    history = score_store.read_history(warehouse)
+    assert history is not None
+    assert history.last == date(2026, 6, 30)
+    assert history.redo_from is None
+
+
+def test_features_of_other_days_are_refused(warehouse: Warehouse) -> None:
+    run(warehouse, "one", date(2026, 6, 20), date(2026, 6, 30))
+    other = Plan(date(2026, 7, 1), date(2026, 7, 2), date(2026, 7, 1))
+    with pytest.raises(StoredScoresError, match="another run came between"):
+        score_store.score_activation(warehouse, "two", other, scorer, "rules", NOW)
+
+
+def test_a_range_is_remembered_by_dagster_day_by_day(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Our event log, which writes in batches, says what Dagster's own would say."""
+    partitions = dg.DailyPartitionsDefinition("2026-01-01")
+
+    @dg.asset(partitions_def=partitions, backfill_policy=dg.BackfillPolicy.single_run())
+    def numbers() -> None: ...
+
+    @dg.asset_check(asset=numbers)
+    def are_there() -> dg.AssetCheckResult:
+        return dg.AssetCheckResult(passed=True)
+
+    settings = (PROJECT_DIR / "orchestration" / "dagster.yaml").read_text(encoding="utf-8")
+    (tmp_path / "dagster.yaml").write_text(settings, encoding="utf-8")
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
+    defs = dg.Definitions(
+        assets=[numbers], asset_checks=[are_there], jobs=[dg.define_asset_job("all", selection="*")]
+    )
+    with dg.DagsterInstance.get() as instance:
+        result = defs.resolve_job_def("all").execute_in_process(
+            instance=instance,
+            tags={
+                "dagster/asset_partition_range_start": "2026-02-01",
+                "dagster/asset_partition_range_end": "2026-03-01",
+            },
+        )
+        assert result.success
+        done = instance.get_materialized_partitions(numbers.key)
+        assert sorted(done) == [
+            (date(2026, 2, 1) + timedelta(days=step)).isoformat() for step in range(29)
+        ]
+        latest = instance.get_latest_materialization_event(numbers.key)
+        assert latest is not None
+        assert latest.run_id == result.run_id
+        key = dg.AssetCheckKey(numbers.key, "are_there")
+        check = instance.event_log_storage.get_latest_asset_check_execution_by_key([key])[key]
+        assert check.status.value == "SUCCEEDED"
+
+
+def test_a_replay_under_other_rules_leaves_what_is_stored(warehouse: Warehouse) -> None:
+    """The days before the range are replayed, but the state that is stored of them goes on."""
+    run(warehouse, "one", date(2026, 6, 20), date(2026, 7, 5))
+    finish(warehouse, "one")
+    seen: list[pa.Table] = []
+
+    def other_rules(checkpoint: pa.Table, features: pa.Table) -> tuple[pa.Table, pa.Table]:
+        seen.append(checkpoint)
+        last = max(features["as_of_date"].to_pylist())
+        memory = {
+            "account_id": "a",
+            "as_of_date": last,
+            "state": "engaged",
+            "state_since": last,
+            "days_below": 4,
+        }
+        return (
+            TRANSITION_SCHEMA.empty_table(),
+            pa.Table.from_pylist([memory], schema=CHECKPOINT_SCHEMA),
+        )
+
+    plan = score_store.plan_of_run(
+        warehouse, "two", date(2026, 7, 3), date(2026, 7, 5), last_complete_day=None, now=NOW
+    )
+    assert plan.replay_start < plan.start
+    warehouse.execute("delete from features.feat_account_days where as_of_date < '2026-07-01'")
+    score_store.score_activation(warehouse, "two", plan, other_rules, "other rules", NOW)
+    resumed = seen[-1].to_pylist()
+    assert [(row["state"], row["state_since"], row["days_below"]) for row in resumed] == [
+        ("warming", date(2026, 7, 2), 0)
+    ]
