@@ -16,6 +16,9 @@ BOOTSTRAP := $(VENV)/.bootstrap
 export DO_NOT_TRACK := 1
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 export DAGSTER_DISABLE_TELEMETRY := 1
+# Imports are seconds of every command; keep their bytecode. The dagster command looks for the code here.
+export PYTHONDONTWRITEBYTECODE :=
+export PYTHONPATH := $(CURDIR)
 export DBT_PROFILES_DIR := $(CURDIR)/profiles
 
 DEMO := data/demo
@@ -39,8 +42,8 @@ demo: $(READY) $(SIMULATED) ## Simulate a company, refresh all of its days, prin
 refresh: $(READY) ## Take in LANDING_DIR and publish the marts, for START_DATE to END_DATE
 	@$(PYTHON) -m orchestration.refresh
 
-as-of: $(READY) ## Show a past day as it was known then: make as-of DATE=2026-05-31
-	@test -n "$(DATE)" || { echo "Which day? make as-of DATE=2026-05-31" >&2; exit 2; }
+as-of: $(READY) ## Show a past day as it was known then: make as-of DATE=2026-06-15
+	@test -n "$(DATE)" || { echo "Which day? make as-of DATE=2026-06-15" >&2; exit 2; }
 	@$(PYTHON) -m orchestration.refresh --as-of "$(DATE)"
 
 dev: $(READY) ## Start the Dagster UI on this machine (PORT, 3000)

@@ -79,7 +79,7 @@ day_facts as (
                 and days.as_of_date < coalesce(fit_criteria.valid_to, {{ forever() }})
         ) as fit_total_weight,
         {%- for channel in ['intent', 'web', 'contacts'] %}
-        exists (
+        exists(
             select 1
             from feed_gaps
             inner join observability_channels
@@ -111,7 +111,8 @@ daily_changes as (
         account_id,
         changed_on,
         {%- for measure in measures %}
-        sum(case when measure = '{{ measure }}' then change else 0 end) as {{ measure }}{{ ',' if not loop.last }}
+        sum(case when measure = '{{ measure }}' then change else 0 end)
+            as {{ measure }}{{ ',' if not loop.last }}
         {%- endfor %}
     from (
         select account_id, changed_on, measure, change from account_changes
@@ -174,7 +175,11 @@ contributions as (
     left join people_at_cap
         on acts.account_id = people_at_cap.account_id and acts.person_id = people_at_cap.person_id
     group by
-        acts.account_id, people_at_cap.person_id, acts.occurred_date, acts.valid_from, acts.valid_to,
+        acts.account_id,
+        people_at_cap.person_id,
+        acts.occurred_date,
+        acts.valid_from,
+        acts.valid_to,
         acts.half_life_days
 
 ),
@@ -209,7 +214,8 @@ decayed as (
 
     select
         contributors.account_id,
-        {{ add_days("cast('1970-01-01' as date)", 'decayed_by_contributor.as_of_day') }} as as_of_date,
+        {{ add_days("cast('1970-01-01' as date)", 'decayed_by_contributor.as_of_day') }}
+            as as_of_date,
         cast(sum(decayed_by_contributor.intent_units) as bigint) as intent_units,
         cast(sum(
             case
@@ -283,7 +289,9 @@ tiered as (
         round(100.0 * fit_matched_weight / nullif(fit_known_weight, 0), 6) as fit_score,
         case
             when fit_must_not > 0 then 'weak'
-            when fit_known_weight < {{ var('fit_min_known_share') }} * fit_total_weight then 'unknown'
+            when
+                fit_known_weight < {{ var('fit_min_known_share') }} * fit_total_weight
+                then 'unknown'
             when 100 * fit_matched_weight >= {{ var('fit_strong_min_score') }} * fit_known_weight
                 then 'strong'
             when 100 * fit_matched_weight >= {{ var('fit_moderate_min_score') }} * fit_known_weight
@@ -319,7 +327,9 @@ select
     has_recent_buying_signal,
     case
         when
-            strength_score >= {{ var('strong_min_strength') }} and is_broad and has_recent_buying_signal
+            strength_score >= {{ var('strong_min_strength') }}
+            and is_broad
+            and has_recent_buying_signal
             then 'strong'
         when strength_score >= {{ var('some_min_strength') }} then 'some'
         else 'none'
@@ -330,8 +340,10 @@ select
     sees_intent or sees_web or sees_contacts as is_observable,
     has_visibility and not (sees_intent or sees_web or sees_contacts) as is_blinded_by_stale_feed,
     coalesce(round(filed_weight_e6 / nullif(required_weight_e6, 0), 6), 0) as coverage_share,
-    coalesce(round(reached_weight_e6 / nullif(required_weight_e6, 0), 6), 0) as reached_coverage_share,
-    coalesce(round(engaged_weight_e6 / nullif(required_weight_e6, 0), 6), 0) as engaged_coverage_share,
+    coalesce(round(reached_weight_e6 / nullif(required_weight_e6, 0), 6), 0)
+        as reached_coverage_share,
+    coalesce(round(engaged_weight_e6 / nullif(required_weight_e6, 0), 6), 0)
+        as engaged_coverage_share,
     has_committed_motion,
     closed_windows_now > 0
     or (open_windows > 0 and open_windows_now = 0)

@@ -23,7 +23,8 @@ signals as (
 select account_fit.account_id, 'fit' as score, account_fit.fit_score as score_value, fit.points
 from {{ ref('account_fit') }} as account_fit
 left join fit on account_fit.account_id = fit.account_id
-where account_fit.fit_score is not null and not coalesce(abs(account_fit.fit_score - fit.points) <= 1e-6, false)
+where account_fit.fit_score is not null
+    and not coalesce(abs(account_fit.fit_score - fit.points) <= 1e-6, false)
 
 union all
 
@@ -34,4 +35,5 @@ select
 from {{ ref('account_signals') }} as account_signals
 full outer join signals on account_signals.account_id = signals.account_id
 where abs(coalesce(account_signals.intent_points, -1) - coalesce(signals.intent_points, 0)) > 1e-6
-    or abs(coalesce(account_signals.engagement_points, -1) - coalesce(signals.engagement_points, 0)) > 1e-6
+    or abs(coalesce(account_signals.engagement_points, -1) - coalesce(signals.engagement_points, 0))
+    > 1e-6

@@ -1,6 +1,6 @@
--- Guards: on every day and segment the five drivers sum to target_gap, attributed and primary alike,
--- exactly; the four of fitting accounts to icp_gap; poor_fit is what lies between; sole blockers are
--- never more than primaries. Also that no day or segment stands in one mart only.
+-- Guards: on every day and segment the five drivers sum to target_gap, attributed and primary
+-- alike, exactly; the four of fitting accounts to icp_gap; poor_fit is what lies between; sole
+-- blockers are never more than primaries. Also that no day or segment stands in one mart only.
 -- Does not guard: that an account has the right driver (unit test gap_drivers_of_a_day).
 with sums as (
 
@@ -19,7 +19,12 @@ with sums as (
 )
 
 select
-    gap.as_of_date, gap.segment_type, gap.segment_value, gap.target_gap, gap.icp_gap, sums.attributed
+    gap.as_of_date,
+    gap.segment_type,
+    gap.segment_value,
+    gap.target_gap,
+    gap.icp_gap,
+    sums.attributed
 from {{ ref('activation_gap') }} as gap
 full outer join sums
     on

@@ -1,5 +1,5 @@
--- Guards: the activity rollup holds every accepted page view once, by day of occurrence: nothing lost
--- or counted twice between loads.
+-- Guards: the activity rollup holds every accepted page view once, by day of occurrence: nothing
+-- lost or counted twice between loads.
 -- Does not guard: CRM activities, whose counts change as versions arrive (unit tests of
 -- int_activity_daily).
 with pages as (

@@ -79,8 +79,8 @@ feed_gaps as (
 
 ),
 
--- Every daily fact about an account is how many dated spans of a kind hold on the day, or the sum of
--- their integer amounts.
+-- Every daily fact about an account is how many dated spans of a kind hold on the day, or the sum
+-- of their integer amounts.
 spans as (
 
     select account_id, 'listed' as measure, valid_from, valid_to, 1 as amount
@@ -143,7 +143,9 @@ spans as (
     select
         acts.account_id, 'held_by_stale_feeds', greatest(acts.valid_from, feed_gaps.valid_from),
         least(
-            acts.valid_to, {{ add_days('acts.occurred_date', var('engaged_days')) }}, feed_gaps.valid_to,
+            acts.valid_to,
+            {{ add_days('acts.occurred_date', var('engaged_days')) }},
+            feed_gaps.valid_to,
             {{ add_days('feed_gaps.valid_from', var('stale_hold_days')) }}
         ),
         1
@@ -173,7 +175,8 @@ spans as (
 
     union all
 
-    select account_id, 'required_weight_e6', valid_from, valid_to, cast(round(weight * 1e6) as bigint)
+    select
+        account_id, 'required_weight_e6', valid_from, valid_to, cast(round(weight * 1e6) as bigint)
     from persona_spans
 
     union all
@@ -237,7 +240,8 @@ spans as (
 
     union all
 
-    select account_id, 'active_contracts', valid_from, least(valid_to, {{ add_days('ends_on', 1) }}), 1
+    select
+        account_id, 'active_contracts', valid_from, least(valid_to, {{ add_days('ends_on', 1) }}), 1
     from contract_spans
 
     union all
@@ -314,7 +318,9 @@ running as (
             ) > 0 then 1 else 0
         end as holds
     from daily_changes
-    where measure not in ('{{ amounts | join("', '") }}')
+    where measure not in (
+        '{{ amounts | join("', '") }}'
+    )
 
 ),
 
@@ -339,4 +345,6 @@ union all
 
 select account_id, changed_on, measure, change
 from daily_changes
-where measure in ('{{ amounts | join("', '") }}')
+where measure in (
+    '{{ amounts | join("', '") }}'
+)

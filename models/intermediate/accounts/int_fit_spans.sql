@@ -13,7 +13,8 @@ criteria as (
 select
     attributes.account_id,
     criteria.criterion,
-    greatest(attributes.valid_from, coalesce(criteria.valid_from, attributes.valid_from)) as valid_from,
+    greatest(attributes.valid_from, coalesce(criteria.valid_from, attributes.valid_from))
+        as valid_from,
     least(attributes.valid_to, coalesce(criteria.valid_to, attributes.valid_to)) as valid_to,
     criteria.weight,
     criteria.is_must_not,

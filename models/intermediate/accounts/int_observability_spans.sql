@@ -100,4 +100,6 @@ spans as (
 )
 
 select * from spans
-where valid_from < valid_to and valid_to > {{ replay_start_date() }} and valid_from <= {{ end_date() }}
+where valid_from < valid_to
+    and valid_to > {{ replay_start_date() }}
+    and valid_from <= {{ end_date() }}

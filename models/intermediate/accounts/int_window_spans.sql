@@ -2,7 +2,13 @@ with windows as (
 
     select
         *,
-        coalesce(domain, '') || '|' || coalesce(crm_account_id, '') || '|' || window_type || '|' || effect
+        coalesce(domain, '')
+        || '|'
+        || coalesce(crm_account_id, '')
+        || '|'
+        || window_type
+        || '|'
+        || effect
         || '|' || cast(starts_on as {{ dbt.type_string() }}) as window_key
     from {{ ref('stg_timing__windows') }}
 

@@ -100,7 +100,9 @@ select
     owner_id,
     employee_band,
     signal_driver,
-    case when signal_driver = 'no_signal_detected' and is_blinded_by_stale_feed then 'stale_feed' end
+    case
+        when signal_driver = 'no_signal_detected' and is_blinded_by_stale_feed then 'stale_feed'
+    end
         as signal_cause,
     has_coverage_driver,
     coalesce(signal_driver, case when has_coverage_driver then 'insufficient_coverage' end)
@@ -117,6 +119,8 @@ select
         else 2
     end as coverage_driver_halves,
     fits_icp and (signal_driver is null) = has_coverage_driver
-    and coalesce(signal_driver, case when has_coverage_driver then 'insufficient_coverage' end) is not null
+    and coalesce(
+        signal_driver, case when has_coverage_driver then 'insufficient_coverage' end
+    ) is not null
         as is_sole_blocker
 from drivers

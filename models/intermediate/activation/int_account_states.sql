@@ -11,7 +11,9 @@ spans as (
         to_state as state,
         from_state as previous_state,
         as_of_date as valid_from,
-        coalesce(lead(as_of_date) over (partition by account_id order by as_of_date), {{ forever() }})
+        coalesce(
+            lead(as_of_date) over (partition by account_id order by as_of_date), {{ forever() }}
+        )
             as valid_to,
         reason_code,
         strength_score,

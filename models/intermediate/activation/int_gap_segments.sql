@@ -35,7 +35,12 @@ select
         {%- endfor %}
         else 'all'
     end as segment_type,
-    coalesce({% for segment in segments %}{{ segment }}_value, {% endfor %}'all') as segment_value,
+    coalesce(
+        {%- for segment in segments %}
+        {{ segment }}_value,
+        {%- endfor %}
+        'all'
+    ) as segment_value,
     count(*) as target_accounts,
     sum(case when fits_icp then 1 else 0 end) as icp_accounts,
     sum(case when is_fit_assumed then 1 else 0 end) as icp_assumed_accounts,

@@ -30,8 +30,9 @@ owners as (
 
 ),
 
--- Base points in hundredths, and what of them is left under the cap of one raw identity and one day.
--- Increments by the date they became known, so that a late act adds from that date and no earlier.
+-- Base points in hundredths, and what of them is left under the cap of one raw identity and one
+-- day. Increments by the date they became known, so that a late act adds from that date and no
+-- earlier.
 pointed as (
 
     select
@@ -102,7 +103,9 @@ topic_versions as (
         surge.topic,
         surge.known_date,
         cast(round(
-            100 * {{ var('intent_topic_points') }} * greatest(surge.score - {{ var('intent_normal_score') }}, 0)
+            100
+            * {{ var('intent_topic_points') }}
+            * greatest(surge.score - {{ var('intent_normal_score') }}, 0)
             / (100 - {{ var('intent_normal_score') }}) * coalesce(intent_topics.weight, 1)
         ) as bigint) as topic_points_h,
         case when surge.score >= {{ var('intent_surging_score') }} then 1 else 0 end as surging,
@@ -207,9 +210,12 @@ select
     owners.account_id,
     owners.person_id,
     weighted.occurred_date,
-    greatest(weighted.known_date, weighted.occurred_date, owners.valid_from, {{ replay_start_date() }})
+    greatest(
+        weighted.known_date, weighted.occurred_date, owners.valid_from, {{ replay_start_date() }}
+    )
         as valid_from,
-    least(owners.valid_to, {{ add_days('weighted.occurred_date', var('max_age_days') + 1) }}) as valid_to,
+    least(owners.valid_to, {{ add_days('weighted.occurred_date', var('max_age_days') + 1) }})
+        as valid_to,
     weighted.activity_type,
     weighted.feed,
     activity_types.channel,
@@ -229,6 +235,8 @@ inner join owners
         and weighted.identity = owners.identity
         and weighted.fallback_identity = owners.fallback_identity
 where
-    greatest(weighted.known_date, weighted.occurred_date, owners.valid_from, {{ replay_start_date() }})
+    greatest(
+        weighted.known_date, weighted.occurred_date, owners.valid_from, {{ replay_start_date() }}
+    )
     < least(owners.valid_to, {{ add_days('weighted.occurred_date', var('max_age_days') + 1) }})
-group by 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13
+group by 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13  -- noqa: AM06

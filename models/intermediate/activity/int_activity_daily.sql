@@ -25,7 +25,7 @@ new_pages as (
     -- The first delivered version of an act stands: a page sent again is no second visit.
     where version_number = 1
     {%- if is_incremental() %}
-        and load_id > (select coalesce(max(load_id), 0) from {{ this }})
+        and load_id > (select coalesce(max(load_id), 0) from {{ this }})  -- noqa: RF02
     {%- endif %}
 
 ),
@@ -65,12 +65,17 @@ campaigns as (
     select
         crm_campaign_id,
         campaign_type,
-        case when is_first_load and {{ var('backfill_first_load') }} then created_date else known_date end
+        case
+            when is_first_load and {{ var('backfill_first_load') }} then created_date
+            else known_date
+        end
             as known_from
     from (
         select
             stg_campaigns.*,
-            row_number() over (partition by crm_campaign_id order by load_id, version_at) as version_order
+            row_number()
+                over (partition by crm_campaign_id order by load_id, version_at)
+                as version_order
         from {{ ref('stg_salesforce__campaigns') }} as stg_campaigns
     ) as first_versions
     where version_order = 1
@@ -99,7 +104,11 @@ crm_versions as (
     select
         'campaign_member', members.crm_campaign_member_id, members.version_at, members.created_date,
         members.known_date, members.is_first_load, members.load_id,
-        coalesce(members.crm_contact_id, members.crm_lead_id), null, campaigns.campaign_type, null, null,
+        coalesce(members.crm_contact_id, members.crm_lead_id),
+        null,
+        campaigns.campaign_type,
+        null,
+        null,
         coalesce(members.first_responded_date, {{ to_day('members.version_at') }}),
         members.has_responded
     from {{ ref('stg_salesforce__campaign_members') }} as members
@@ -121,7 +130,8 @@ touched as (
         select 1 from crm_versions as new_versions
         where new_versions.source_table = crm_versions.source_table
             and new_versions.act_id = crm_versions.act_id
-            and new_versions.load_id > (select coalesce(max(load_id), 0) from {{ this }})
+            and new_versions.load_id
+            > (select coalesce(max(load_id), 0) from {{ this }})  -- noqa: RF02
     )
     {%- endif %}
 
@@ -144,9 +154,12 @@ changes as (
 
     select
         arrivals.*,
-        -- In the first load an act was known when the CRM recorded it, whenever it was edited since.
+        -- In the first load an act was known when the CRM recorded it, whenever it was edited
+        -- since.
         case
-            when is_first_load and version_order = 1 and {{ var('backfill_first_load') }} then created_date
+            when
+                is_first_load and version_order = 1 and {{ var('backfill_first_load') }}
+                then created_date
             else known_date
         end as change_date,
         lead(known_date) over act as next_known_date,
@@ -198,8 +211,12 @@ kinds as (
         on
             kinds.source_table = crm_activity_types.source_table
             and coalesce(kinds.activity_kind, '') like coalesce(crm_activity_types.kind_pattern, '')
-            and coalesce(kinds.activity_subkind, '') like coalesce(crm_activity_types.subkind_pattern, '')
-            and coalesce(kinds.disposition, '') like coalesce(crm_activity_types.disposition_pattern, '')
+            and coalesce(kinds.activity_subkind, '') like coalesce(
+                crm_activity_types.subkind_pattern, ''
+            )
+            and coalesce(kinds.disposition, '') like coalesce(
+                crm_activity_types.disposition_pattern, ''
+            )
 
 ),
 
@@ -212,7 +229,9 @@ crm_activities as (
         case when counted.person_crm_id is null then 'crm_account' else 'person_record' end
             as identity_type,
         coalesce(counted.person_crm_id, counted.crm_account_id) as identity,
-        case when counted.person_crm_id is null then '' else coalesce(counted.crm_account_id, '') end
+        case
+            when counted.person_crm_id is null then '' else coalesce(counted.crm_account_id, '')
+        end
             as fallback_identity,
         kinds.activity_type,
         'salesforce.' || counted.source_table as feed,
@@ -252,7 +271,7 @@ rolled_up as (
         cast(sum(quantity) as bigint) as quantity
     from activities
     {%- if is_incremental() %}
-    where load_id > (select coalesce(max(load_id), 0) from {{ this }})
+    where load_id > (select coalesce(max(load_id), 0) from {{ this }})  -- noqa: RF02
     {%- endif %}
     group by
         known_date, occurred_date, identity_type, identity, fallback_identity, activity_type, feed,

@@ -37,12 +37,14 @@ select
     spans.source || '.' || spans.table_name as feed,
     {{ add_days('spans.delivery_date', 'feeds.freshness_days + 1') }} as valid_from,
     least(
-        coalesce(spans.next_delivery_date, {{ forever() }}), coalesce(feeds.retired_on, {{ forever() }})
+        coalesce(spans.next_delivery_date, {{ forever() }}),
+        coalesce(feeds.retired_on, {{ forever() }})
     ) as valid_to
 from spans
 inner join feeds on spans.source = feeds.source and spans.table_name = feeds.table_name
 where
     {{ add_days('spans.delivery_date', 'feeds.freshness_days + 1') }}
     < least(
-        coalesce(spans.next_delivery_date, {{ forever() }}), coalesce(feeds.retired_on, {{ forever() }})
+        coalesce(spans.next_delivery_date, {{ forever() }}),
+        coalesce(feeds.retired_on, {{ forever() }})
     )

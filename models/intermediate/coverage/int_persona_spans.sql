@@ -74,7 +74,8 @@ requirement_changes as (
 -- People on file, those reached and those engaged, as dated spans.
 measured_spans as (
 
-    select account_id, person_id, persona, valid_from, valid_to, seat_probability, 'filed' as measure
+    select
+        account_id, person_id, persona, valid_from, valid_to, seat_probability, 'filed' as measure
     from person_spans
 
     {% for measure in ['reached', 'engaged'] %}
@@ -162,7 +163,8 @@ daily_changes as (
         changed_on,
         {%- for measure in measures %}
         {%- for term in ['log_absent_e9', 'odds_e6', 'squared_odds_e6', 'people_e6'] %}
-        sum({{ measure }}_{{ term }}) as {{ measure }}_{{ term }}{{ ',' if not (loop.last and measure == 'engaged') }}
+        sum({{ measure }}_{{ term }})
+            as {{ measure }}_{{ term }}{{ ',' if not (loop.last and measure == 'engaged') }}
         {%- endfor %}
         {%- endfor %}
     from changes
@@ -177,12 +179,15 @@ running as (
         account_id,
         persona,
         changed_on,
-        lead(changed_on) over (partition by account_id, persona order by changed_on) as next_changed_on,
+        lead(changed_on)
+            over (partition by account_id, persona order by changed_on)
+            as next_changed_on,
         {%- for measure in measures %}
         exp(sum({{ measure }}_log_absent_e9) over so_far / 1e9) as {{ measure }}_p0,
         sum({{ measure }}_odds_e6) over so_far / 1e6 as {{ measure }}_odds,
         sum({{ measure }}_squared_odds_e6) over so_far / 1e6 as {{ measure }}_squared_odds,
-        sum({{ measure }}_people_e6) over so_far / 1e6 as {{ measure }}_people{{ ',' if not loop.last }}
+        sum({{ measure }}_people_e6) over so_far
+        / 1e6 as {{ measure }}_people{{ ',' if not loop.last }}
         {%- endfor %}
     from daily_changes
     window so_far as (
@@ -215,7 +220,8 @@ expected as (
                 else 0 end
             - case when requirement_changes.required_people >= 3
                 then running.{{ measure }}_p0
-                    * (power(running.{{ measure }}_odds, 2) - running.{{ measure }}_squared_odds) / 2
+                    * (power(running.{{ measure }}_odds, 2) - running.{{ measure }}_squared_odds)
+                    / 2
                 else 0 end
         ) / requirement_changes.required_people as {{ measure }}_share{{ ',' if not loop.last }}
         {%- endfor %}
@@ -240,6 +246,7 @@ select
     is_required,
     {%- for measure in measures %}
     round(greatest({{ measure }}_people, 0), 6) as {{ measure }}_people,
-    round(least(greatest({{ measure }}_share, 0), 1), 6) as {{ measure }}_share{{ ',' if not loop.last }}
+    round(least(greatest({{ measure }}_share, 0), 1), 6)
+        as {{ measure }}_share{{ ',' if not loop.last }}
     {%- endfor %}
 from expected

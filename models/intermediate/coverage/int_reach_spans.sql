@@ -71,8 +71,8 @@ changes as (
 
     select
         running.*,
-        is_reached is distinct from lag(is_reached) over person
-        or is_engaged is distinct from lag(is_engaged) over person as is_change
+        (is_reached is distinct from lag(is_reached) over person)
+        or (is_engaged is distinct from lag(is_engaged) over person) as is_change
     from running
     window person as (partition by account_id, person_id order by changed_on)
 
@@ -83,7 +83,8 @@ select
     person_id,
     changed_on as valid_from,
     coalesce(
-        lead(changed_on) over (partition by account_id, person_id order by changed_on), {{ forever() }}
+        lead(changed_on) over (partition by account_id, person_id order by changed_on),
+        {{ forever() }}
     ) as valid_to,
     is_reached,
     is_engaged

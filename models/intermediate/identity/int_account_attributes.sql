@@ -1,4 +1,6 @@
-{%- set crm_texts = ['account_name', 'industry', 'country', 'account_type', 'owner_id', 'parent_crm_account_id'] -%}
+{%- set crm_texts = [
+    'account_name', 'industry', 'country', 'account_type', 'owner_id', 'parent_crm_account_id'
+] -%}
 {%- set crm_numbers = ['employees', 'revenue_usd'] -%}
 {%- set company_texts = ['industry', 'country', 'technologies'] -%}
 {%- set company_numbers = ['employees', 'revenue_usd', 'fiscal_year_end_month'] -%}
@@ -67,7 +69,9 @@ claims as (
         crm_account_id as account_id,
         '{{ attribute }}' as attribute,
         cast({{ attribute }} as {{ dbt.type_string() }}) as value_text,
-        {% if attribute in crm_numbers %}cast({{ attribute }} as double){% else %}cast(null as double){% endif %}
+        {% if attribute in crm_numbers %}cast({{ attribute }} as double){% else %}cast(
+            null as double
+        ){% endif %}
             as value_number,
         'crm' as source,
         1 as precedence,
@@ -119,7 +123,8 @@ claims as (
 
     union all
 
-    select account_id, 'account_name', account_name, null, 'target_list', 3, '', valid_from, valid_to
+    select
+        account_id, 'account_name', account_name, null, 'target_list', 3, '', valid_from, valid_to
     from targets
     where account_name is not null
 

@@ -47,7 +47,8 @@ profiles as (
         max(case when attributes.attribute = '{{ attribute }}' then attributes.value_text end)
             as {{ attribute }},
         {%- endfor %}
-        max(case when attributes.attribute = 'employees' then attributes.value_number end) as employees,
+        max(case when attributes.attribute = 'employees' then attributes.value_number end)
+            as employees,
         max(case when attributes.attribute = 'revenue_usd' then attributes.value_number end)
             as revenue_usd
     from stretches

@@ -15,7 +15,8 @@ exclusions as (
 
 ),
 
--- A deletion is an outcome: it holds from the day it was recorded, never from the record's creation.
+-- A deletion is an outcome: it holds from the day it was recorded, never from the record's
+-- creation.
 recorded as (
 
     select
@@ -83,7 +84,7 @@ select
     in_force.master_crm_account_id,
     in_force.created_date,
     in_force.is_backfilled,
-    exists (
+    exists(
         select 1 from exclusions
         where lower(in_force.account_name) like exclusions.name_pattern
     ) as is_excluded

@@ -30,7 +30,8 @@ existing as (
     -- A named target that the CRM lacks, or has lost, is an account all the same.
     select account_id, cast(null as {{ dbt.type_string() }}), false, 2, valid_from, valid_to
     from targets
-    where not exists (select 1 from excluded where excluded.crm_account_id = targets.account_id)
+    where not exists (select 1 from excluded
+where excluded.crm_account_id = targets.account_id)
 
 ),
 

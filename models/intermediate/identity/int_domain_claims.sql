@@ -48,7 +48,9 @@ contact_counts as (
         contacts.email_domain as domain,
         contacts.crm_account_id,
         count(*) as people,
-        sum(count(*)) over (partition by months.month_start_date, contacts.email_domain) as all_people
+        sum(count(*))
+            over (partition by months.month_start_date, contacts.email_domain)
+            as all_people
     from months
     inner join contacts
         on
@@ -108,7 +110,8 @@ account_claims as (
         claims.precedence,
         claims.claim_source,
         coalesce(ages.created_date, {{ forever() }}) as created_date,
-        greatest(claims.valid_from, coalesce(survivors.valid_from, claims.valid_from)) as valid_from,
+        greatest(claims.valid_from, coalesce(survivors.valid_from, claims.valid_from))
+            as valid_from,
         least(claims.valid_to, coalesce(survivors.valid_to, claims.valid_to)) as valid_to
     from claims
     left join survivors
@@ -120,7 +123,8 @@ account_claims as (
 
     union all
 
-    -- A target named by its domain alone is an account of its own as long as no other has the domain.
+    -- A target named by its domain alone is an account of its own as long as no other has the
+    -- domain.
     select
         domain,
         'domain:' || domain as account_id,

@@ -1,7 +1,7 @@
 with pairs as (
 
-    -- Raw identities whose acts can still count, and those that ever answered us: an own two-way act
-    -- keeps verifying a person long after its points are gone.
+    -- Raw identities whose acts can still count, and those that ever answered us: an own two-way
+    -- act keeps verifying a person long after its points are gone.
     select distinct
         activities.identity_type,
         activities.identity,

@@ -53,7 +53,9 @@ titles as (
     select distinct
         title,
         department,
-        ' ' || regexp_replace(lower(coalesce(title, '')), '[^[:alnum:]&]+', ' ', 'g') || ' ' as title_words,
+        ' '
+        || regexp_replace(lower(coalesce(title, '')), '[^[:alnum:]&]+', ' ', 'g')
+        || ' ' as title_words,
         lower(coalesce(department, '')) as department_words
     from winners
 

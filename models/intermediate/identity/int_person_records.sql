@@ -33,7 +33,13 @@ lead_versions as (
 
     union all
 
-    select crm_lead_id, email, email_domain, title, cast(null as {{ dbt.type_string() }}), created_date,
+    select
+        crm_lead_id,
+        email,
+        email_domain,
+        title,
+        cast(null as {{ dbt.type_string() }}),
+        created_date,
         cast(created_date as timestamp), created_date
     from leads
     where {{ var('backfill_first_load') }} and version_order = 1 and is_first_load
@@ -58,10 +64,13 @@ contact_records as (
         contacts.department,
         contacts.email is not null and not contacts.is_bounced and not contacts.is_opted_out
             and not contacts.is_deleted as is_contactable,
-        not contacts.is_bounced and not contacts.is_opted_out and not contacts.is_deleted as is_present,
+        not contacts.is_bounced
+        and not contacts.is_opted_out
+        and not contacts.is_deleted as is_present,
         contacts.created_date,
         1 as precedence,
-        greatest(contacts.valid_from, coalesce(survivors.valid_from, contacts.valid_from)) as valid_from,
+        greatest(contacts.valid_from, coalesce(survivors.valid_from, contacts.valid_from))
+            as valid_from,
         least(contacts.valid_to, coalesce(survivors.valid_to, contacts.valid_to)) as valid_to
     from contacts
     left join survivors

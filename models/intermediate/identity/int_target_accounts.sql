@@ -45,7 +45,8 @@ by_domain as (
         memberships.target_tier,
         greatest(memberships.valid_from, coalesce(domain_owners.valid_from, memberships.valid_from))
             as valid_from,
-        least(memberships.valid_to, coalesce(domain_owners.valid_to, memberships.valid_to)) as valid_to
+        least(memberships.valid_to, coalesce(domain_owners.valid_to, memberships.valid_to))
+            as valid_to
     from memberships
     left join domain_owners
         on

@@ -8,7 +8,11 @@ recorded as (
 
     select
         targets.*,
-        coalesce(programme_id, '') || '|' || coalesce(domain, '') || '|' || coalesce(crm_account_id, '')
+        coalesce(programme_id, '')
+        || '|'
+        || coalesce(domain, '')
+        || '|'
+        || coalesce(crm_account_id, '')
             as membership_key,
         row_number() over (
             partition by programme_id, domain, crm_account_id order by version_at

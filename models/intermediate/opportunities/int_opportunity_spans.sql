@@ -61,7 +61,8 @@ with_history as (
 
 ),
 
--- What is known of an opportunity's outcome: the stage it was seen in, when, and since when we know.
+-- What is known of an opportunity's outcome: the stage it was seen in, when, and since when we
+-- know.
 observations as (
 
     select
@@ -89,7 +90,8 @@ observations as (
 
     union all
 
-    -- In the first load an opportunity exists from its creation, in the stage its history began with.
+    -- In the first load an opportunity exists from its creation, in the stage its history began
+    -- with.
     select
         first_versions.crm_opportunity_id,
         cast(first_versions.created_date as timestamp),
@@ -163,7 +165,7 @@ outcomes as (
         in_force.is_deleted,
         in_force.is_inferred,
         last_value(in_force.close_date ignore nulls) over opportunity as close_date,
-        in_force.stage_name is distinct from lag(in_force.stage_name) over opportunity
+        (in_force.stage_name is distinct from lag(in_force.stage_name) over opportunity)
             as is_stage_change
     from in_force
     left join stages on lower(in_force.stage_name) = lower(stages.stage_name)
@@ -183,7 +185,8 @@ stage_spans as (
 
 ),
 
--- Links (account, type, owner) hold from creation in the first load; the version in force otherwise.
+-- Links (account, type, owner) hold from creation in the first load; the version in force
+-- otherwise.
 link_versions as (
 
     select
@@ -216,7 +219,7 @@ select
     stage_spans.close_date,
     stage_spans.is_inferred,
     links_in_force.opportunity_type,
-    exists (
+    exists(
         select 1 from renewal_types
         where lower(links_in_force.opportunity_type) like renewal_types.type_pattern
     ) as is_renewal

@@ -15,7 +15,9 @@ holding_feeds as (
     where acts.base_points_h > 0
         and {{ end_date() }} >= greatest(acts.valid_from, feed_gaps.valid_from)
         and {{ end_date() }} < least(
-            acts.valid_to, {{ add_days('acts.occurred_date', var('engaged_days')) }}, feed_gaps.valid_to,
+            acts.valid_to,
+            {{ add_days('acts.occurred_date', var('engaged_days')) }},
+            feed_gaps.valid_to,
             {{ add_days('feed_gaps.valid_from', var('stale_hold_days')) }}
         )
     group by acts.account_id
@@ -44,7 +46,9 @@ select
             || case when gap_days.has_coverage_driver and gap_days.signal_driver is not null
                 then ' and insufficient coverage' else '' end
         else '' end
-    || case when gap_days.is_paused then ', downgrades held while ' || holding_feeds.feeds || ' is stale'
+    || case when
+        gap_days.is_paused
+        then ', downgrades held while ' || holding_feeds.feeds || ' is stale'
         else '' end
     || '.' as why
 from gap_days

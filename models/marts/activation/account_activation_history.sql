@@ -14,7 +14,11 @@ select
         when 'first_day' then 'first day in the universe, ' || state
         when 'rise' then 'rose from ' || previous_state
         when 'fall' then
-            'fell from ' || previous_state || ' after ' || days_below || ' days below its thresholds'
+            'fell from '
+            || previous_state
+            || ' after '
+            || days_below
+            || ' days below its thresholds'
     end
     || ': strength ' || {{ in_words('strength_score', 1) }}
     || case when is_strong then ' (strong signal)' else '' end

@@ -1,4 +1,8 @@
-{{ config(materialized='incremental', incremental_strategy='delete+insert', unique_key='as_of_date') }}
+{{
+    config(
+        materialized='incremental', incremental_strategy='delete+insert', unique_key='as_of_date'
+    )
+}}
 
 with gap_days as (
 

@@ -1,4 +1,8 @@
-{{ config(materialized='incremental', incremental_strategy='delete+insert', unique_key='as_of_date') }}
+{{
+    config(
+        materialized='incremental', incremental_strategy='delete+insert', unique_key='as_of_date'
+    )
+}}
 
 with segments as (
 
@@ -19,7 +23,10 @@ select
     cast(icp_accounts - activated_icp_accounts as bigint) as icp_gap,
     cast(icp_accounts - activated_icp_accounts as double) / nullif(icp_accounts, 0) as gap_rate,
     cast(
-        icp_accounts - icp_assumed_accounts - activated_icp_accounts + activated_assumed_accounts as double
+        icp_accounts
+        - icp_assumed_accounts
+        - activated_icp_accounts
+        + activated_assumed_accounts as double
     ) / nullif(icp_accounts - icp_assumed_accounts, 0) as gap_rate_without_assumed,
     cast(not_in_market_accounts as double) / nullif(icp_accounts, 0) as not_in_market_share,
     cast(touched_gap_accounts as bigint) as touched_gap_accounts,

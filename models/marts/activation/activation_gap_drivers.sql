@@ -1,4 +1,8 @@
-{{ config(materialized='incremental', incremental_strategy='delete+insert', unique_key='as_of_date') }}
+{{
+    config(
+        materialized='incremental', incremental_strategy='delete+insert', unique_key='as_of_date'
+    )
+}}
 
 with segments as (
 
@@ -6,7 +10,9 @@ with segments as (
 
 )
 
-{% for driver in ['low_intent', 'no_signal_detected', 'wrong_timing', 'poor_fit', 'insufficient_coverage'] %}
+{% for driver in [
+    'low_intent', 'no_signal_detected', 'wrong_timing', 'poor_fit', 'insufficient_coverage'
+] %}
 select
     as_of_date,
     segment_type,

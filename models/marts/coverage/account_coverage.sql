@@ -39,9 +39,15 @@ select
     features.reached_coverage_share,
     features.engaged_coverage_share,
     case
-        when features.reached_coverage_share < {{ var('coverage_limited_min_share') }} then 'minimal'
-        when features.reached_coverage_share < {{ var('coverage_meaningful_min_share') }} then 'limited'
-        when features.reached_coverage_share < {{ var('coverage_full_min_share') }} then 'meaningful'
+        when
+            features.reached_coverage_share < {{ var('coverage_limited_min_share') }}
+            then 'minimal'
+        when
+            features.reached_coverage_share < {{ var('coverage_meaningful_min_share') }}
+            then 'limited'
+        when
+            features.reached_coverage_share < {{ var('coverage_full_min_share') }}
+            then 'meaningful'
         else 'full'
     end as coverage_level,
     cast(coalesce(people.contacts, 0) as bigint) as contacts,

@@ -32,6 +32,15 @@ accounts as (
 
 ),
 
+targets_by_domain as (
+
+    select distinct domain, lower(account_name) as account_name
+    from {{ ref('int_target_memberships') }}
+    where crm_account_id is null
+        and {{ end_date() }} >= valid_from and {{ end_date() }} < valid_to
+
+),
+
 items as (
 
     select
@@ -55,9 +64,21 @@ items as (
     from domain_claims as losers
     inner join domain_claims as winners
         on losers.domain = winners.domain and winners.claim_rank = 1
+    left join accounts on winners.account_id = accounts.account_id
+    left join targets_by_domain on losers.domain = targets_by_domain.domain
     where losers.claim_rank > 1 and losers.account_id != winners.account_id
+        -- A target named by its domain is meant to be the CRM account with that website; only another
+        -- name makes that doubtful.
+        and (
+            losers.claim_source != 'target_by_domain'
+            or targets_by_domain.account_name != lower(accounts.account_name)
+        )
     group by
-        losers.domain, losers.account_id, losers.claim_source, winners.account_id, winners.claim_source
+        losers.domain,
+        losers.account_id,
+        losers.claim_source,
+        winners.account_id,
+        winners.claim_source
 
     union all
 

@@ -44,7 +44,7 @@ so_far as (
     select
         decayed.*,
         sum(units) over (
-            partition by account_id, person_id order by units desc, activity_type, feed
+            partition by account_id, person_id order by units desc, activity_type asc, feed asc
             rows between unbounded preceding and current row
         ) as units_so_far
     from decayed

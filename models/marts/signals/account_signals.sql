@@ -29,11 +29,18 @@ act_counts as (
         account_id,
         max(occurred_date) as last_signal_date,
         max(case when is_buying_signal then occurred_date end) as last_buying_signal_date,
-        sum(case when channel != 'intent' and occurred_date > {{ add_days(day, -var('spike_days')) }}
+        sum(
+            case when channel != 'intent'
+                and occurred_date > {{ add_days(day, -var('spike_days')) }}
             then quantity else 0 end) as recent_acts,
-        sum(case when channel != 'intent' and occurred_date <= {{ add_days(day, -var('spike_days')) }}
-            and occurred_date > {{ add_days(day, -var('spike_days') - 7 * var('spike_base_weeks')) }}
-            then quantity else 0 end) * {{ var('spike_days') }} / (7.0 * {{ var('spike_base_weeks') }})
+        sum(
+            case when channel != 'intent'
+                and occurred_date <= {{ add_days(day, -var('spike_days')) }}
+            and occurred_date
+            > {{ add_days(day, -var('spike_days') - 7 * var('spike_base_weeks')) }}
+            then quantity else 0 end)
+            * {{ var('spike_days') }}
+            / (7.0 * {{ var('spike_base_weeks') }})
             as usual_acts
     from acts
     group by account_id
@@ -94,7 +101,8 @@ select
     act_counts.last_buying_signal_date,
     coalesce(
         (act_counts.recent_acts + {{ var('spike_prior_acts') }})
-        / (act_counts.usual_acts + {{ var('spike_prior_acts') }}) >= {{ var('spike_min_ratio') }}, false
+        / (act_counts.usual_acts + {{ var('spike_prior_acts') }}) >= {{ var('spike_min_ratio') }},
+        false
     ) as is_spiking,
     features.is_observable,
     nullif(concat_ws(', ',
