@@ -54,11 +54,12 @@ EXPECTED = (
     dbt_runner.DbtError,
 )
 
+PUBLISH_STEP = "published__marts"
 STAGE_OF_STEP = {
     "ingestion": "taking in the landing files",
     "dbt": "building and checking the models",
     "activation_scores": "scoring",
-    "published__marts": "publishing",
+    PUBLISH_STEP: "publishing",
 }
 
 
@@ -100,7 +101,7 @@ def _refresh(settings: Settings, options: argparse.Namespace, started: float) ->
     ahead = outlook(settings, datetime.now(UTC))
     say(f"Refreshing {_in_words(settings, ahead)}.")
     result = _run_job(settings, ahead, is_kept=options.as_of is None, verbose=options.verbose)
-    if not result.success:
+    if not result.success or not _has_published(result):
         _say_failure(*_failure_of(result, options.verbose))
         _say_times(time.perf_counter() - started)
         return 1
@@ -171,6 +172,13 @@ def _announce(settings: Settings) -> None:
 
 def _in_words(settings: Settings, ahead: Outlook) -> str:
     return describe(ahead.plan, (settings.start_date, settings.end_date), ahead.history)
+
+
+def _has_published(result: ExecuteInProcessResult) -> bool:
+    # A step is skipped, and the run counts as a success, where a step before it gave no result.
+    return any(
+        event.is_step_success and event.step_key == PUBLISH_STEP for event in result.all_events
+    )
 
 
 def _failure_of(result: ExecuteInProcessResult, verbose: bool) -> tuple[str, str]:

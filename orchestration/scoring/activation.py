@@ -3,9 +3,9 @@
 A state depends on the state of the day before, so it cannot be one set-based statement. The machine
 steps through the days of a block and treats all accounts of a day at once.
 
-Source of the rules: docs/method.md, "Activation state". Per account and day D, with
-entry(D) = the highest state whose rule holds, keep(D) = the same with strength and coverage thresholds
-at `keep_factor`:
+Source of the rules: docs/method.md, "Activation state". Per account and day D, entry(D) is the
+highest state whose rule holds, and keep(D) the same with the thresholds of strength and coverage at
+`keep_factor`:
 
 * entry(D) > state: the account moves up at once;
 * keep(D) < state on `days_below_to_fall` days in a row: it moves to keep(D);
@@ -150,8 +150,8 @@ def advance(checkpoint: pa.Table, features: pa.Table, rules: StateRules) -> Adva
     """Steps the machine through the days of `features`, from the memory in `checkpoint`.
 
     Args:
-        checkpoint: CHECKPOINT_SCHEMA (more columns are ignored), one row per account in the universe
-            on the day before the first day of `features`; empty at the start of history.
+        checkpoint: CHECKPOINT_SCHEMA (more columns are ignored), one row per account in the
+            universe on the day before the first day of `features`; empty at the start of history.
         features: the columns FEATURES, one row per account and day, every day of the block present
             for at least one account; a missing row means that the account is not in the universe.
         rules: the states and the waiting rules.
@@ -160,8 +160,8 @@ def advance(checkpoint: pa.Table, features: pa.Table, rules: StateRules) -> Adva
         TRANSITION_SCHEMA and CHECKPOINT_SCHEMA tables, ordered by day and account.
 
     Raises:
-        ValueError: two rows for one account and day, a missing day, a checkpoint of another day than
-            the one before, or a state that the rules do not name.
+        ValueError: two rows for one account and day, a missing day, a checkpoint of another day
+            than the one before, or a state that the rules do not name.
     """
     if features.num_rows == 0:
         return Advance(TRANSITION_SCHEMA.empty_table(), checkpoint.select(CHECKPOINT_SCHEMA.names))

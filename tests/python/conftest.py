@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
@@ -14,6 +15,8 @@ from orchestration.demo.company import Plan
 from orchestration.demo.simulate import simulate
 
 COMPANY = Plan(accounts=60, months=3, activities=8_000)
+# The days of the fixture `refreshed`, first and last.
+REFRESHED = (date(2026, 6, 8), date(2026, 6, 10))
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,16 @@ class Company:
     def load_day(self) -> date:
         """The day of the history load; files come daily from the next day on."""
         return date.fromordinal(self.plan.first_date.toordinal() + self.plan.load_day)
+
+    def until(self, last: date, folder: Path) -> Path:
+        """The landing files up to a day, in a folder of their own."""
+        for path in self.landing.rglob("*"):
+            day = path.parent.name.removeprefix("loaded_date=")
+            if path.is_file() and day <= str(last):
+                link = folder / path.relative_to(self.landing)
+                link.parent.mkdir(parents=True, exist_ok=True)
+                os.link(path, link)
+        return folder
 
 
 @pytest.fixture(scope="session")
@@ -53,4 +66,18 @@ def template(runs: Runs, tmp_path_factory: pytest.TempPathFactory) -> Place:
     place = Place(folder / "place", folder / "no landing")
     place.folder.mkdir()
     runs.start(make_template, place).result().check()
+    return place
+
+
+@pytest.fixture(scope="session")
+def refreshed(
+    company: Company, runs: Runs, template: Place, tmp_path_factory: pytest.TempPathFactory
+) -> Place:
+    """Three days refreshed by the whole job and published. Read only: copy it to go on.
+
+    Its landing folder ends with the last of these days.
+    """
+    folder = tmp_path_factory.mktemp("refreshed")
+    place = template.copy(folder / "place", company.until(REFRESHED[1], folder / "landing"))
+    runs.refresh(place, start=str(REFRESHED[0]), end=str(REFRESHED[1])).check()
     return place

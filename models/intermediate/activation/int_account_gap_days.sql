@@ -1,3 +1,5 @@
+{{ config(materialized='view') }}
+
 with features as (
 
     select * from {{ ref('feat_account_days') }}

@@ -1,0 +1,342 @@
+"""The job as people run it: again, the next day, over past days, with bad input, two at a time."""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow.parquet as pq
+import pytest
+from conftest import REFRESHED, Company
+from marts import differences, mart_differences, one, query, read, tables
+from runner import Place, Result, Runs
+
+from orchestration.run_context import lock
+from orchestration.warehouse import connect
+
+FIRST, LAST = (str(day) for day in REFRESHED)
+NEXT = "2026-06-11"
+KEPT = ("activation_gap", "activation_gap_drivers")
+
+
+def published_day(place: Place) -> str:
+    return str(one(place.published, "select max(as_of_date)::varchar from marts.accounts"))
+
+
+def raw_counts(place: Place) -> dict[str, int]:
+    """Rows of every raw table and of the manifest."""
+    names = query(
+        place.warehouse,
+        "select table_schema || '.' || table_name from information_schema.tables"
+        " where table_catalog = 'db' and table_schema like 'raw\\_%' escape '\\'"
+        " and table_name not in ('plans', 'loads')",
+    )
+    return {name: one(place.warehouse, f"select count(*) from {name}") for (name,) in names}
+
+
+# --- the runs -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A place, and how the run there ended."""
+
+    place: Place
+    result: Result
+
+
+Scenes = Mapping[str, Future[Scene]]
+
+
+@pytest.fixture(scope="module")
+def scenes(
+    company: Company,
+    refreshed: Place,
+    runs: Runs,
+    template: Place,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Scenes]:
+    """All runs of this module that succeed or fail on their own; they run beside the tests."""
+    folder = tmp_path_factory.mktemp("scenes")
+
+    def go(name: str, *arguments: str, landing: Path | None = None, **options: Any) -> Scene:
+        place = refreshed.copy(folder / name, landing)
+        if name == "failing check":
+            break_an_invariant(place)
+        return Scene(place, runs.refresh(place, *arguments, **options))
+
+    def computed() -> Scene:
+        place = template.copy(folder / "computed", refreshed.landing)
+        return Scene(place, runs.compute(place, FIRST, LAST))
+
+    def crm_only() -> Scene:
+        landing = make_crm_only(company, folder / "crm only landing")
+        place = template.copy(folder / "crm only", landing)
+        return Scene(place, runs.refresh(place, end="2026-06-02"))
+
+    arrived = company.until(date.fromisoformat(NEXT), folder / "next day landing")
+    part = {"whole": False}
+    with ThreadPoolExecutor() as pool:
+        yield {
+            "computed": pool.submit(computed),
+            "again": pool.submit(go, "again", start=FIRST, end=LAST, **part),
+            "next day": pool.submit(go, "next day", landing=arrived, **part),
+            "past": pool.submit(go, "past", start="2026-06-06", end="2026-06-07", **part),
+            "as of": pool.submit(go, "as of", "--as-of", "2026-06-09", **part),
+            "failing check": pool.submit(go, "failing check", landing=arrived, end=NEXT),
+            "crm only": pool.submit(crm_only),
+        }
+
+
+def break_an_invariant(place: Place) -> None:
+    with connect(place.warehouse) as warehouse:
+        warehouse.execute(
+            "update marts.activation_gap_drivers set attributed_accounts = attributed_accounts + 1"
+            f" where as_of_date = date '{FIRST}' and segment_type = 'all' and driver = 'poor_fit'"
+        )
+
+
+def make_crm_only(company: Company, landing: Path) -> Path:
+    """A CRM and nothing else: an empty feed, a renamed column, an account without a domain."""
+    day = f"loaded_date={company.load_day}"
+    for table in ("account", "opportunity", "user"):
+        target = landing / "salesforce" / table / day
+        target.mkdir(parents=True)
+        for path in (company.landing / "salesforce" / table / day).iterdir():
+            os.link(path, target / path.name)
+    crm, stamp = landing / "salesforce", "2026-05-04T09:00:00Z"
+    stamps = {"created_date": stamp, "system_modstamp": stamp}
+    nameless = {"id": "001nowebsite000", "name": "No Website AG", "website": ""}
+    _write(crm / "account" / day / "added.csv", [nameless], **stamps)
+    _write(crm / "contact" / day / "data.csv", [], id="", **stamps)
+    _write(
+        crm / "lead" / day / "data.csv",
+        [{"id": f"00Q{number:012d}"} for number in range(3)],
+        email="kim@lead-works.com",
+        createddate_utc=stamp,
+        system_modstamp=stamp,
+    )
+    return landing
+
+
+def _write(path: Path, rows: list[dict[str, str]], **same: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", newline="") as handle:
+        names = list(dict.fromkeys([*(rows[0] if rows else {}), *same]))
+        writer = csv.DictWriter(handle, fieldnames=names)
+        writer.writeheader()
+        writer.writerows(row | same for row in rows)
+
+
+# --- again, later, earlier ------------------------------------------------------------------------
+
+
+def test_the_whole_job_gives_what_the_tests_compute(refreshed: Place, scenes: Scenes) -> None:
+    """The law tests leave out Dagster and the data tests; the numbers are the same."""
+    scene = scenes["computed"].result()
+    scene.result.check()
+    assert mart_differences(scene.place.warehouse, refreshed.published) == {}
+
+
+def test_running_again_changes_nothing(refreshed: Place, scenes: Scenes) -> None:
+    scene = scenes["again"].result()
+    assert f"Activation gap on {LAST}" in scene.result.check().out
+    before = raw_counts(refreshed)
+    assert before["raw_segment.pages"] > 1_000
+    assert raw_counts(scene.place) == before
+    assert mart_differences(scene.place.published, refreshed.published) == {}
+
+
+def test_the_next_run_goes_to_the_last_complete_day_and_leaves_history_as_it_was(
+    refreshed: Place, scenes: Scenes
+) -> None:
+    """Without dates: from the day after the stored ones to the last day that has landed."""
+    scene = scenes["next day"].result()
+    scene.result.check()
+    place = scene.place
+    assert published_day(place) == NEXT
+    stored = f"as_of_date <= date '{LAST}'"
+    for mart in KEPT:
+        then = read(refreshed.published, f"marts.{mart}")
+        assert differences(read(place.published, f"marts.{mart}", stored), then) == []
+        days = one(place.published, f"select count(distinct as_of_date) from marts.{mart}")
+        assert days == 4
+    moved = "select account_id, state, valid_from from marts.account_activation_history"
+    assert set(query(refreshed.published, moved)) <= set(query(place.published, moved))
+
+
+def test_past_days_fill_history_and_the_current_marts_stay(
+    refreshed: Place, scenes: Scenes
+) -> None:
+    scene = scenes["past"].result()
+    assert f"goes on to {LAST}" in scene.result.check().out
+    place = scene.place
+    assert published_day(place) == LAST
+    days = query(
+        place.published,
+        "select distinct as_of_date::varchar from marts.activation_gap order by 1",
+    )
+    assert [day for (day,) in days] == [f"2026-06-{day:02d}" for day in range(6, 11)]
+    for mart in ("accounts", "account_fit", "account_signals", "account_coverage"):
+        then = read(refreshed.published, f"marts.{mart}")
+        assert differences(read(place.published, f"marts.{mart}"), then) == []
+
+
+def test_a_past_day_is_shown_in_a_place_of_its_own(refreshed: Place, scenes: Scenes) -> None:
+    scene = scenes["as of"].result()
+    scene.result.check()
+    place = scene.place
+    shown = place.published.parent / "as_of" / "2026-06-09" / "marts.duckdb"
+    assert one(shown, "select max(as_of_date)::varchar from marts.accounts") == "2026-06-09"
+    for mart in KEPT:
+        then = read(refreshed.published, f"marts.{mart}", "as_of_date <= date '2026-06-09'")
+        assert differences(read(shown, f"marts.{mart}"), then) == []
+    assert place.published.read_bytes() == refreshed.published.read_bytes()
+    assert raw_counts(place) == raw_counts(refreshed)
+    assert mart_differences(place.warehouse, refreshed.warehouse) == {}
+
+
+# --- what goes wrong ------------------------------------------------------------------------------
+
+
+def test_a_range_with_a_gap_is_an_error_that_names_the_command(
+    refreshed: Place, runs: Runs, tmp_path: Path
+) -> None:
+    place = refreshed.copy(tmp_path / "place")
+    result = runs.refresh(place, start="2026-06-13", end="2026-06-14")
+    assert result.code == 1
+    assert "The days 2026-06-11 to 2026-06-12 would be missing" in result.error
+    assert "make refresh START_DATE=2026-06-11 END_DATE=2026-06-14" in result.error
+    assert place.published.read_bytes() == refreshed.published.read_bytes()
+
+
+def test_a_failing_check_leaves_the_published_file(refreshed: Place, scenes: Scenes) -> None:
+    scene = scenes["failing check"].result()
+    assert scene.result.code == 1
+    assert "building and checking the models" in scene.result.error
+    assert "test assert_drivers_sum_to_the_gap" in scene.result.error
+    assert "The published marts are as they were." in scene.result.error
+    assert scene.place.published.read_bytes() == refreshed.published.read_bytes()
+
+
+def test_two_refreshes_at_once(refreshed: Place, runs: Runs, tmp_path: Path) -> None:
+    place = refreshed.copy(tmp_path / "place")
+    with lock(place.settings):
+        result = runs.refresh(place, end=NEXT)
+    assert result.code == 1
+    assert f"Another refresh of {place.warehouse} is running" in result.error
+    with duckdb.connect(str(place.warehouse)):
+        result = runs.refresh(place, end=NEXT)
+    assert result.code == 1
+    assert f"is open in process {os.getpid()}" in result.error
+    assert place.published.read_bytes() == refreshed.published.read_bytes()
+
+
+def test_an_empty_landing_folder(runs: Runs, template: Place, tmp_path: Path) -> None:
+    landing = tmp_path / "landing"
+    landing.mkdir()
+    place = template.copy(tmp_path / "place", landing)
+    result = runs.refresh(place)
+    assert result.code == 1
+    assert "Put files into LANDING_DIR" in result.error
+    result = runs.refresh(place, end=LAST, whole=False)
+    assert result.code == 1
+    assert "no CRM account and no target has been delivered" in " ".join(result.error.split())
+    assert not place.published.exists()
+
+
+# --- the second day at a new company --------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def crm_only(scenes: Scenes) -> Place:
+    scene = scenes["crm only"].result()
+    scene.result.check()
+    return scene.place
+
+
+def test_a_crm_alone_is_enough(crm_only: Place) -> None:
+    assert one(crm_only.published, "select count(*) from marts.accounts") > 60
+    assert one(crm_only.published, "select count(*) from marts.accounts where not is_target") == 0
+    off = dict(
+        query(
+            crm_only.published,
+            "select source || '.' || table_name, features_off from marts.data_health",
+        )
+    )
+    assert off["bombora.company_surge"] == "third-party intent"
+    assert off["targets.target_accounts"].endswith("every CRM account counts as a target")
+    assert off["salesforce.opportunity"] is None
+
+
+def test_an_account_without_a_domain_is_an_account(crm_only: Place) -> None:
+    assert query(
+        crm_only.published,
+        "select primary_domain, state from marts.accounts inner join marts.account_activation"
+        " using (account_id) where account_name = 'No Website AG'",
+    ) == [(None, "cold")]
+
+
+def test_an_empty_feed_is_a_delivery(crm_only: Place, company: Company) -> None:
+    assert query(
+        crm_only.published,
+        "select last_delivery_date, delivered, quarantined, files from marts.data_health"
+        " where table_name = 'contact'",
+    ) == [(company.load_day, 0, 0, 1)]
+
+
+def test_a_renamed_required_column_quarantines_the_file_and_the_rest_goes_on(
+    crm_only: Place,
+) -> None:
+    assert query(
+        crm_only.published,
+        "select delivered, accepted, quarantined from marts.data_health where table_name = 'lead'",
+    ) == [(3, 0, 3)]
+    reasons = query(crm_only.warehouse, "select distinct reason from raw_landing.quarantine")
+    assert "created_date" in reasons[0][0]
+
+
+# --- what is published ----------------------------------------------------------------------------
+
+
+def test_no_personal_data_is_published(company: Company, refreshed: Place) -> None:
+    """No e-mail address and no name of a contact, in no value and nowhere in the file's bytes."""
+    schemas = query(
+        refreshed.published,
+        "select distinct table_schema from information_schema.tables where table_catalog = 'db'",
+    )
+    assert schemas == [("marts",)]
+    emails, names = set(), set()
+    for path in (company.landing / "salesforce" / "contact").rglob("part-*.parquet"):
+        for row in pq.read_table(path).to_pylist():
+            emails.add(row["email"])
+            names.add(f"{row['first_name']} {row['last_name']}")
+    emails.discard(None)
+    assert len(emails) > 200
+    # Our own people may share a name with somebody.
+    names -= {
+        name for (name,) in query(refreshed.warehouse, "select name from raw_salesforce.user")
+    }
+    values = {
+        str(value)
+        for table in tables(refreshed.published)
+        for column in read(refreshed.published, f"marts.{table}").values()
+        for value in column
+        if isinstance(value, str)
+    }
+    everything = "\n".join(values)
+    assert len(values) > 500
+    assert not [email for email in emails if email.lower() in everything.lower()]
+    assert not [name for name in names if name in everything]
+    content = refreshed.published.read_bytes()
+    assert not [email for email in emails if email.encode() in content]
+    # The warehouse has them: had they been copied, this would have found them.
+    stored = refreshed.warehouse.read_bytes()
+    assert [email for email in emails if email.encode() in stored]
