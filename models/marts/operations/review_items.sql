@@ -67,8 +67,8 @@ items as (
     left join accounts on winners.account_id = accounts.account_id
     left join targets_by_domain on losers.domain = targets_by_domain.domain
     where losers.claim_rank > 1 and losers.account_id != winners.account_id
-        -- A target named by its domain is meant to be the CRM account with that website; only another
-        -- name makes that doubtful.
+        -- A target named by its domain is meant to be the CRM account with that website; only
+        -- another name makes that doubtful.
         and (
             losers.claim_source != 'target_by_domain'
             or targets_by_domain.account_name != lower(accounts.account_name)
