@@ -30,16 +30,18 @@ def prepare(settings: Settings, day: date) -> Settings:
             f"There is no warehouse at {settings.warehouse_path} to look back in."
             " Run make refresh first, or set WAREHOUSE_PATH."
         )
-    place = settings.published_dir / "as_of" / day.isoformat()
+    # The copy of the warehouse holds raw data: it stays beside the warehouse, away from readers.
+    place = settings.warehouse_path.parent / "as_of" / day.isoformat()
     copy = replace(
         settings,
-        warehouse_path=place / "warehouse.duckdb",
-        published_dir=place,
+        warehouse_path=place / settings.warehouse_path.name,
+        published_dir=settings.published_dir / "as_of" / day.isoformat(),
         start_date=day,
         end_date=day,
     )
-    if place.exists():
-        shutil.rmtree(place)
+    for folder in (place, copy.published_dir):
+        if folder.exists():
+            shutil.rmtree(folder)
     place.mkdir(parents=True)
     with lock(settings):
         with connect(settings.warehouse_path) as warehouse:

@@ -1,7 +1,7 @@
 -- Guards: the activity rollup was made under the present seeds page_types and crm_activity_types
 -- (and time zone and backfill), which are baked into it; a changed one makes the model roll up
--- anew. Does not guard: seeds that are joined later, such as activity_types; those need no new
--- rollup.
+-- anew.
+-- Does not guard: seeds that are joined later, such as activity_types; those need no new rollup.
 with page_types as (
 
     select * from {{ ref('page_types') }}

@@ -351,6 +351,6 @@ KILL_POINTS: dict[str, Callable[[], None]] = {
     "dbt before the scores, after a table that grows": _after_node("int_activity_daily"),
     "before scoring": _before_scoring,
     "while scores are written": _while_writing_scores,
-    "dbt after the scores, after a table that grows": _after_node("activation_gap"),
+    "dbt after the scores, before the tables that grow": _after_node("int_account_gap_days"),
     "publish, before the swap": _before_the_swap,
 }

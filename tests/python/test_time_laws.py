@@ -13,8 +13,8 @@ from __future__ import annotations
 
 import csv
 import os
-from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import Future
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
@@ -24,7 +24,7 @@ import duckdb
 import pytest
 from conftest import Company
 from marts import Rows, differences, mart_differences, query, read, tables
-from runner import Place, Result, Runs, compute
+from runner import Place, Runs
 
 FIRST = date(2026, 5, 20)  # before the history load, so that a late file finds something to rewrite
 LATE = date(2026, 6, 4)  # meetings of May are delivered
@@ -267,8 +267,20 @@ class Laws:
 
 
 @pytest.fixture(scope="module")
+def beside() -> Iterator[ThreadPoolExecutor]:
+    """Does one thing after the other, beside the refreshes day by day that wait for each other."""
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        yield pool
+
+
+@pytest.fixture(scope="module")
 def laws(
-    company: Company, runs: Runs, template: Place, tmp_path_factory: pytest.TempPathFactory
+    company: Company,
+    runs: Runs,
+    template: Place,
+    beside: ThreadPoolExecutor,
+    early: Future[Early],
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Laws:
     folder = tmp_path_factory.mktemp("laws")
     ours = deliveries(company.load_day)
@@ -286,7 +298,7 @@ def laws(
         # An empty file is a delivery.
         write(nothing, f"segment/pages/loaded_date={day}/data.csv", [], columns=list(PAGE))
     without = template.copy(folder / "without", nothing)
-    run_without = _start(runs, without)
+    run_without = beside.submit(runs.compute, without, str(FIRST), str(LAST))
 
     daily = template.copy(folder / "daily", folder / "arriving")
     seen, history = {}, {}
@@ -304,13 +316,9 @@ def laws(
         "select file, source, table_name, instance, delivery_day, first_seen_at, is_late,"
         " size_bytes from raw_landing.files order by file",
     )
-    _start(runs, full, manifest=manifest).result().check()
+    runs.compute(full, str(FIRST), str(LAST), manifest=manifest).check()
     run_without.result().check()
     return Laws(daily, full, without, seen, history)
-
-
-def _start(runs: Runs, place: Place, **options: Any) -> Future[Result]:
-    return runs.start(compute, place, str(FIRST), str(LAST), **options)
 
 
 def history_until(place: Place, day: date) -> dict[str, dict[str, list[Any]]]:
@@ -332,6 +340,98 @@ def history_until(place: Place, day: date) -> dict[str, dict[str, list[Any]]]:
     )"""
     found["account_activation_history"] = read(place.warehouse, intervals)
     return found
+
+
+# What says when a row was recorded; a finding has its interview's.
+RECORDED = {
+    "salesforce/opportunity_history": "created_date",
+    "salesforce/opportunity_field_history": "created_date",
+    "bombora/company_surge": "report_date",
+    "segment/pages": "received_at",
+    "segment/identifies": "received_at",
+    "reveal/ip_companies": "resolved_at",
+    "targets/target_accounts": "recorded_at",
+    "firmographics/companies": "updated_at",
+    "intent_coverage/domains": "seen_on",
+    "timing/windows": "recorded_at",
+    "billing/contracts": "recorded_at",
+    "research/interviews": "recorded_at",
+    "research/findings": "",
+}
+EARLY = date(2026, 5, 16)
+NO_BACKFILL = {"backfill_first_load": False}
+
+
+@dataclass(frozen=True)
+class Early:
+    """Days before the first load. cut: rows recorded after them are left out, `dropped` of them."""
+
+    all: Place
+    cut: Place
+    backfilled: Place
+    dropped: int
+
+
+@pytest.fixture(scope="module")
+def early(
+    company: Company,
+    runs: Runs,
+    template: Place,
+    beside: ThreadPoolExecutor,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Future[Early]:
+    folder = tmp_path_factory.mktemp("early")
+
+    def run() -> Early:
+        dropped = 0
+        for file in files_of(company.landing):
+            if folder_day(file) == company.load_day:
+                dropped += _cut(company.landing, folder / "landing", file)
+        made = Early(
+            template.copy(folder / "all", company.landing),
+            template.copy(folder / "cut", folder / "landing"),
+            template.copy(folder / "backfilled", company.landing),
+            dropped,
+        )
+        for place in (made.all, made.cut, made.backfilled):
+            variables = None if place == made.backfilled else NO_BACKFILL
+            days = (str(EARLY - timedelta(days=3)), str(EARLY))
+            runs.compute(place, *days, variables=variables).check()
+        return made
+
+    return beside.submit(run)
+
+
+def _cut(landing: Path, target: Path, file: str) -> int:
+    """Copies the rows of a file that were recorded by the end of EARLY; gives how many were not."""
+    feed = "/".join(file.split("/")[:2])
+    source = landing / file
+    (target / file).parent.mkdir(parents=True, exist_ok=True)
+    late = f"cast({RECORDED.get(feed, 'system_modstamp')} as date) > date '{EARLY}'"
+    if feed == "research/findings":
+        interviews = source.parent.parent.parent / "interviews" / source.parent.name / "*.parquet"
+        late = (
+            "interview_id in (select interview_id from"
+            f" read_parquet('{interviews}') where cast(recorded_at as date) > date '{EARLY}')"
+        )
+    rows = f"read_parquet('{source}')"
+    kept = f"select * from {rows} where ({late}) is not true"
+    with duckdb.connect() as connection:
+        connection.execute("set TimeZone = 'UTC'")
+        if feed == "salesforce/account":
+            # An account stood in the CRM from its creation; of what it said then, nothing is known.
+            columns = [row[0] for row in connection.execute(f"describe {kept}").fetchall()]
+            then = {"id": "id", "name": "'unknown'", "is_deleted": "false"}
+            then |= dict.fromkeys(("created_date", "system_modstamp"), "created_date")
+            values = ", ".join(f"{then.get(name, 'null')} as {name}" for name in columns)
+            kept += (
+                f" union all select distinct {values} from {rows} where {late}"
+                f" and cast(created_date as date) <= date '{EARLY}'"
+                f" and id not in (select id from {rows} where not {late})"
+            )
+        connection.execute(f"copy ({kept}) to '{target / file}' (format parquet)")
+        ((count,),) = connection.execute(f"select count(*) from {rows} where {late}").fetchall()
+    return int(count)
 
 
 # --- the planted deliveries do something ----------------------------------------------------------
@@ -365,7 +465,8 @@ def test_a_file_delivered_twice_counts_once(laws: Laws) -> None:
     assert stated == [(False, "accepted", 3), (True, "duplicate", 3)]
     assert query(
         laws.full.warehouse,
-        "select delivered, duplicate from raw_landing.files where file like '%again.csv'",
+        "select delivered, duplicate from raw_landing.files"
+        " where file like 'salesforce/event/%/again.csv'",
     ) == [(3, 3)]
     day_before = laws.feature(laws.full, "twice", "strength_score", TWICE - timedelta(days=1))
     assert 0 < laws.feature(laws.full, "twice", "strength_score", TWICE) < day_before
@@ -443,82 +544,15 @@ def test_no_later_refresh_rewrites_what_was_said(laws: Laws, day: date) -> None:
 
 # --- before the first load ------------------------------------------------------------------------
 
-# What says when a row was recorded; a finding has its interview's.
-RECORDED = {
-    "salesforce/opportunity_history": "created_date",
-    "salesforce/opportunity_field_history": "created_date",
-    "bombora/company_surge": "report_date",
-    "segment/pages": "received_at",
-    "segment/identifies": "received_at",
-    "reveal/ip_companies": "resolved_at",
-    "targets/target_accounts": "recorded_at",
-    "firmographics/companies": "updated_at",
-    "intent_coverage/domains": "seen_on",
-    "timing/windows": "recorded_at",
-    "billing/contracts": "recorded_at",
-    "research/interviews": "recorded_at",
-    "research/findings": "",
-}
-EARLY = date(2026, 5, 16)
-NO_BACKFILL = {"backfill_first_load": False}
 
-
-def test_no_look_ahead_before_the_first_load(
-    company: Company, runs: Runs, template: Place, tmp_path: Path
-) -> None:
+def test_no_look_ahead_before_the_first_load(early: Future[Early]) -> None:
     """Before a table is live, with backfill off: rows recorded later change nothing."""
-    cut = tmp_path / "cut"
-    dropped = 0
-    for file in files_of(company.landing):
-        if folder_day(file) == company.load_day:
-            dropped += _cut(company.landing, cut, file)
-    assert dropped > 500
-    start = str(EARLY - timedelta(days=3))
-    places = [
-        template.copy(tmp_path / "all", company.landing),
-        template.copy(tmp_path / "early", cut),
-        template.copy(tmp_path / "backfilled", company.landing),
-    ]
-    started = [
-        runs.start(compute, place, start, str(EARLY), variables=variables)
-        for place, variables in zip(places, (NO_BACKFILL, NO_BACKFILL, None), strict=True)
-    ]
-    for run in started:
-        run.result().check()
-    of_all, of_early, backfilled = (read(place.warehouse, FEATURES) for place in places)
+    runs = early.result()
+    assert runs.dropped > 500
+    of_all, of_cut, backfilled = (
+        read(place.warehouse, FEATURES) for place in (runs.all, runs.cut, runs.backfilled)
+    )
     assert len(of_all["account_id"]) > 200
-    assert differences(of_all, of_early) == []
+    assert differences(of_all, of_cut) == []
     # Backfill is what reads the future here: with it on, the day looks otherwise.
     assert differences(of_all, backfilled)
-
-
-def _cut(landing: Path, target: Path, file: str) -> int:
-    """Copies the rows of a file that were recorded by the end of EARLY; gives how many were not."""
-    feed = "/".join(file.split("/")[:2])
-    source = landing / file
-    (target / file).parent.mkdir(parents=True, exist_ok=True)
-    late = f"cast({RECORDED.get(feed, 'system_modstamp')} as date) > date '{EARLY}'"
-    if feed == "research/findings":
-        interviews = source.parent.parent.parent / "interviews" / source.parent.name / "*.parquet"
-        late = (
-            "interview_id in (select interview_id from"
-            f" read_parquet('{interviews}') where cast(recorded_at as date) > date '{EARLY}')"
-        )
-    rows = f"read_parquet('{source}')"
-    kept = f"select * from {rows} where ({late}) is not true"
-    with duckdb.connect() as connection:
-        connection.execute("set TimeZone = 'UTC'")
-        if feed == "salesforce/account":
-            # An account stood in the CRM from its creation; of what it said then, nothing is known.
-            columns = [row[0] for row in connection.execute(f"describe {kept}").fetchall()]
-            then = {"id": "id", "name": "'unknown'", "is_deleted": "false"}
-            then |= dict.fromkeys(("created_date", "system_modstamp"), "created_date")
-            values = ", ".join(f"{then.get(name, 'null')} as {name}" for name in columns)
-            kept += (
-                f" union all select distinct {values} from {rows} where {late}"
-                f" and cast(created_date as date) <= date '{EARLY}'"
-                f" and id not in (select id from {rows} where not {late})"
-            )
-        connection.execute(f"copy ({kept}) to '{target / file}' (format parquet)")
-        ((count,),) = connection.execute(f"select count(*) from {rows} where {late}").fetchall()
-    return int(count)

@@ -85,6 +85,8 @@ select
     is_fit_assumed,
     strength_score,
     signal_level,
+    is_broad,
+    has_recent_buying_signal,
     has_signal,
     reached_coverage_share,
     has_committed_motion,

@@ -34,31 +34,62 @@ excluded_domains as (
 
 ),
 
-months as (
+-- Who the contacts' addresses say a domain belongs to, looked at on the first of each month. What is
+-- seen then changes only after a contact has, so those months are all there are to look at, in
+-- whatever days a run computes.
+contact_changes as (
 
-    select distinct month_start_date from {{ ref('int_days') }}
+    select email_domain as domain, valid_from as changed_on
+    from contacts
+    where email_domain is not null
+    union
+    select email_domain as domain, valid_to as changed_on
+    from contacts
+    where email_domain is not null and valid_to < {{ forever() }}
 
 ),
 
--- Who the contacts' addresses say a domain belongs to, looked at on the first of each month.
+looks as (
+
+    select distinct
+        domain,
+        case
+            when changed_on = cast({{ dbt.date_trunc('month', 'changed_on') }} as date) then changed_on
+            else cast({{ dbt.dateadd('month', 1, dbt.date_trunc('month', 'changed_on')) }} as date)
+        end as looked_on
+    from contact_changes
+
+),
+
+months as (
+
+    select
+        domain,
+        looked_on as valid_from,
+        coalesce(
+            lead(looked_on) over (partition by domain order by looked_on), {{ forever() }}
+        ) as valid_to
+    from looks
+
+),
+
 contact_counts as (
 
     select
-        months.month_start_date,
-        contacts.email_domain as domain,
+        months.domain,
+        months.valid_from,
+        months.valid_to,
         contacts.crm_account_id,
         count(*) as people,
-        sum(count(*))
-            over (partition by months.month_start_date, contacts.email_domain)
-            as all_people
+        sum(count(*)) over (partition by months.domain, months.valid_from) as all_people
     from months
     inner join contacts
         on
-            months.month_start_date >= contacts.valid_from
-            and months.month_start_date < contacts.valid_to
-    where contacts.email_domain is not null and contacts.crm_account_id is not null
-        and not contacts.is_deleted
-    group by months.month_start_date, contacts.email_domain, contacts.crm_account_id
+            months.domain = contacts.email_domain
+            and months.valid_from >= contacts.valid_from
+            and months.valid_from < contacts.valid_to
+    where contacts.crm_account_id is not null and not contacts.is_deleted
+    group by months.domain, months.valid_from, months.valid_to, contacts.crm_account_id
 
 ),
 
@@ -85,8 +116,7 @@ claims as (
     union all
 
     select
-        domain, crm_account_id, 4, 'contact_majority',
-        month_start_date, cast({{ dbt.dateadd('month', 1, 'month_start_date') }} as date)
+        domain, crm_account_id, 4, 'contact_majority', valid_from, valid_to
     from contact_counts
     where people >= {{ var('contact_majority_min_people') }}
         and people > {{ var('contact_majority_min_share') }} * all_people

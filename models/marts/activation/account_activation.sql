@@ -1,7 +1,18 @@
-with gap_days as (
+with state_rules as (
 
-    select * from {{ ref('int_account_gap_days') }}
-    where as_of_date = {{ end_date() }}
+    select * from {{ ref('activation_states') }}
+
+),
+
+-- From the lowest state there is nowhere to fall, so nothing to hold.
+gap_days as (
+
+    select
+        gap_days.*,
+        gap_days.is_paused and state_rules.state_rank > 1 as is_held
+    from {{ ref('int_account_gap_days') }} as gap_days
+    inner join state_rules on gap_days.state = state_rules.state
+    where gap_days.as_of_date = {{ end_date() }}
 
 ),
 
@@ -30,15 +41,22 @@ select
     gap_days.state,
     gap_days.state_since,
     gap_days.previous_state,
-    gap_days.is_paused as is_downgrade_paused,
-    case when gap_days.is_paused then holding_feeds.feeds end as paused_by,
+    gap_days.is_held as is_downgrade_paused,
+    case when gap_days.is_held then holding_feeds.feeds end as paused_by,
     gap_days.has_committed_motion,
     gap_days.has_timing_conflict,
     gap_days.primary_driver,
     upper(substring(gap_days.state, 1, 1)) || substring(gap_days.state, 2)
     || ' since ' || cast(gap_days.state_since as {{ dbt.type_string() }})
     || ': strength ' || {{ in_words('gap_days.strength_score', 1) }}
-    || ' (signal ' || gap_days.signal_level || ')'
+    || ' (signal ' || gap_days.signal_level
+    || case
+        when gap_days.signal_level != 'some' or gap_days.strength_score < {{ var('strong_min_strength') }}
+            then ''
+        when not gap_days.is_broad then ', too narrow for strong'
+        else ', no recent buying signal'
+    end
+    || ')'
     || case when gap_days.has_committed_motion then ', committed deal in motion' else '' end
     || ', reached coverage ' || {{ in_words('100 * gap_days.reached_coverage_share', 0) }} || '%'
     || case when gap_days.primary_driver is not null
@@ -47,7 +65,7 @@ select
                 then ' and insufficient coverage' else '' end
         else '' end
     || case when
-        gap_days.is_paused
+        gap_days.is_held
         then ', downgrades held while ' || holding_feeds.feeds || ' is stale'
         else '' end
     || '.' as why

@@ -50,9 +50,11 @@ select
     cast(coalesce(counts.{{ count }}, 0) as bigint) as {{ count }},
     {%- endfor %}
     case
-        when not tables.has_landed then tables.features
+        -- Nothing usable is as good as nothing.
+        when not tables.has_landed or (counts.delivered > 0 and counts.accepted = 0)
+            then tables.features
         when tables.missing_optional_columns != '' then
-            'what needs the columns ' || tables.missing_optional_columns
+            'columns never delivered: ' || tables.missing_optional_columns
     end as features_off
 from tables
 left join counts on tables.source = counts.source and tables.table_name = counts.table_name
