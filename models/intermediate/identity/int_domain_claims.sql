@@ -34,8 +34,8 @@ excluded_domains as (
 
 ),
 
--- Who the contacts' addresses say a domain belongs to, looked at on the first of each month. What is
--- seen then changes only after a contact has, so those months are all there are to look at, in
+-- Who the contacts' addresses say a domain belongs to, looked at on the first of each month. What
+-- is seen then changes only after a contact has, so those months are all there are to look at, in
 -- whatever days a run computes.
 contact_changes as (
 
@@ -54,8 +54,10 @@ looks as (
     select distinct
         domain,
         case
-            when changed_on = cast({{ dbt.date_trunc('month', 'changed_on') }} as date) then changed_on
-            else cast({{ dbt.dateadd('month', 1, dbt.date_trunc('month', 'changed_on')) }} as date)
+            when changed_on = cast({{ dbt.date_trunc('month', 'changed_on') }} as date)
+                then changed_on
+            else
+                cast({{ dbt.dateadd('month', 1, dbt.date_trunc('month', 'changed_on')) }} as date)
         end as looked_on
     from contact_changes
 

@@ -51,7 +51,9 @@ select
     || ': strength ' || {{ in_words('gap_days.strength_score', 1) }}
     || ' (signal ' || gap_days.signal_level
     || case
-        when gap_days.signal_level != 'some' or gap_days.strength_score < {{ var('strong_min_strength') }}
+        when
+            gap_days.signal_level != 'some'
+            or gap_days.strength_score < {{ var('strong_min_strength') }}
             then ''
         when not gap_days.is_broad then ', too narrow for strong'
         else ', no recent buying signal'

@@ -22,7 +22,8 @@ select
     end
     || ': strength ' || {{ in_words('strength_score', 1) }}
     || case when is_strong then ' (strong signal)' else ' (signal not strong)' end
-    || case when has_committed_motion then ', committed deal in motion' else ', no committed deal' end
+    || case when has_committed_motion then ', committed deal in motion' else ', no committed deal'
+    end
     || ', reached coverage ' || {{ in_words('100 * reached_coverage_share', 0) }} || '%' as reason,
     reason_code,
     ruleset_version
