@@ -95,7 +95,7 @@ def test_without_the_hold_some_would_have_cooled(stopped: Stopped) -> None:
 
 
 def test_accounts_say_what_holds_them(stopped: Stopped) -> None:
-    """On the last day of the hold: whoever had signal from the feed in 90 days names it."""
+    """On the last day of the hold: whoever had signal from the feed and can fall names it."""
     paused = query(
         stopped.held,
         "select account_id, contains(paused_by, 'segment.pages')"
@@ -105,8 +105,8 @@ def test_accounts_say_what_holds_them(stopped: Stopped) -> None:
         stopped.held,
         f"""
         select distinct account_id from intermediate.int_account_acts
-        inner join marts.accounts using (account_id)
-        where feed = '{FEED}' and base_points_h > 0
+        inner join marts.account_activation using (account_id)
+        where feed = '{FEED}' and base_points_h > 0 and state != 'cold'
             and date '{LAST}' >= valid_from and date '{LAST}' < least(valid_to, occurred_date + 90)
         """,
     )
