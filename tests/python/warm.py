@@ -1,9 +1,22 @@
 """Loaded once by the process from which runs are forked: what every run needs and none changes."""
 
-import runner  # noqa: F401
+from importlib import import_module
 
-from orchestration import dbt_runner, event_log  # noqa: F401
+from orchestration import dbt_runner
 from orchestration.definitions import defs
+
+# Loaded by Dagster and dbt when they are first used, which would be in every run.
+for name in (
+    "dagster._core.storage.base_storage",
+    "dagster._core.storage.runs",
+    "dagster._core.storage.schedules",
+    "dbt.adapters.duckdb",
+    "dbt.task.build",
+    "orchestration.event_log",
+    "orchestration.refresh",
+    "runner",
+):
+    import_module(name)
 
 # The warehouse's file has the same name in every place, so this parse serves every run.
 dbt_runner._parse("warehouse.duckdb")
