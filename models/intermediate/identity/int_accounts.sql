@@ -10,35 +10,28 @@ targets as (
 
 ),
 
--- Test and sandbox records are counted out, even where a list names them.
-excluded as (
-
-    select distinct crm_account_id from versions
-    where is_excluded
-
-),
-
+-- While a record is named as a test or sandbox one it is counted out, even where a list names it.
 existing as (
 
-    select crm_account_id as account_id, crm_account_id, true as is_in_crm, 1 as precedence,
+    select
+        crm_account_id as account_id, crm_account_id, true as is_in_crm, is_excluded, 1 as precedence,
         valid_from, valid_to
     from versions
-    where not is_deleted and not is_excluded
+    where not is_deleted
 
     union all
 
     -- A named target that the CRM lacks, or has lost, is an account all the same.
-    select account_id, cast(null as {{ dbt.type_string() }}), false, 2, valid_from, valid_to
+    select
+        account_id, cast(null as {{ dbt.type_string() }}), false, false, 2, valid_from, valid_to
     from targets
-    where not exists (select 1 from excluded
-where excluded.crm_account_id = targets.account_id)
 
 ),
 
 winners as (
 
     {{ winning_claims(
-        'existing', key=['account_id'], columns=['crm_account_id', 'is_in_crm'],
+        'existing', key=['account_id'], columns=['crm_account_id', 'is_in_crm', 'is_excluded'],
         order_by='existing.precedence'
     ) }}
 
@@ -51,3 +44,4 @@ select
     valid_from,
     valid_to
 from winners
+where not is_excluded
