@@ -14,8 +14,13 @@ targets as (
 existing as (
 
     select
-        crm_account_id as account_id, crm_account_id, true as is_in_crm, is_excluded, 1 as precedence,
-        valid_from, valid_to
+        crm_account_id as account_id,
+        crm_account_id,
+        true as is_in_crm,
+        is_excluded,
+        1 as precedence,
+        valid_from,
+        valid_to
     from versions
     where not is_deleted
 
