@@ -18,7 +18,12 @@ from orchestration.scoring.activation import StateRule, StateRules
 
 T = TypeVar("T")
 
-NOT_RULES = ("domain_owner_overrides.csv", "persona_overrides.csv", "live_since.csv")
+NOT_RULES = (
+    "domain_owner_overrides.csv",
+    "match_decisions.csv",
+    "persona_overrides.csv",
+    "live_since.csv",
+)
 """Dated decisions on single records: they change what is known, not how it is judged."""
 
 
