@@ -7,7 +7,7 @@ files, the database, dbt.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ import yaml
 
 DATA_TYPES = ("text", "integer", "double", "boolean", "date", "timestamp")
 TABLE_META = {"key", "version", "month", "immutable", "required_any", "features"}
-COLUMN_META = {"required", "host"}
+COLUMN_META = {"required", "host", "sync"}
 REGISTRABLE_SUFFIX = "_registrable"
 
 
@@ -26,12 +26,17 @@ class ContractError(ValueError):
 
 @dataclass(frozen=True)
 class Column:
-    """A column of the contract. `is_host`: holds a website, an e-mail address or a domain."""
+    """A column of the contract.
+
+    is_host: holds a website, an e-mail address or a domain. is_sync: the stamp of the tool that
+    copied the row; it says when that was, and nothing about the record.
+    """
 
     name: str
     data_type: str
     is_required: bool = False
     is_host: bool = False
+    is_sync: bool = False
 
 
 @dataclass(frozen=True)
@@ -39,7 +44,8 @@ class Table:
     """A table that may land.
 
     key: columns that name a record (per instance); null is a value of its own.
-    version: column with the modification time; None = the delivery day is the version.
+    version: columns with the modification time; the first that a row has filled counts. Where none
+        is filled, or none is named, the delivery day is the version.
     month: date or timestamp column by which the lookup of duplicates is bounded: equal for two
         deliveries of the same version. None = looked up in the whole table.
     is_immutable: a record never changes, so earlier versions are looked for in these months too.
@@ -51,7 +57,7 @@ class Table:
     name: str
     columns: tuple[Column, ...]
     key: tuple[str, ...]
-    version: str | None = None
+    version: tuple[str, ...] = ()
     month: str | None = None
     is_immutable: bool = False
     required_any: tuple[tuple[str, ...], ...] = ()
@@ -70,6 +76,19 @@ class Table:
     def raw_table(self) -> str:
         """The raw table's quoted name."""
         return f'"{self.raw_schema}"."{self.name}"'
+
+    @property
+    def is_always_stamped(self) -> bool:
+        """Whether every good row has a modification time of the source's own."""
+        return bool(self.version) and any(
+            column.is_required and not column.is_sync
+            for column in self.columns
+            if column.name == self.version[0]
+        )
+
+    @property
+    def syncs(self) -> frozenset[str]:
+        return frozenset(column.name for column in self.columns if column.is_sync)
 
     @property
     def hosts(self) -> tuple[str, ...]:
@@ -147,7 +166,7 @@ def _table(path: Path, source: str, node: Mapping[str, Any]) -> Table:
         name=node["name"],
         columns=tuple(_column(where, column) for column in node.get("columns", [])),
         key=tuple(meta["key"]),
-        version=meta.get("version"),
+        version=_names(meta.get("version")),
         month=meta.get("month"),
         is_immutable=bool(meta.get("immutable", False)),
         required_any=tuple(tuple(group) for group in meta.get("required_any", [])),
@@ -169,7 +188,20 @@ def _column(where: str, node: Mapping[str, Any]) -> Column:
         raise ContractError(f"{where}.{name}: names are lower case, no leading _, no _registrable")
     if meta.get("host") and data_type != "text":
         raise ContractError(f"{where}.{name}: a host is text")
-    return Column(name, data_type, bool(meta.get("required")), bool(meta.get("host")))
+    return Column(
+        name,
+        data_type,
+        is_required=bool(meta.get("required")),
+        is_host=bool(meta.get("host")),
+        is_sync=bool(meta.get("sync")),
+    )
+
+
+def _names(given: str | Sequence[str] | None) -> tuple[str, ...]:
+    """One name, several or none, as YAML may say it."""
+    if not given:
+        return ()
+    return (given,) if isinstance(given, str) else tuple(given)
 
 
 def _check(where: str, table: Table) -> None:
@@ -179,21 +211,26 @@ def _check(where: str, table: Table) -> None:
     if len({plain_name(name) for name in types}) != len(types):
         raise ContractError(f"{where}: two columns differ only by case or separators")
     named = [*table.key, *(name for group in table.required_any for name in group)]
-    named += [name for name in (table.version, table.month) if name]
+    named += [*table.version, *([table.month] if table.month else [])]
     if missing := [name for name in named if name not in types]:
         raise ContractError(f"{where}: meta names columns that it does not have: {missing}")
     if not table.key:
         raise ContractError(f"{where}: the key is empty")
-    if table.version and types[table.version] != "timestamp":
-        raise ContractError(f"{where}: version {table.version} is not a timestamp")
+    if synced := table.syncs.intersection(table.key):
+        raise ContractError(f"{where}: a sync stamp is no part of a key: {sorted(synced)}")
+    for name in table.version:
+        if types[name] != "timestamp":
+            raise ContractError(f"{where}: version {name} is not a timestamp")
     if table.month:
         if types[table.month] not in ("date", "timestamp"):
             raise ContractError(f"{where}: month {table.month} is no date or timestamp")
         required = {column.name for column in table.columns if column.is_required}
-        if table.month not in required or table.month not in (table.version, *table.key):
+        if table.month not in required or table.month not in (*table.version[:1], *table.key):
             raise ContractError(
                 f"{where}: month {table.month} must be required, and the version or in the key"
             )
+        if table.month in table.syncs:
+            raise ContractError(f"{where}: month {table.month} differs with each delivery")
 
 
 def plain_name(name: str) -> str:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import csv
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from difflib import get_close_matches
@@ -65,6 +65,7 @@ STAMPS = {
     "_row": "bigint",
     "_load_id": "bigint",
     "_status": "varchar",
+    "_version_at": "timestamp",
     "_version_number": "integer",
     "_content_hash": "varchar",
     "_extra": "varchar",
@@ -262,7 +263,9 @@ def ensure_tables(warehouse: Warehouse, contract: Contract) -> None:
     ):
         existing.setdefault((schema, name), {})[column] = kind
     wanted: dict[tuple[str, str], dict[str, str]] = {}
+    version_at: dict[tuple[str, str], str] = {}
     for table in contract.tables.values():
+        version_at[table.raw_schema, table.name] = _version_at(table)
         wanted[table.raw_schema, table.name] = (
             {column.name: SQL_TYPES[column.data_type] for column in table.columns}
             | {name + REGISTRABLE_SUFFIX: "varchar" for name in table.hosts}
@@ -286,6 +289,10 @@ def ensure_tables(warehouse: Warehouse, contract: Contract) -> None:
             for column, kind in kinds.items():
                 if column not in has:
                     warehouse.execute(f"alter table {full_name} add column {quoted(column)} {kind}")
+                    if column == "_version_at":  # rows taken before there was this stamp
+                        warehouse.execute(
+                            f"update {full_name} set _version_at = {version_at[schema, name]}"
+                        )
                 elif has[column] != kind:
                     raise ValueError(
                         f"{schema}.{name}.{column} holds {has[column]}, the contract now says"
@@ -602,20 +609,47 @@ def _resolve_hosts(warehouse: Warehouse, table: Table) -> None:
     warehouse.connection.unregister("_hosts")
 
 
+def _version_at(table: Table, relation: str = "") -> str:
+    """SQL of the version of a row: its modification time, else the start of its delivery day.
+
+    relation: the name that the columns stand behind, if any.
+    """
+    behind = f"{relation}." if relation else ""
+    stamps = [behind + quoted(name) for name in table.version]
+    if table.is_always_stamped:
+        return stamps[0]
+    return f"coalesce({', '.join([*stamps, f'cast({behind}_delivery_day as timestamp)'])})"
+
+
+def _is_only_seen(table: Table) -> str:
+    """SQL of whether the version of a row says when the row was seen, not when the record changed.
+
+    So it is where the first column filled is a sync stamp, and where none is.
+    """
+    if table.is_always_stamped:
+        return "false"
+    cases = " ".join(
+        f"when {quoted(name)} is not null then {str(name in table.syncs).lower()}"
+        for name in table.version
+    )
+    return f"case {cases} else true end" if cases else "true"
+
+
 def _judge(warehouse: Warehouse, table: Table) -> None:
     """Fills the temporary table `verdicts`: status and version number of rows whose key repeats.
 
     Columns: file_number, row_number, status, version_number (accepted rows only). A good row that
     is not in it is the first and only one of its key: accepted, version 1.
 
-    The version of a row is its modification time, else its delivery day. Of the rows of a version
-    the first stands (one that was taken earlier, else by delivery day and content hash); the same
-    content again is a duplicate, other content is conflicting. Where the delivery day is the
-    version, the content of the day before again is a duplicate too: the record has not changed.
+    A row with a modification time: of the rows of one time the first stands (one that was taken
+    earlier, else by delivery day and content hash); the same content again is a duplicate, other
+    content is conflicting. A row that was only seen (see `_is_only_seen`) is a duplicate if the
+    record had this content when it was last delivered, and a new version if not; of several on one
+    day with one version the first by content hash stands. What comes later never enters: judged
+    day by day or all at once, a row gets the same verdict.
     """
     keys = ["_instance", *(quoted(name) for name in table.key)]
     key_list = ", ".join(keys)
-    version = quoted(table.version) if table.version else "null::timestamp"
 
     def same_key(left: str, right: str) -> str:
         return " and ".join(f"{left}.{key} is not distinct from {right}.{key}" for key in keys)
@@ -657,14 +691,16 @@ def _judge(warehouse: Warehouse, table: Table) -> None:
         with
         lineup as (
             select
-                0 as origin, {key_list}, {version} as version, _delivery_day, _content_hash,
-                null as file_number, null as row_number
+                0 as origin, {key_list}, _version_at as version_at,
+                {_is_only_seen(table)} as is_only_seen,
+                _delivery_day, _content_hash, null as file_number, null as row_number
             from {table.raw_table} as taken
             where _status = 'accepted' and {within}
                 and exists (select 1 from earlier where {same_key("earlier", "taken")})
             union all
             select
-                1, {key_list}, {version}, _delivery_day, _content_hash, file_number, row_number
+                1, {key_list}, {_version_at(table)}, {_is_only_seen(table)},
+                _delivery_day, _content_hash, file_number, row_number
             from staged
             where _reason is null
                 and exists (select 1 from contested where {same_key("contested", "staged")})
@@ -677,45 +713,73 @@ def _judge(warehouse: Warehouse, table: Table) -> None:
             from lineup
             window one_version as (
                 partition by
-                    {key_list}, version, case when version is null then _delivery_day end
+                    {key_list}, version_at, case when is_only_seen then _delivery_day end
                 order by origin, _delivery_day, _content_hash, file_number, row_number
             )
         ),
-        previous_days as (
-            select
-                {key_list}, _delivery_day,
-                lag(standing) over (partition by {key_list} order by _delivery_day) as previous
-            from placed
-            where version is null and place = 1
-        ),
-        judged as (
-            select
-                placed.*,
-                case
-                    when placed._content_hash = previous_days.previous then 'duplicate'
-                    when place = 1 then 'accepted'
-                    when placed._content_hash = standing then 'duplicate'
-                    else 'conflicting'
-                end as status
-            from placed
-            left join previous_days
-                on placed.version is null
-                and placed._delivery_day = previous_days._delivery_day
-                and {same_key("placed", "previous_days")}
-            where origin = 1
-        )
+        {_judged(table, key_list, same_key)}
         select
             file_number, row_number, status,
             case when status = 'accepted' then
                 coalesce(earlier.version_number, 0) + row_number() over (
                     partition by {", ".join(f"judged.{key}" for key in keys)}, status
-                    order by judged._delivery_day, version, judged._content_hash
+                    order by judged._delivery_day, version_at, judged._content_hash
                 )
             end as version_number
         from judged
         left join earlier on {same_key("judged", "earlier")}
         """
     )
+
+
+def _judged(table: Table, key_list: str, same_key: Callable[[str, str], str]) -> str:
+    """SQL of the CTE `judged` over `placed`: the new rows with their status."""
+    by_place = """
+        when place = 1 then 'accepted'
+        when placed._content_hash = standing then 'duplicate'
+        else 'conflicting'
+    """
+    if table.is_always_stamped:
+        return f"judged as (select *, case {by_place} end as status from placed where origin = 1)"
+    # A modification time that says the same moment is the better witness of the two.
+    is_beaten = f"""
+        is_only_seen and coalesce(
+            _delivery_day >= min(_delivery_day) filter (where not is_only_seen)
+                over (partition by {key_list}, version_at),
+            false
+        )
+    """
+    return f"""
+        weighed as (
+            select *, {is_beaten if table.version else "false"} as is_beaten from placed
+        ),
+        last_seen as (
+            select
+                {key_list}, version_at, _delivery_day, is_only_seen,
+                lag(_content_hash) over (
+                    partition by {key_list} order by _delivery_day, version_at
+                ) as content
+            from weighed
+            where place = 1 and not is_beaten
+        ),
+        judged as (
+            select
+                placed.*,
+                case
+                    when placed._content_hash = last_seen.content then 'duplicate'
+                    when is_beaten then 'conflicting'
+                    {by_place}
+                end as status
+            from weighed as placed
+            left join last_seen
+                on placed.is_only_seen
+                and last_seen.is_only_seen
+                and placed.version_at = last_seen.version_at
+                and placed._delivery_day = last_seen._delivery_day
+                and {same_key("placed", "last_seen")}
+            where origin = 1
+        )
+    """
 
 
 def _touched_months(warehouse: Warehouse, table: Table) -> str:
@@ -784,6 +848,8 @@ def _summarise(warehouse: Warehouse) -> None:
 def _append(warehouse: Warehouse, table: Table, load_id: int) -> None:
     """Appends the load to the raw table, the quarantine and the manifest.
 
+    Duplicates are counted and not kept: what they say is in the row that they repeat, and a full
+    export each day would make the table grow without end.
     Raises RuntimeError, before anything is committed, if a row got lost or was counted twice.
     """
     names = [quoted(column.name) for column in table.columns]
@@ -808,6 +874,7 @@ def _append(warehouse: Warehouse, table: Table, load_id: int) -> None:
             staged.row_number - counts.rows_before as _row,
             ? as _load_id,
             coalesce(verdicts.status, 'accepted') as _status,
+            {_version_at(table, "staged")} as _version_at,
             case when verdicts.status is null then 1 else verdicts.version_number end
                 as _version_number,
             staged._content_hash,
@@ -816,12 +883,12 @@ def _append(warehouse: Warehouse, table: Table, load_id: int) -> None:
         inner join staged_counts as counts using (file_number)
         left join verdicts using (file_number, row_number)
         {host_joins}
-        where staged._reason is null
+        where staged._reason is null and verdicts.status is distinct from 'duplicate'
         """,
         [load_id],
     )
     [(good, bad)] = warehouse.rows(
-        "select sum(accepted + duplicate + conflicting), sum(quarantined) from staged_counts"
+        "select sum(accepted + conflicting), sum(quarantined) from staged_counts"
     )
     quarantined = _append_quarantine(warehouse, load_id) if bad else 0
     if (appended, quarantined) != (good, bad):

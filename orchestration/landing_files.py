@@ -607,10 +607,13 @@ def _content_hash(columns: Sequence[Column]) -> str:
     """A hash of the row's content, the same whatever file format it came in.
 
     Required values come first; optional ones carry their name and are skipped when empty, so that
-    an optional column added to the contract later leaves earlier hashes as they are.
+    an optional column added to the contract later leaves earlier hashes as they are. Sync stamps
+    are left out: they are of the delivery, not of the record.
     """
     parts = []
     for column in sorted(columns, key=lambda column: (not column.is_required, column.name)):
+        if column.is_sync:
+            continue
         name = quoted(column.name)
         value = f"epoch_us({name})" if column.data_type == "timestamp" else f"{name}"
         parts.append(value if column.is_required else f"'{column.name}=' || {value}")

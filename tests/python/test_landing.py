@@ -22,7 +22,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from orchestration import landing
-from orchestration.contract import Contract, ContractError, load_contract, plain_name
+from orchestration.contract import (
+    Column,
+    Contract,
+    ContractError,
+    Table,
+    load_contract,
+    plain_name,
+)
 from orchestration.landing import (
     IngestReport,
     TableCounts,
@@ -51,6 +58,20 @@ CONTRACT = Contract(
             "billing.contracts",
         )
     }
+)
+# A table as EL tools land it: a modification time that may be missing, and the tool's own stamp.
+COMPANY = Table(
+    source="crm",
+    name="company",
+    columns=(
+        Column("id", "text", is_required=True),
+        Column("name", "text"),
+        Column("modified", "timestamp"),
+        Column("fivetran_deleted", "boolean"),
+        Column("fivetran_synced", "timestamp", is_sync=True),
+    ),
+    key=("id",),
+    version=("modified", "fivetran_synced"),
 )
 NOW = datetime(2026, 6, 30, 13, tzinfo=UTC)
 END = date(2026, 6, 30)
@@ -91,6 +112,13 @@ class Landed:
     def accounts(self, columns: str, where: str = "true") -> list[tuple[Any, ...]]:
         return self.rows(f"select {columns} from raw_salesforce.account where {where} order by all")
 
+    def verdicts(self) -> list[tuple[Any, ...]]:
+        """Accepted, duplicate and conflicting rows of each file, by delivery day and file."""
+        return self.rows(
+            "select accepted, duplicate, conflicting from raw_landing.files"
+            " order by delivery_day, file"
+        )
+
     def reconcile(self) -> None:
         """Every file's counts add up, and are what the raw tables and the quarantine hold."""
         for file, source, name, status, *counts in self.rows(
@@ -102,7 +130,7 @@ class Landed:
                 continue
             delivered, accepted, duplicate, conflicting, quarantined = counts
             assert delivered == accepted + duplicate + conflicting + quarantined
-            held = {"accepted": accepted, "duplicate": duplicate, "conflicting": conflicting}
+            held = {"accepted": accepted, "conflicting": conflicting}  # duplicates are not kept
             found = dict(
                 self.warehouse.connection.execute(
                     f"select _status, count(*) from raw_{source}.{name} where _file = ? group by 1",
@@ -272,14 +300,12 @@ def test_columns_that_the_contract_does_not_know_are_kept(landed: Landed) -> Non
     )
     landed.put("salesforce/account/c.csv", lines(ACCOUNT + ",segment__c", account(2) + ","))
     landed.ingest()
-    kept = landed.accounts("id, _extra, _status", "_file like '%/a.csv' or id = '2'")
+    # A sync tool's own stamp does not make a repeated row a conflict.
+    kept = landed.accounts("id, _extra, _status")
+    assert [row[::2] for row in kept] == [("1", "accepted"), ("2", "accepted")]
     assert json.loads(kept[0][1]) == {"segment__c": "Gold", "_fivetran_synced": "2026-06-01"}
     assert kept[1][1] is None
-    # A sync tool's own stamp does not make a repeated row a conflict.
-    assert sorted(row[0] for row in landed.accounts("_status", "id = '1'")) == [
-        "accepted",
-        "duplicate",
-    ]
+    assert landed.verdicts() == [(1, 0, 0), (0, 1, 0), (1, 0, 0)]
 
 
 def test_a_renamed_required_column_puts_the_rows_in_quarantine_with_a_hint(landed: Landed) -> None:
@@ -579,11 +605,7 @@ def test_content_is_compared_across_formats(landed: Landed) -> None:
         },
     )
     landed.ingest()
-    assert sorted(row[0] for row in landed.accounts("_status")) == [
-        "accepted",
-        "duplicate",
-        "duplicate",
-    ]
+    assert landed.verdicts() == [(1, 0, 0), (0, 1, 0), (0, 1, 0)]
 
 
 def test_odd_paths_are_read(landed: Landed) -> None:
@@ -632,13 +654,13 @@ def test_versions_duplicates_and_conflicts_by_modification_time(landed: Landed) 
     ) == [
         ("1", date(2026, 2, 1), "Old Acme", "accepted", 1, 1),
         ("1", date(2026, 3, 1), "Acme", "accepted", 2, 1),
-        ("1", date(2026, 3, 1), "Acme", "duplicate", None, 1),
-        ("1", date(2026, 3, 1), "Acme", "duplicate", None, 2),
         ("1", date(2026, 3, 1), "Other", "conflicting", None, 2),
         ("1", date(2026, 6, 2), "New Acme", "accepted", 3, 2),
         ("2", date(2026, 1, 2), "Acme", "accepted", 1, 1),
         ("3", date(2026, 1, 2), "Acme", "accepted", 1, 2),
     ]
+    assert landed.verdicts() == [(3, 1, 0), (2, 1, 1)]
+    assert landed.accounts("id", "_version_at <> system_modstamp") == []
 
 
 def test_the_first_taken_stands_also_against_an_earlier_day(landed: Landed) -> None:
@@ -679,14 +701,16 @@ def test_versions_by_delivery_day(landed: Landed) -> None:
         " order by _delivery_day, _file, _row"
     ) == [
         (1, 1.0, "accepted", 1),
-        (2, 1.0, "duplicate", None),
-        (2, 1.0, "duplicate", None),
         (3, 2.0, "accepted", 2),
         (4, 1.0, "accepted", 3),
-        (5, 1.0, "duplicate", None),
         (6, 3.0, "accepted", 4),
         (6, 4.0, "conflicting", None),
     ]
+    assert landed.verdicts()[1] == (0, 2, 0)
+    assert landed.verdicts()[4] == (0, 1, 0)
+    assert landed.rows(
+        "select count(*) from raw_research.findings where _version_at <> _delivery_day"
+    ) == [(0,)]
 
 
 def test_without_a_modification_time_the_delivery_day_is_the_version(landed: Landed) -> None:
@@ -700,7 +724,99 @@ def test_without_a_modification_time_the_delivery_day_is_the_version(landed: Lan
     assert landed.rows(
         "select role, _status, _version_number from raw_salesforce.opportunity_contact_role"
         " order by _delivery_day"
-    ) == [("User", "accepted", 1), ("User", "duplicate", None), ("Champion", "accepted", 2)]
+    ) == [("User", "accepted", 1), ("Champion", "accepted", 2)]
+    assert landed.verdicts() == [(1, 0, 0), (0, 1, 0), (1, 0, 0)]
+
+
+def companies(tmp_path: Path, *days: Sequence[str], contract: Table = COMPANY) -> Landed:
+    """Days of files of rows: id, name, modified, _fivetran_deleted, _fivetran_synced."""
+    landed = Landed(tmp_path / "landing", Contract({("crm", "company"): contract}))
+    header = "id,name,modified,_fivetran_deleted,_fivetran_synced"
+    for day, rows in enumerate(days, start=1):
+        landed.put(f"crm/company/loaded_date=2026-06-{day:02}/a.csv", lines(header, *rows))
+    landed.ingest()
+    return landed
+
+
+def kept(landed: Landed, columns: str = "id, name, strftime(_version_at, '%m-%d %H:%M')") -> list[Any]:
+    return landed.rows(
+        f"select {columns} from raw_crm.company where _status = 'accepted'"
+        " order by id, _version_at, _delivery_day"
+    )
+
+
+def test_the_first_modification_time_that_is_filled_counts(tmp_path: Path) -> None:
+    landed = companies(
+        tmp_path,
+        ["1,Acme,2026-05-01,,2026-05-30", "2,Bolt,,true,2026-05-30T08:00:00Z", "3,Core,,false,"],
+        ["1,Acme Inc,2026-05-02,,2026-05-02", "2,Bolt Inc,,true,2026-06-02T09:00:00Z"],
+    )
+    assert kept(landed, "id, name, _version_at, fivetran_deleted, _version_number") == [
+        ("1", "Acme", datetime(2026, 5, 1), None, 1),
+        ("1", "Acme Inc", datetime(2026, 5, 2), None, 2),
+        ("2", "Bolt", datetime(2026, 5, 30, 8), True, 1),
+        ("2", "Bolt Inc", datetime(2026, 6, 2, 9), True, 2),
+        ("3", "Core", datetime(2026, 6, 1), False, 1),
+    ]
+
+
+def test_a_record_that_was_only_copied_again_is_a_duplicate(tmp_path: Path) -> None:
+    landed = companies(
+        tmp_path,
+        ["1,Acme,2026-05-01,,2026-06-01", "2,Bolt,,,2026-06-01", "3,Core,,,"],
+        ["1,Acme,2026-05-01,,2026-06-02", "2,Bolt,,,2026-06-02", "3,Core,,,2026-06-02"],
+        ["1,Acme,2026-05-01,,2026-06-03", "2,Bolt,,,2026-06-03", "3,Core,,,"],
+        ["1,Acme,2026-06-03,,2026-06-04", "2,Bolt,2026-06-03,,2026-06-04", "3,Cone,,,"],
+    )
+    assert landed.verdicts() == [(3, 0, 0), (0, 3, 0), (0, 3, 0), (3, 0, 0)]
+    assert kept(landed) == [
+        ("1", "Acme", "05-01 00:00"),
+        ("1", "Acme", "06-03 00:00"),
+        ("2", "Bolt", "06-01 00:00"),
+        ("2", "Bolt", "06-03 00:00"),
+        ("3", "Core", "06-01 00:00"),
+        ("3", "Cone", "06-04 00:00"),
+    ]
+
+
+def test_a_full_export_each_day_does_not_make_the_table_grow(tmp_path: Path) -> None:
+    plain = Table(**(vars(COMPANY) | {"version": ()}))
+    rows = [f"{number},Acme,,," for number in range(50)]
+    landed = companies(tmp_path, rows, rows, rows, [*rows[1:], "0,Bolt,,,"], contract=plain)
+    assert landed.verdicts() == [(50, 0, 0), (0, 50, 0), (0, 50, 0), (1, 49, 0)]
+    assert landed.rows("select count(*) from raw_crm.company") == [(51,)]
+    assert kept(landed)[:2] == [("0", "Acme", "06-01 00:00"), ("0", "Bolt", "06-04 00:00")]
+
+
+def test_sync_stamps_of_one_day_are_versions_and_equal_ones_may_conflict(tmp_path: Path) -> None:
+    morning, noon = "2026-06-01T08:00:00Z", "2026-06-01T12:00:00Z"
+    landed = companies(
+        tmp_path,
+        [f"1,A,,,{morning}", f"1,B,,,{noon}", f"1,B,,,{noon}", f"2,A,,,{noon}", f"2,B,,,{noon}"],
+        # The stamp of the day before with other content is what the record says now.
+        [f"1,C,,,{noon}", "2,A,,,2026-06-02"],
+    )
+    assert landed.verdicts()[0] == (3, 1, 1)
+    assert kept(landed)[:3] == [
+        ("1", "A", "06-01 08:00"),
+        ("1", "B", "06-01 12:00"),
+        ("1", "C", "06-01 12:00"),
+    ]
+
+
+def test_a_modification_time_goes_before_a_sight_of_the_same_moment(tmp_path: Path) -> None:
+    landed = companies(tmp_path, ["1,Seen,,,", "1,Changed,2026-06-01,,"], ["1,Seen,,,"])
+    assert landed.verdicts() == [(1, 0, 1), (1, 0, 0)]
+    assert kept(landed) == [("1", "Changed", "06-01 00:00"), ("1", "Seen", "06-02 00:00")]
+
+
+def test_rows_taken_before_there_were_version_stamps_get_them(tmp_path: Path) -> None:
+    rows = ["1,Acme,2026-05-01,,", "2,Bolt,,,2026-05-30", "3,Core,,,"]
+    landed = companies(tmp_path, rows)
+    before = kept(landed, "id, _version_at")
+    landed.warehouse.execute("alter table raw_crm.company drop column _version_at")
+    landed.ingest()
+    assert kept(landed, "id, _version_at") == before
 
 
 def test_empty_parts_of_a_key_are_equal(landed: Landed) -> None:
@@ -1047,8 +1163,12 @@ def test_the_warehouse_has_one_writer(tmp_path: Path) -> None:
 # --- laws -----------------------------------------------------------------------------------------
 
 ONE_TABLE = {
-    name: Contract({name: CONTRACT.tables[name]})
-    for name in (("salesforce", "account"), ("research", "findings"))
+    (table.source, table.name): Contract({(table.source, table.name): table})
+    for table in (
+        CONTRACT.tables["salesforce", "account"],
+        CONTRACT.tables["research", "findings"],
+        COMPANY,
+    )
 }
 # Few keys, times and names, so that rows repeat; many rows an example, since a file costs more.
 ACCOUNT_ROWS = st.builds(
@@ -1060,7 +1180,15 @@ ACCOUNT_ROWS = st.builds(
 FINDING_ROWS = st.builds(
     lambda key, rating: f"{key},i,pressure,{rating}", st.integers(1, 8), st.sampled_from("12x")
 )
+COMPANY_ROWS = st.builds(
+    lambda key, name, modified, synced: f"{key},{name},{modified},,{synced}",
+    st.integers(1, 4),
+    st.sampled_from("AB"),
+    st.sampled_from(["", "", "2026-05-01", "2026-06-02"]),
+    st.sampled_from(["", "2026-05-20", "2026-06-01", "2026-06-02"]),
+)
 DAYS = {
+    ("crm", "company"): ("id,name,modified,_fivetran_deleted,_fivetran_synced", COMPANY_ROWS),
     ("salesforce", "account"): (ACCOUNT, ACCOUNT_ROWS),
     ("research", "findings"): ("finding_id,interview_id,dimension,rating", FINDING_ROWS),
 }
@@ -1132,6 +1260,11 @@ def test_day_by_day_gives_the_same_as_all_at_once(
         daily.ingest()
         what = "* exclude (_load_id)"
         assert rows_taken(daily, key, what) == rows_taken(at_once, key, what)
+        names = ", ".join(ONE_TABLE[key].tables[key].key)
+        assert not at_once.rows(
+            f"select 1 from raw_{key[0]}.{key[1]} where _status = 'accepted'"
+            f" group by _instance, {names}, _version_at, _delivery_day having count(*) > 1"
+        )
         for table in ("files", "quarantine"):
             sql = f"select * exclude (load_id) from raw_landing.{table} order by all"
             assert daily.rows(sql) == at_once.rows(sql)
@@ -1212,6 +1345,8 @@ def test_the_contract_is_whole() -> None:
         ("key: [a]", "data_type: varchar", "data_type 'varchar'"),
         ("key: [a]", "data_type: date, config: {meta: {host: true}}", "a host is text"),
         ("key: []", "data_type: text", "key is empty"),
+        ("key: [a], version: [b, a]", "data_type: timestamp", "does not have"),
+        ("key: [a]", "data_type: text, config: {meta: {sync: true}}", "no part of a key"),
     ],
 )
 def test_a_contract_that_contradicts_itself_is_refused(

@@ -462,7 +462,7 @@ def test_a_file_delivered_twice_counts_once(laws: Laws) -> None:
         "select _file like '%again%', _status, count(*) from raw_salesforce.event"
         f" where account_id = '{CRM_ID['twice']}' group by all order by 1",
     )
-    assert stated == [(False, "accepted", 3), (True, "duplicate", 3)]
+    assert stated == [(False, "accepted", 3)]
     assert query(
         laws.full.warehouse,
         "select delivered, duplicate from raw_landing.files"
