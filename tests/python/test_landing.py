@@ -1324,7 +1324,7 @@ def test_registrable_domain_never_asks_the_network(monkeypatch: pytest.MonkeyPat
 
 def test_the_contract_is_whole() -> None:
     contract = WHOLE_CONTRACT
-    assert contract.tables["salesforce", "account"].hosts == ("website",)
+    assert contract.tables["salesforce", "account"].hosts == ("website", "person_email")
     assert contract.tables["segment", "pages"].month == "received_at"
     assert contract.tables["targets", "target_accounts"].required_any == (
         ("domain", "crm_account_id"),
