@@ -7,6 +7,7 @@ files, the database, dbt.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,9 +16,16 @@ from typing import Any
 import yaml
 
 DATA_TYPES = ("text", "integer", "double", "boolean", "date", "timestamp")
-TABLE_META = {"key", "version", "month", "immutable", "required_any", "features"}
+TABLE_META = {
+    *("key", "version", "month", "immutable", "required_any", "features"),
+    *("nulls", "date_formats", "number_style"),
+}
 COLUMN_META = {"required", "host", "sync"}
 REGISTRABLE_SUFFIX = "_registrable"
+NUMBER_STYLES = ("plain", "us")
+ISO_DAY = "%Y-%m-%d"
+DATE_PARTS = ({"Y", "y"}, {"m", "b", "B"}, {"d"})  # a date format has one of each
+TIME_PARTS = {"H", "I", "M", "S", "f", "p"}
 
 
 class ContractError(ValueError):
@@ -51,6 +59,10 @@ class Table:
     is_immutable: a record never changes, so earlier versions are looked for in these months too.
     required_any: of each group of columns at least one is filled.
     features: in words, what is off while the table has never landed.
+    nulls: texts that stand for no value, besides an empty one.
+    date_formats: how dates and times are written where they are not in ISO form, as for strptime.
+    number_style: plain = digits and a point; us = also 1,234.5 and a percent sign, which is
+        dropped (45% is 45).
     """
 
     source: str
@@ -62,6 +74,9 @@ class Table:
     is_immutable: bool = False
     required_any: tuple[tuple[str, ...], ...] = ()
     features: str = ""
+    nulls: tuple[str, ...] = ()
+    date_formats: tuple[str, ...] = ()
+    number_style: str = "plain"
 
     @property
     def label(self) -> str:
@@ -171,6 +186,9 @@ def _table(path: Path, source: str, node: Mapping[str, Any]) -> Table:
         is_immutable=bool(meta.get("immutable", False)),
         required_any=tuple(tuple(group) for group in meta.get("required_any", [])),
         features=str(meta.get("features", "")),
+        nulls=tuple(str(token).strip() for token in meta.get("nulls", [])),
+        date_formats=tuple(meta.get("date_formats", [])),
+        number_style=str(meta.get("number_style", "plain")),
     )
     _check(where, table)
     return table
@@ -231,6 +249,36 @@ def _check(where: str, table: Table) -> None:
             )
         if table.month in table.syncs:
             raise ContractError(f"{where}: month {table.month} differs with each delivery")
+    if table.number_style not in NUMBER_STYLES:
+        raise ContractError(
+            f"{where}: number_style {table.number_style} is none of {', '.join(NUMBER_STYLES)}"
+        )
+    _check_formats(where, table.date_formats)
+
+
+def _check_formats(where: str, formats: Sequence[str]) -> None:
+    """Each format says year, month and day, and no text can be read by two of them."""
+    shapes = {_shape(ISO_DAY): ISO_DAY}
+    for form in formats:
+        parts = re.findall("%(.)", form)
+        unknown = set(parts) - set().union(*DATE_PARTS, TIME_PARTS)
+        if unknown or any(len(part & set(parts)) != 1 for part in DATE_PARTS):
+            raise ContractError(
+                f"{where}: date format {form!r} must have year (%Y or %y), month (%m, %b or %B) and"
+                " day (%d), and may have a time (%H, %I, %M, %S, %f, %p)"
+            )
+        shape = _shape(form)
+        if shape in shapes:
+            raise ContractError(
+                f"{where}: date formats {shapes[shape]!r} and {form!r} would read the same text as"
+                " different days"
+            )
+        shapes[shape] = form
+
+
+def _shape(form: str) -> str:
+    """A date format with numbers of a day, a month and a year told apart no more."""
+    return re.sub("%[YymMd]", lambda part: part[0] if part[0] == "%M" else "#", form)
 
 
 def plain_name(name: str) -> str:

@@ -46,6 +46,7 @@ HEAD_BYTES = 1 << 16  # a csv header must end within this
 CHUNK_BYTES = 1 << 20  # read at a time
 LINE_BYTES = 64 << 20  # a longer line is malformed
 WRITTEN_DAY = "^ *[0-9]{4}-[0-9]{2}-[0-9]{2}"
+FIRST_YEAR = 1000  # a date before it was not written with a whole year
 SHOWN_LETTERS = 80  # of a bad value in a reason
 
 
@@ -338,8 +339,8 @@ def _stage_csv(
         " filename = true, hive_partitioning = false, store_rejects = true,"
         " rejects_table = 'csv_rejects', rejects_scan = 'csv_reject_scans')"
     )
-    values = {name: Value(_filled(raw[place])) for name, place in match.places.items()}
-    extras = {name: _filled(raw[place]) for name, place in match.extras.items()}
+    values = {name: Value(_filled(raw[place], table.nulls)) for name, place in match.places.items()}
+    extras = {name: _filled(raw[place], table.nulls) for name, place in match.extras.items()}
     row_json = "json_object(" + ", ".join(
         f"{literal(name or f'column_{place + 1}')}, {raw[place]}"
         for place, name in enumerate(layout.names)
@@ -389,10 +390,15 @@ def _stage_parquet(
     raw = [f"c{place}" for place in range(len(types))]
     wanted = {column.name: column.data_type for column in table.columns}
     values = {
-        name: _parquet_value(raw[place], types[place], wanted[name])
+        name: _parquet_value(raw[place], types[place], wanted[name], table.nulls)
         for name, place in match.places.items()
     }
-    extras = {name: _as_extra(raw[place], types[place]) for name, place in match.extras.items()}
+    extras = {
+        name: _filled(raw[place], table.nulls)
+        if types[place] == "VARCHAR"
+        else _as_extra(raw[place], types[place])
+        for name, place in match.extras.items()
+    }
     row_json = "json_object(" + ", ".join(
         f"{literal(str(row[0]))}, {_as_extra(raw[place], types[place])}"
         for place, row in enumerate(described)
@@ -447,12 +453,14 @@ def _stage_jsonl(
                 outcome.columns[file.number] = ()
             continue
         pointers = [literal("/" + name.replace("~", "~0").replace("/", "~1")) for name in names]
-        values = {
-            name: Value(_filled(f"json_extract_string(line, {pointers[place]})"))
-            for name, place in match.places.items()
-        }
+        filled = [
+            _filled(f"json_extract_string(line, {pointer})", table.nulls) for pointer in pointers
+        ]
+        values = {name: Value(filled[place]) for name, place in match.places.items()}
         extras = {
-            name: f"json_extract(line, {pointers[place]})" for name, place in match.extras.items()
+            name: f"case when {filled[place]} is not null"
+            f" then json_extract(line, {pointers[place]}) end"
+            for name, place in match.extras.items()
         }
         numbers = ", ".join(str(file.number) for file in group)
         source = (
@@ -492,7 +500,7 @@ def _insert(
         name, value, text = column.name, values[column.name], f"_text_{place}"
         if value.typed is None:
             texts.append(f"{value.text} as {text}")
-            typed.append(f"{_cast(text, column)} as {quoted(name)}")
+            typed.append(f"{_cast(text, column, table)} as {quoted(name)}")
             given[name] = f"{text} is not null"
         else:
             text = value.text
@@ -500,10 +508,11 @@ def _insert(
             given[name] = value.given
         if column.data_type != "text":
             shown = f"left({text}, {SHOWN_LETTERS})"
+            forms = literal('"' + _other_than(column, table))
             faults.append(
                 (
                     f"{quoted(name)} is null and {given[name]}",
-                    f"'{name} is no {column.data_type}: \"' || {shown} || '\"'",
+                    f"'{name} is no {column.data_type}: \"' || {shown} || {forms}",
                 )
             )
         if column.is_required:
@@ -560,16 +569,21 @@ def _first_line(error: Exception) -> str:
 # --- SQL of values --------------------------------------------------------------------------------
 
 
-def _filled(text: str) -> str:
-    """A text, null when blank."""
+def _filled(text: str, nulls: Sequence[str] = ()) -> str:
+    """A text, null when blank or one of `nulls`."""
+    if nulls:
+        tokens = _list(*map(literal, ("", *nulls)))
+        return f"case when trim({text}) not in ({tokens}) then {text} end"
     # Blanks sort before '!': the first test spares most rows the slower second one.
     return f"case when {text} >= '!' or trim({text}) <> '' then {text} end"
 
 
-def _cast(text: str, column: Column) -> str:
+def _cast(text: str, column: Column, table: Table) -> str:
     """A text as the contract's type; null when it is not one."""
     if column.data_type == "text":
         return text
+    if column.data_type in ("integer", "double") and table.number_style == "us":
+        text = _plain_number(text)
     if column.data_type == "integer":
         return f"case when regexp_full_match(trim({text}), '[+-]?[0-9]+([.]0*)?') then" + (
             f" try_cast({text} as bigint) end"
@@ -581,17 +595,38 @@ def _cast(text: str, column: Column) -> str:
         return f"try_cast(trim({text}) as boolean)"
     if column.data_type == "date":
         # A plain date is taken as it is, also when a time of day is written behind it.
-        return (
+        iso = (
             f"case when regexp_matches({text}, '{WRITTEN_DAY}([T ].*)?$')"
             f" then try_cast(left(trim({text}), 10) as date) end"
         )
-    # Without a zone it is UTC. The plain cast is ten times faster, but would drop an offset.
-    return (
-        f"case when regexp_matches({text}, '{WRITTEN_DAY}([T ][0-9:.]*)?Z? *$')"
-        f" then try_cast({text} as timestamp)"
-        f" when regexp_matches({text}, '{WRITTEN_DAY}')"
-        f" then try_cast({text} as timestamptz) at time zone 'UTC' end"
-    )
+    else:
+        # Without a zone it is UTC. The plain cast is ten times faster, but would drop an offset.
+        iso = (
+            f"case when regexp_matches({text}, '{WRITTEN_DAY}([T ][0-9:.]*)?Z? *$')"
+            f" then try_cast({text} as timestamp)"
+            f" when regexp_matches({text}, '{WRITTEN_DAY}')"
+            f" then try_cast({text} as timestamptz) at time zone 'UTC' end"
+        )
+    if not table.date_formats:
+        return iso
+    written = f"try_strptime(trim({text}), [{_list(*map(literal, table.date_formats))}])"
+    # %Y takes 26 for the year 26.
+    written = f"case when {written} >= timestamp '{FIRST_YEAR}-01-01' then {written} end"
+    return f"coalesce({iso}, cast({written} as {SQL_TYPES[column.data_type]}))"
+
+
+def _plain_number(text: str) -> str:
+    """A number written as in 1,234.5 or 45% with nothing but digits and a point."""
+    bare = f"regexp_replace(trim({text}), ' *%$', '')"
+    grouped = f"regexp_full_match({bare}, '[+-]?[0-9]{{1,3}}(,[0-9]{{3}})+([.][0-9]*)?')"
+    return f"case when {grouped} then replace({bare}, ',', '') else {bare} end"
+
+
+def _other_than(column: Column, table: Table) -> str:
+    """What a date could have looked like, for the reason why it is none."""
+    if not table.date_formats or column.data_type not in ("date", "timestamp"):
+        return ""
+    return f" (neither YYYY-MM-DD nor {' nor '.join(table.date_formats)})"
 
 
 def _reason(faults: Sequence[tuple[str, str]]) -> str:
@@ -620,10 +655,10 @@ def _content_hash(columns: Sequence[Column]) -> str:
     return f"md5(concat_ws(chr(31), {_list(*parts, '_hashed_extra')}))"
 
 
-def _parquet_value(value: str, kind: str, wanted: str) -> Value:
+def _parquet_value(value: str, kind: str, wanted: str, nulls: Sequence[str]) -> Value:
     """A parquet value of the engine's type `kind` for a column of the contract's type `wanted`."""
     if kind == "VARCHAR":
-        return Value(_filled(value))
+        return Value(_filled(value, nulls))
     if kind in ("DOUBLE", "FLOAT"):
         # Data frames write a missing number as NaN.
         text, given = (

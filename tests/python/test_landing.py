@@ -458,6 +458,66 @@ def test_plain_dates_are_taken_as_they_are(landed: Landed) -> None:
     ]
 
 
+EXPORT = Table(
+    source="crm",
+    name="export",
+    columns=(
+        Column("id", "text", is_required=True),
+        Column("seen_on", "date"),
+        Column("seen_at", "timestamp"),
+        Column("score", "double"),
+        Column("people", "integer"),
+    ),
+    key=("id",),
+    nulls=("-", "N/A"),
+    date_formats=("%m/%d/%Y", "%m/%d/%Y %I:%M %p"),
+    number_style="us",
+)
+NEITHER = "neither YYYY-MM-DD nor %m/%d/%Y nor %m/%d/%Y %I:%M %p"
+
+
+@pytest.mark.parametrize("file", ["a.csv", "a.jsonl", "a.parquet"])
+def test_dates_numbers_and_nulls_are_taken_as_the_table_writes_them(
+    tmp_path: Path, file: str
+) -> None:
+    names = ("id", "seen_on", "seen_at", "score", "people", "note")
+    rows = [
+        ("1", "2026-01-05", "2026-01-05T10:00:00+02:00", "1234.5", "12", "x"),
+        ("2", "1/5/2026", "1/5/2026 9:05 PM", "1,234.5", "1,234,567", "-"),
+        ("3", "12/31/2026", "01/05/2026", "45%", "-1,000", "N/A"),
+        ("4", "-", "N/A", " - ", "", ""),
+        ("5", "31/12/2026", "", "", "", ""),
+        ("6", "1/5/26", "", "", "", ""),
+        ("7", "", "", "12,34", "", ""),
+        ("-", "", "", "", "", ""),
+    ]
+    columns = {name: [row[place] for row in rows] for place, name in enumerate(names)}
+    landed = Landed(tmp_path / "landing", Contract({("crm", "export"): EXPORT}))
+    if file.endswith("parquet"):
+        landed.parquet(f"crm/export/{file}", columns)
+    elif file.endswith("jsonl"):
+        written = (json.dumps(dict(zip(names, row, strict=True))) for row in rows)
+        landed.put(f"crm/export/{file}", lines(*written))
+    else:
+        written = (",".join(f'"{value}"' for value in row) for row in rows)
+        landed.put(f"crm/export/{file}", lines(",".join(names), *written))
+    landed.ingest()
+    assert landed.rows(
+        "select id, seen_on, seen_at, score, people, _extra from raw_crm.export order by id"
+    ) == [
+        ("1", date(2026, 1, 5), datetime(2026, 1, 5, 8), 1234.5, 12, '{"note":"x"}'),
+        ("2", date(2026, 1, 5), datetime(2026, 1, 5, 21, 5), 1234.5, 1_234_567, None),
+        ("3", date(2026, 12, 31), datetime(2026, 1, 5), 45.0, -1000, None),
+        ("4", None, None, None, None, None),
+    ]
+    assert landed.rows("select reason from raw_landing.quarantine order by row_number") == [
+        (f'seen_on is no date: "31/12/2026" ({NEITHER})',),
+        (f'seen_on is no date: "1/5/26" ({NEITHER})',),
+        ('score is no double: "12,34"',),
+        ("id is required and empty",),
+    ]
+
+
 def test_a_file_that_nobody_can_read_is_counted_and_the_rest_goes_on(landed: Landed) -> None:
     landed.put("salesforce/account/broken.parquet", b"PAR1 nothing of the sort")
     (landed.folder / "salesforce/account/broken.csv.gz").write_bytes(b"no gzip")
@@ -738,7 +798,9 @@ def companies(tmp_path: Path, *days: Sequence[str], contract: Table = COMPANY) -
     return landed
 
 
-def kept(landed: Landed, columns: str = "id, name, strftime(_version_at, '%m-%d %H:%M')") -> list[Any]:
+def kept(
+    landed: Landed, columns: str = "id, name, strftime(_version_at, '%m-%d %H:%M')"
+) -> list[Any]:
     return landed.rows(
         f"select {columns} from raw_crm.company where _status = 'accepted'"
         " order by id, _version_at, _delivery_day"
@@ -1345,6 +1407,11 @@ def test_the_contract_is_whole() -> None:
         ("key: [a]", "data_type: varchar", "data_type 'varchar'"),
         ("key: [a]", "data_type: date, config: {meta: {host: true}}", "a host is text"),
         ("key: []", "data_type: text", "key is empty"),
+        ("key: [a], number_style: eu", "data_type: text", "none of plain, us"),
+        ("key: [a], date_formats: ['%m/%Y']", "data_type: date", "must have year"),
+        ("key: [a], date_formats: ['%Y/%j/%m/%d']", "data_type: date", "must have year"),
+        ("key: [a], date_formats: ['%m/%d/%Y', '%d/%m/%y']", "data_type: date", "different days"),
+        ("key: [a], date_formats: ['%Y-%d-%m']", "data_type: date", "different days"),
         ("key: [a], version: [b, a]", "data_type: timestamp", "does not have"),
         ("key: [a]", "data_type: text, config: {meta: {sync: true}}", "no part of a key"),
     ],
