@@ -25,3 +25,12 @@
 {% macro in_words(number, decimals) -%}
     cast(cast({{ number }} as decimal(18, {{ decimals }})) as {{ dbt.type_string() }})
 {%- endmacro %}
+
+{#- A name reduced to its letters and digits, for comparing; null if it has none. -#}
+{% macro plain_name(name) -%} {{ adapter.dispatch('plain_name')(name) }} {%- endmacro %}
+{% macro default__plain_name(name) -%}
+    nullif(regexp_replace(lower({{ name }}), '[^\p{L}\p{N}]+', '', 'g'), '')
+{%- endmacro %}
+{% macro spark__plain_name(name) -%}
+    nullif(regexp_replace(lower({{ name }}), '[^\\p{L}\\p{N}]+', ''), '')
+{%- endmacro %}

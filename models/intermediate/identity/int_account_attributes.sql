@@ -33,35 +33,44 @@ targets as (
 
 companies as (
 
-    select
-        *,
-        row_number() over (partition by domain order by version_at) as version_order
-    from {{ ref('stg_firmographics__companies') }}
-    where domain is not null
+    select * from {{ ref('int_company_spans') }}
 
 ),
 
--- A company register tells no creation date: what its first delivery says is taken to hold always.
-company_versions as (
+account_companies as (
+
+    select * from {{ ref('int_account_companies') }}
+
+),
+
+-- The company that the account is for certain goes first, then one that is still there.
+enrichments as (
 
     select
-        domain, {{ (company_texts + company_numbers) | join(', ') }}, version_at,
-        case
-            when {{ var('backfill_first_load') }} and version_order = 1 and is_first_load
-                then cast('1900-01-01' as date)
-            else known_date
-        end as valid_from
+        account_companies.account_id,
+        companies.company_name as account_name,
+        {%- for attribute in company_texts + company_numbers %}
+        companies.{{ attribute }},
+        {%- endfor %}
+        account_companies.match_rank
+        || '|' || account_companies.precedence
+        || case when account_companies.is_gone then '|1|' else '|0|' end
+        || coalesce(account_companies.domain, '') || '|' || companies.company_key as tie_break,
+        greatest(companies.valid_from, account_companies.valid_from) as valid_from,
+        least(companies.valid_to, account_companies.valid_to) as valid_to
     from companies
+    inner join account_companies
+        on
+            companies.company_key = account_companies.company_key
+            and coalesce(account_companies.domain, companies.domain, '')
+            = coalesce(companies.domain, '')
+            and companies.valid_from < account_companies.valid_to
+            and account_companies.valid_from < companies.valid_to
 
 ),
 
-companies_in_force as (
-
-    {{ versions_in_force('company_versions', 'domain') }}
-
-),
-
--- What people keep in the CRM goes before what a register says, and that before the list.
+-- What people keep in the CRM goes before what a register says, and that before the list; only a
+-- name from the register goes last, where nobody of ours gave one.
 claims as (
 
     {% for attribute in crm_texts + crm_numbers %}
@@ -98,27 +107,22 @@ claims as (
     inner join custom_fields on versions.source_instance = custom_fields.source_instance
     where {{ json_text('versions.custom_fields', 'custom_fields.field') }} is not null
 
-    {% for attribute in company_texts + company_numbers %}
+    {% for attribute in ['account_name'] + company_texts + company_numbers %}
     union all
 
     select
-        domain_owners.account_id,
+        account_id,
         '{{ attribute }}',
-        cast(companies_in_force.{{ attribute }} as {{ dbt.type_string() }}),
-        {% if attribute in company_numbers %}cast(companies_in_force.{{ attribute }} as double)
+        cast({{ attribute }} as {{ dbt.type_string() }}),
+        {% if attribute in company_numbers %}cast({{ attribute }} as double)
         {%- else %}cast(null as double){% endif %},
         'firmographics',
-        2,
-        domain_owners.precedence || domain_owners.domain,
-        greatest(companies_in_force.valid_from, domain_owners.valid_from),
-        least(companies_in_force.valid_to, domain_owners.valid_to)
-    from companies_in_force
-    inner join domain_owners
-        on
-            companies_in_force.domain = domain_owners.domain
-            and companies_in_force.valid_from < domain_owners.valid_to
-            and domain_owners.valid_from < companies_in_force.valid_to
-    where companies_in_force.{{ attribute }} is not null
+        {{ 4 if attribute == 'account_name' else 2 }},
+        tie_break,
+        valid_from,
+        valid_to
+    from enrichments
+    where {{ attribute }} is not null
     {% endfor %}
 
     union all

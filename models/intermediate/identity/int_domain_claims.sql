@@ -1,186 +1,97 @@
-with versions as (
+with stated as (
 
-    select * from {{ ref('int_account_versions') }}
-
-),
-
-survivors as (
-
-    select * from {{ ref('int_account_survivors') }}
-
-),
-
-memberships as (
-
-    select * from {{ ref('int_target_memberships') }}
-
-),
-
-contacts as (
-
-    select * from {{ ref('int_contact_versions') }}
-
-),
-
-overrides as (
-
-    select * from {{ ref('domain_owner_overrides') }}
+    select * from {{ ref('int_stated_domain_claims') }}
+    where excluded_as is null
 
 ),
 
 excluded_domains as (
 
-    select distinct domain from {{ ref('excluded_domains') }}
+    select * from {{ ref('excluded_domains') }}
 
 ),
 
--- Who the contacts' addresses say a domain belongs to, looked at on the first of each month. What
--- is seen then changes only after a contact has, so those months are all there are to look at, in
--- whatever days a run computes.
-contact_changes as (
+companies as (
 
-    select email_domain as domain, valid_from as changed_on
-    from contacts
-    where email_domain is not null
-    union
-    select email_domain as domain, valid_to as changed_on
-    from contacts
-    where email_domain is not null and valid_to < {{ forever() }}
+    select * from {{ ref('int_company_spans') }}
+    where domain is not null
 
 ),
 
-looks as (
+domain_companies as (
 
-    select distinct
-        domain,
-        case
-            when changed_on = cast({{ dbt.date_trunc('month', 'changed_on') }} as date)
-                then changed_on
-            else
-                cast({{ dbt.dateadd('month', 1, dbt.date_trunc('month', 'changed_on')) }} as date)
-        end as looked_on
-    from contact_changes
+    select * from {{ ref('int_domain_companies') }}
 
 ),
 
-months as (
+successors as (
+
+    select * from {{ ref('int_company_successors') }}
+
+),
+
+holders as (
+
+    {{ winning_claims(
+        'stated', key=['domain'], columns=['account_id', 'created_date'],
+        order_by='stated.precedence, stated.created_date, stated.account_id'
+    ) }}
+
+),
+
+-- Who goes on with the company that a domain stands for: the company itself, under its other
+-- domains, or its successor.
+heirs as (
+
+    select domain, company_key as heir_key, valid_from, valid_to
+    from domain_companies
+
+    union all
 
     select
-        domain,
-        looked_on as valid_from,
-        coalesce(
-            lead(looked_on) over (partition by domain order by looked_on), {{ forever() }}
-        ) as valid_to
-    from looks
-
-),
-
-contact_counts as (
-
-    select
-        months.domain,
-        months.valid_from,
-        months.valid_to,
-        contacts.crm_account_id,
-        count(*) as people,
-        sum(count(*)) over (partition by months.domain, months.valid_from) as all_people
-    from months
-    inner join contacts
+        domain_companies.domain,
+        successors.successor_key,
+        greatest(domain_companies.valid_from, successors.valid_from),
+        least(domain_companies.valid_to, successors.valid_to)
+    from domain_companies
+    inner join successors
         on
-            months.domain = contacts.email_domain
-            and months.valid_from >= contacts.valid_from
-            and months.valid_from < contacts.valid_to
-    where contacts.crm_account_id is not null and not contacts.is_deleted
-    group by months.domain, months.valid_from, months.valid_to, contacts.crm_account_id
+            domain_companies.company_key = successors.company_key
+            and domain_companies.valid_from < successors.valid_to
+            and successors.valid_from < domain_companies.valid_to
+
+),
+
+enriched as (
+
+    select
+        heirs.domain,
+        holders.account_id,
+        holders.created_date,
+        greatest(heirs.valid_from, companies.valid_from, holders.valid_from) as valid_from,
+        least(heirs.valid_to, companies.valid_to, holders.valid_to) as valid_to
+    from heirs
+    inner join companies on heirs.heir_key = companies.company_key
+    inner join holders on companies.domain = holders.domain
+    left join excluded_domains on heirs.domain = excluded_domains.domain
+    where heirs.domain != companies.domain and excluded_domains.domain is null
 
 ),
 
 claims as (
 
-    select
-        domain, crm_account_id, 1 as precedence, 'override' as claim_source,
-        valid_from, coalesce(valid_to, {{ forever() }}) as valid_to
-    from overrides
+    select domain, account_id, claim_source, precedence, created_date, valid_from, valid_to
+    from stated
 
     union all
 
-    select domain, crm_account_id, 2, 'target_list', valid_from, valid_to
-    from memberships
-    where domain is not null and crm_account_id is not null
-
-    union all
-
-    select website_domain, crm_account_id, 3, 'crm_website', valid_from, valid_to
-    from versions
-    where website_domain is not null and not is_excluded
-        and (not is_deleted or master_crm_account_id is not null)
-
-    union all
-
-    select
-        domain, crm_account_id, 4, 'contact_majority', valid_from, valid_to
-    from contact_counts
-    where people >= {{ var('contact_majority_min_people') }}
-        and people > {{ var('contact_majority_min_share') }} * all_people
-
-),
-
-ages as (
-
-    select crm_account_id, min(created_date) as created_date
-    from versions
-    group by crm_account_id
-
-),
-
--- A claim is its account's, and follows the account through merges.
-account_claims as (
-
-    select
-        claims.domain,
-        coalesce(survivors.account_id, claims.crm_account_id) as account_id,
-        claims.precedence,
-        claims.claim_source,
-        coalesce(ages.created_date, {{ forever() }}) as created_date,
-        greatest(claims.valid_from, coalesce(survivors.valid_from, claims.valid_from))
-            as valid_from,
-        least(claims.valid_to, coalesce(survivors.valid_to, claims.valid_to)) as valid_to
-    from claims
-    left join survivors
-        on
-            claims.crm_account_id = survivors.crm_account_id
-            and claims.valid_from < survivors.valid_to
-            and survivors.valid_from < claims.valid_to
-    left join ages on claims.crm_account_id = ages.crm_account_id
-
-    union all
-
-    -- A target named by its domain alone is an account of its own as long as no other has the
-    -- domain.
-    select
-        domain,
-        'domain:' || domain as account_id,
-        5 as precedence,
-        'target_by_domain' as claim_source,
-        {{ forever() }} as created_date,
-        valid_from,
-        valid_to
-    from memberships
-    where domain is not null and crm_account_id is null
-
-),
-
-usable as (
-
-    select account_claims.*
-    from account_claims
-    left join excluded_domains on account_claims.domain = excluded_domains.domain
-    where excluded_domains.domain is null
-        and account_claims.valid_from < account_claims.valid_to
+    select domain, account_id, 'enrichment', 6, created_date, valid_from, valid_to
+    from enriched
+    where valid_from < valid_to
 
 )
 
 {{ rank_claims(
-    'usable', key=['domain'], columns=['account_id', 'claim_source', 'precedence'],
-    order_by='usable.precedence, usable.created_date, usable.account_id'
+    'claims', key=['domain'], columns=['account_id', 'claim_source', 'precedence'],
+    order_by='claims.precedence, claims.created_date, claims.account_id'
 ) }}

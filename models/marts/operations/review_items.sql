@@ -32,6 +32,73 @@ accounts as (
 
 ),
 
+hierarchy as (
+
+    select * from {{ ref('int_account_hierarchy') }}
+
+),
+
+excluded_domains as (
+
+    select * from {{ ref('excluded_domains') }}
+
+),
+
+company_statuses as (
+
+    select * from {{ ref('company_statuses') }}
+
+),
+
+company_relationship_types as (
+
+    select * from {{ ref('company_relationship_types') }}
+
+),
+
+-- What the register says, with the rows that ingestion put aside because they conflict.
+companies as (
+
+    select * from {{ ref('stg_firmographics__companies') }}
+    where known_date <= {{ end_date() }}
+
+),
+
+relationships as (
+
+    select * from {{ ref('stg_firmographics__relationships') }}
+    where known_date <= {{ end_date() }}
+
+),
+
+companies_in_force as (
+
+    select domain, company_key, company_name, plain_name
+    from {{ ref('int_company_spans') }}
+    where domain is not null
+        and {{ end_date() }} >= valid_from and {{ end_date() }} < valid_to
+
+),
+
+-- Without ids, a second company with the same website conflicts with the first.
+website_companies as (
+
+    select domain, company_key, company_name
+    from companies_in_force
+
+    union
+
+    select
+        companies.domain,
+        companies.company_key || '|' || {{ plain_name('companies.company_name') }},
+        companies.company_name
+    from companies
+    inner join companies_in_force on companies.company_key = companies_in_force.company_key
+    where companies.is_conflicting
+        and {{ plain_name('companies.company_name') }} != companies_in_force.plain_name
+
+),
+
 targets_by_domain as (
 
     select distinct domain, lower(account_name) as account_name
@@ -55,9 +122,13 @@ items as (
 
     union all
 
+    -- Enrichment alone contests nothing: it takes what nobody else claims.
     select
         'contested_domain',
-        losers.domain || ': ' || losers.account_id || ' (' || losers.claim_source || ') loses to '
+        losers.domain || ': '
+        || coalesce(losing_accounts.account_name || ' ', '')
+        || losers.account_id || ' (' || losers.claim_source || ') loses to '
+        || coalesce(accounts.account_name || ' ', '')
         || winners.account_id || ' (' || winners.claim_source || ')',
         1,
         'Say who owns the domain in seeds/identity/domain_owner_overrides.csv, or correct the CRM.'
@@ -65,8 +136,10 @@ items as (
     inner join domain_claims as winners
         on losers.domain = winners.domain and winners.claim_rank = 1
     left join accounts on winners.account_id = accounts.account_id
+    left join accounts as losing_accounts on losers.account_id = losing_accounts.account_id
     left join targets_by_domain on losers.domain = targets_by_domain.domain
     where losers.claim_rank > 1 and losers.account_id != winners.account_id
+        and losers.claim_source != 'enrichment'
         -- A target named by its domain is meant to be the CRM account with that website; only
         -- another name makes that doubtful.
         and (
@@ -77,8 +150,60 @@ items as (
         losers.domain,
         losers.account_id,
         losers.claim_source,
+        losing_accounts.account_name,
         winners.account_id,
-        winners.claim_source
+        winners.claim_source,
+        accounts.account_name
+
+    union all
+
+    select
+        'shared_website',
+        website_companies.domain || ': '
+        || string_agg(
+            distinct coalesce(website_companies.company_name, website_companies.company_key), ', '
+            order by coalesce(website_companies.company_name, website_companies.company_key)
+        ),
+        count(distinct website_companies.company_key),
+        'Give each account the name of its company, or its id in a CRM field, if they are several.'
+    from website_companies
+    left join excluded_domains on website_companies.domain = excluded_domains.domain
+    where excluded_domains.domain is null
+    group by website_companies.domain
+    having count(distinct website_companies.company_key) > 1
+
+    union all
+
+    select
+        'succeeded_account',
+        accounts.account_name || ' ' || accounts.account_id || ' was succeeded by '
+        || successors.account_name || ' ' || successors.account_id,
+        1,
+        'Merge the two in the CRM, or keep both: the old one is no company of its own any more.'
+    from hierarchy
+    inner join accounts on hierarchy.account_id = accounts.account_id
+    inner join accounts as successors on hierarchy.successor_account_id = successors.account_id
+
+    union all
+
+    select
+        'unmapped_company_status', companies.status, count(distinct companies.company_key),
+        'Add the status to seeds/hierarchy/company_statuses.csv; until then it says nothing.'
+    from companies
+    left join company_statuses on companies.status = company_statuses.status
+    where companies.status is not null and company_statuses.status is null
+    group by companies.status
+
+    union all
+
+    select
+        'unmapped_relationship_type', relationships.relationship_type, count(*),
+        'Add the type to seeds/hierarchy/company_relationship_types.csv; until then it is no link.'
+    from relationships
+    left join company_relationship_types
+        on relationships.relationship_type = company_relationship_types.relationship_type
+    where company_relationship_types.relationship_type is null
+    group by relationships.relationship_type
 
     union all
 
@@ -104,12 +229,23 @@ items as (
     union all
 
     select
-        'hierarchy_cycle', accounts.account_id, 1,
-        'Correct parent_id in the CRM; the smallest id of the circle stands as its top.'
-    from accounts
-    inner join account_versions on accounts.account_id = account_versions.crm_account_id
-    inner join accounts as parents on account_versions.parent_crm_account_id = parents.account_id
-    where accounts.parent_account_id is null
+        'hierarchy_cycle',
+        accounts.account_name || ' ' || accounts.account_id,
+        hierarchy.circle_accounts,
+        'Correct the parents in the CRM, or reject one in seeds/identity/match_decisions.csv;'
+        || ' until then the smallest id of the circle stands as its top.'
+    from hierarchy
+    inner join accounts on hierarchy.account_id = accounts.account_id
+    where hierarchy.is_cut and hierarchy.circle_accounts is not null
+
+    union all
+
+    select
+        'hierarchy_too_deep', 'more than {{ var('hierarchy_max_depth') }} steps', count(*),
+        'Correct the parents in the CRM; until then these accounts stand without one.'
+    from hierarchy
+    where is_cut and circle_accounts is null
+    having count(*) > 0
 
 )
 

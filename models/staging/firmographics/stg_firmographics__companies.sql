@@ -1,21 +1,27 @@
 with source as (
 
     select * from {{ source('firmographics', 'companies') }}
-    where _status = 'accepted'
+    where _status in ('accepted', 'conflicting')
 
 )
 
 select
+    coalesce(nullif(trim(company_id), ''), 'domain:' || domain_registrable) as company_key,
+    nullif(trim(company_id), '') as company_id,
     domain_registrable as domain,
-    company_name,
+    nullif(trim(company_name), '') as company_name,
+    nullif(lower(trim(status)), '') as status,
     nullif(trim(industry), '') as industry,
     employees,
     revenue_usd,
     nullif(trim(country), '') as country,
     technologies,
     fiscal_year_end_month,
+    nullif(trim(parent_company_id), '') as parent_company_id,
     parent_domain_registrable as parent_domain,
     updated_at as version_at,
+    -- Another company delivered under the same domain and time: never used, but to be reviewed.
+    _status = 'conflicting' as is_conflicting,
     _is_first_load as is_first_load,
     {{ known_date(to_day('updated_at')) }} as known_date,
     _load_id as load_id

@@ -1,0 +1,184 @@
+with versions as (
+
+    select * from {{ ref('int_account_versions') }}
+
+),
+
+survivors as (
+
+    select * from {{ ref('int_account_survivors') }}
+
+),
+
+memberships as (
+
+    select * from {{ ref('int_target_memberships') }}
+
+),
+
+contacts as (
+
+    select * from {{ ref('int_contact_versions') }}
+
+),
+
+overrides as (
+
+    select * from {{ ref('domain_owner_overrides') }}
+
+),
+
+excluded_domains as (
+
+    select * from {{ ref('excluded_domains') }}
+
+),
+
+-- Who the contacts' addresses say a domain belongs to, looked at on the first of each month. What
+-- is seen then changes only after a contact has, so those months are all there are to look at, in
+-- whatever days a run computes.
+contact_changes as (
+
+    select email_domain as domain, valid_from as changed_on
+    from contacts
+    where email_domain is not null
+    union
+    select email_domain as domain, valid_to as changed_on
+    from contacts
+    where email_domain is not null and valid_to < {{ forever() }}
+
+),
+
+looks as (
+
+    select distinct
+        domain,
+        case
+            when changed_on = cast({{ dbt.date_trunc('month', 'changed_on') }} as date)
+                then changed_on
+            else
+                cast({{ dbt.dateadd('month', 1, dbt.date_trunc('month', 'changed_on')) }} as date)
+        end as looked_on
+    from contact_changes
+
+),
+
+months as (
+
+    select
+        domain,
+        looked_on as valid_from,
+        coalesce(
+            lead(looked_on) over (partition by domain order by looked_on), {{ forever() }}
+        ) as valid_to
+    from looks
+
+),
+
+contact_counts as (
+
+    select
+        months.domain,
+        months.valid_from,
+        months.valid_to,
+        contacts.crm_account_id,
+        count(*) as people,
+        sum(count(*)) over (partition by months.domain, months.valid_from) as all_people
+    from months
+    inner join contacts
+        on
+            months.domain = contacts.email_domain
+            and months.valid_from >= contacts.valid_from
+            and months.valid_from < contacts.valid_to
+    where contacts.crm_account_id is not null and not contacts.is_deleted
+    group by months.domain, months.valid_from, months.valid_to, contacts.crm_account_id
+
+),
+
+claims as (
+
+    select
+        domain, crm_account_id, 1 as precedence, 'override' as claim_source,
+        valid_from, coalesce(valid_to, {{ forever() }}) as valid_to
+    from overrides
+
+    union all
+
+    select domain, crm_account_id, 2, 'target_list', valid_from, valid_to
+    from memberships
+    where domain is not null and crm_account_id is not null
+
+    union all
+
+    select website_domain, crm_account_id, 3, 'crm_website', valid_from, valid_to
+    from versions
+    where website_domain is not null and not is_excluded
+        and (not is_deleted or master_crm_account_id is not null)
+
+    union all
+
+    select
+        domain, crm_account_id, 4, 'contact_majority', valid_from, valid_to
+    from contact_counts
+    where people >= {{ var('contact_majority_min_people') }}
+        and people > {{ var('contact_majority_min_share') }} * all_people
+
+),
+
+ages as (
+
+    select crm_account_id, min(created_date) as created_date
+    from versions
+    group by crm_account_id
+
+),
+
+-- A claim is its account's, and follows the account through merges.
+account_claims as (
+
+    select
+        claims.domain,
+        coalesce(survivors.account_id, claims.crm_account_id) as account_id,
+        claims.precedence,
+        claims.claim_source,
+        coalesce(ages.created_date, {{ forever() }}) as created_date,
+        greatest(claims.valid_from, coalesce(survivors.valid_from, claims.valid_from))
+            as valid_from,
+        least(claims.valid_to, coalesce(survivors.valid_to, claims.valid_to)) as valid_to
+    from claims
+    left join survivors
+        on
+            claims.crm_account_id = survivors.crm_account_id
+            and claims.valid_from < survivors.valid_to
+            and survivors.valid_from < claims.valid_to
+    left join ages on claims.crm_account_id = ages.crm_account_id
+
+    union all
+
+    -- A target named by its domain alone is an account of its own as long as no other has the
+    -- domain.
+    select
+        domain,
+        'domain:' || domain as account_id,
+        5 as precedence,
+        'target_by_domain' as claim_source,
+        {{ forever() }} as created_date,
+        valid_from,
+        valid_to
+    from memberships
+    where domain is not null and crm_account_id is null
+
+)
+
+select
+    account_claims.domain,
+    account_claims.account_id,
+    account_claims.claim_source,
+    account_claims.precedence,
+    account_claims.created_date,
+    excluded_domains.kind as excluded_as,
+    account_claims.valid_from,
+    account_claims.valid_to
+from account_claims
+left join excluded_domains on account_claims.domain = excluded_domains.domain
+where account_claims.valid_from < account_claims.valid_to
