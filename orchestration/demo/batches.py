@@ -21,11 +21,15 @@ SECONDS = 86_400
 
 @dataclass
 class Batch:
-    """Rows of one feed (`source/table`) and, row by row, the day on which each is delivered."""
+    """Rows of one feed (`source/table`) and, row by row, the day on which each is delivered.
+
+    Rows of several `part`s of a feed come in files of their own.
+    """
 
     feed: str
     table: pa.Table
     day: Ints
+    part: str = "data"
 
 
 class Versions:
@@ -35,8 +39,9 @@ class Versions:
     sources keep a few); every later version comes in the file of its day.
     """
 
-    def __init__(self, plan: Plan, feed: str) -> None:
-        self.plan, self.feed = plan, feed
+    def __init__(self, plan: Plan, feed: str, stamp: str = "system_modstamp") -> None:
+        """`stamp`: the source's column for the second a version was written."""
+        self.plan, self.feed, self.stamp = plan, feed, stamp
         self.tables: list[pa.Table] = []
         self.record: list[Ints] = []
         self.second: list[Ints] = []
@@ -49,8 +54,8 @@ class Versions:
         columns: Mapping[str, pa.Array],
         keep: npt.NDArray[np.bool_] | bool = False,
     ) -> None:
-        """Versions of the numbered records written at `second`, stamped `system_modstamp`."""
-        stamped = {**columns, "system_modstamp": self.plan.stamps(second)}
+        """Versions of the numbered records, written and stamped at `second`."""
+        stamped = {**columns, self.stamp: self.plan.stamps(second)}
         self.tables.append(pa.table(stamped))
         self.record.append(record)
         self.second.append(second)

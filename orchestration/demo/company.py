@@ -19,7 +19,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from . import text
+from . import text, titles
 from .text import Ints
 
 Floats = npt.NDArray[np.float64]
@@ -167,6 +167,11 @@ class Plan:
         """Days from 1970-01-01 to day 0."""
         return (self.first_date - dt.date(1970, 1, 1)).days
 
+    def weekday(self, day: Ints) -> Ints:
+        """0 for Monday."""
+        weekday: Ints = (day + self.epoch_day + 3) % 7
+        return weekday
+
     def random(self, purpose: str, part: int = 0) -> np.random.Generator:
         """A generator of its own for each purpose and part."""
         key = [self.seed, zlib.crc32(purpose.encode()), part]
@@ -225,7 +230,8 @@ class People:
     n: int
     account: Ints
     persona: Ints
-    title: Ints  # index of TITLES, -1 for a blank one
+    job: Ints  # index of titles.JOBS, -1 for a blank title
+    title: Ints  # index of titles.WORDINGS, -1 for a blank one
     first: Ints
     last: Ints
     has_free_mail: Bools
@@ -297,49 +303,6 @@ class World:
 
 WINDOW_TYPES = ("competitor_contract", "planning", "budget_freeze")
 
-# (title, department, persona): what people in each seat call themselves.
-TITLES: tuple[tuple[str, str, str], ...] = (
-    ("Chief Financial Officer", "Finance", "economic_buyer"),
-    ("Chief Information Officer", "IT", "economic_buyer"),
-    ("CIO", "Information Technology", "economic_buyer"),
-    ("Chief Data Officer", "Data", "economic_buyer"),
-    ("COO", "Operations", "economic_buyer"),
-    ("VP Finance", "Finance", "economic_buyer"),
-    ("Vice President, Information Technology", "IT", "economic_buyer"),
-    ("Head of Data & Analytics", "Data", "champion"),
-    ("Director of Analytics", "Analytics", "champion"),
-    ("VP Data", "Data", "champion"),
-    ("Director, Business Intelligence", "Business Intelligence", "champion"),
-    ("Senior Manager Data Platform", "Data", "champion"),
-    ("Director of Operations", "Operations", "champion"),
-    ("Data Architect", "IT", "technical"),
-    ("Lead Data Engineer", "Data", "technical"),
-    ("Enterprise Architect", "IT", "technical"),
-    ("Engineering Manager", "Engineering", "technical"),
-    ("IT Manager", "IT", "technical"),
-    ("Security Engineer", "Security", "technical"),
-    ("Data Engineer", "Data", "technical"),
-    ("Business Analyst", "Operations", "user"),
-    ("Senior Data Analyst", "Analytics", "user"),
-    ("Marketing Operations Manager", "Marketing", "user"),
-    ("Finance Analyst", "Finance", "user"),
-    ("BI Specialist", "Business Intelligence", "user"),
-    ("Marketing Analyst", "Marketing", "user"),
-    ("Supply Chain Manager", "Operations", "user"),
-    ("Procurement Manager", "Procurement", "procurement"),
-    ("Director of Procurement", "Procurement", "procurement"),
-    ("Strategic Sourcing Specialist", "Procurement", "procurement"),
-    ("IT Buyer", "Purchasing", "procurement"),
-    ("Head of Information Security", "Security", "blocker"),
-    ("CISO", "Security", "blocker"),
-    ("Legal Counsel", "Legal", "blocker"),
-    ("Data Protection Officer", "Legal", "blocker"),
-    ("HR Business Partner", "Human Resources", "bystander"),
-    ("Office Manager", "Administration", "bystander"),
-    ("Recruiter", "Human Resources", "bystander"),
-    ("Working Student", "Marketing", "bystander"),
-    ("Account Executive", "Sales", "bystander"),
-)
 FIRST_NAMES = (
     "Anna Ben Carla David Elena Frank Grace Hugo Ines Jonas Karin Liam Maria Noah Olivia Paul "
     "Quentin Rosa Samuel Tara Ulrich Vera William Xenia Yusuf Zoe Amir Bianca Cedric Diana "
@@ -618,11 +581,11 @@ def _people(plan: Plan, noise: Noise, accounts: Accounts) -> People:
     cell = np.repeat(np.arange(count.size), count.ravel())
     account, persona = np.divmod(cell, len(PERSONAS))
     n = len(account)
-    title_of = [[i for i, t in enumerate(TITLES) if t[2] == p] for p in PERSONAS]
-    options = np.array([len(t) for t in title_of])
-    table = np.array([t + [0] * (options.max() - len(t)) for t in title_of])
-    title = table[persona, (r.random(n) * options[persona]).astype(np.int64)]
-    title = np.where(r.random(n) < noise.blank_title_share, -1, title)
+    jobs_of = [[i for i, j in enumerate(titles.JOBS) if j.persona == p] for p in PERSONAS]
+    options = np.array([len(jobs) for jobs in jobs_of])
+    table = np.array([jobs + [0] * (options.max() - len(jobs)) for jobs in jobs_of])
+    job = table[persona, (r.random(n) * options[persona]).astype(np.int64)]
+    job = np.where(r.random(n) < noise.blank_title_share, -1, job)
 
     first_row = np.searchsorted(account, account)  # where the person's company begins
     number = np.arange(n) - first_row
@@ -649,7 +612,8 @@ def _people(plan: Plan, noise: Noise, accounts: Accounts) -> People:
         n=n,
         account=account,
         persona=persona,
-        title=title,
+        job=job,
+        title=_titles(plan, accounts.country[account], job),
         first=r.integers(0, len(FIRST_NAMES), n),
         last=last,
         has_free_mail=r.random(n) < noise.free_mail_share,
@@ -665,6 +629,14 @@ def _people(plan: Plan, noise: Noise, accounts: Accounts) -> People:
         idle=noise.idle_sessions * np.exp(r.normal(-0.4, noise.idle_spread, n)),
         filed_under=account.copy(),
     )
+
+
+def _titles(plan: Plan, country: Ints, job: Ints) -> Ints:
+    """How people word their jobs: two in three in the language of the country."""
+    r = plan.random("titles")
+    language = np.array([titles.LANGUAGE_OF.get(name, 0) for name in COUNTRIES])[country]
+    language = np.where(r.random(len(job)) < 0.65, language, 0)
+    return titles.worded(job, language, r.integers(0, 10_000, len(job)))
 
 
 def _duplicates(plan: Plan, accounts: Accounts, people: People) -> Duplicates:

@@ -45,11 +45,26 @@ FEEDS = {
     "targets/target_accounts": "csv",
     "firmographics/companies": "csv",
     "intent_coverage/domains": "csv",
+    "intent/topic_scores": "csv",
+    "linkedin_ads/company_engagement": "csv",
+    "marketo/lead": "csv",
+    "marketo/activity_email_delivered": "csv.gz",
+    "marketo/activity_open_email": "csv.gz",
+    "marketo/activity_click_email": "csv.gz",
+    "marketo/activity_fill_out_form": "csv",
+    "marketo/activity_email_bounced": "csv",
+    "marketo/activity_unsubscribe_email": "csv",
+    "marketo/activity_merge_leads": "csv",
+    "marketo/activity_delete_lead": "csv",
+    "spend/daily": "csv",
     "timing/windows": "csv",
     "billing/contracts": "csv",
     "research/interviews": "jsonl",
     "research/findings": "jsonl",
 }
+
+# Feeds that come on days with something in them; the others send an empty file on the rest.
+NOW_AND_THEN = {"intent/topic_scores", "spend/daily"}
 
 
 @dataclass(frozen=True)
@@ -81,12 +96,17 @@ MISHAPS = (
     Mishap("bad_rows", "salesforce/task", 19, 0, "a date that is none, and a missing id"),
     Mishap("bad_rows", "salesforce/campaign_member", 7, 0, "a date that is none, and a missing id"),
     Mishap("bad_rows", "segment/pages", 16, 0, "a date that is none, and a missing id"),
+    Mishap("late_rows", "marketo/activity_email_delivered", 13, 9, "half of the rows come later"),
+    Mishap("repeated", "marketo/activity_click_email", 16, 12, "the same file delivered again"),
+    Mishap("bad_rows", "marketo/lead", 11, 0, "a date that is none, and a missing id"),
     Mishap("unreadable", "reveal/ip_companies", 18, 0, "an extra file that is not gzip"),
     Mishap("unreadable", "salesforce/event", 10, 0, "an extra parquet file cut off in the middle"),
     Mishap("renamed_column", "salesforce/lead", 6, 0, "created_date delivered as createddate_utc"),
-    Mishap("extra_column", "salesforce/account", 8, 0, "a custom field Segment__c from one day on"),
+    Mishap("extra_column", "salesforce/account", 8, 0, "a new field Priority__c from one day on"),
     Mishap("shuffled_columns", "salesforce/contact", 3, 0, "columns in another order"),
 )
+
+STAMPS = ("received_at", "created_date", "created_at")  # what a row of a feed must have
 
 _NEED_ROWS = {"late_file", "missing", "late_rows", "repeated", "conflicting", "bad_rows"}
 _NEED_ROWS |= {"renamed_column", "shuffled_columns"}
@@ -98,7 +118,7 @@ class Landing:
     def __init__(self, plan: Plan, root: Path) -> None:
         self.plan, self.root = plan, root
         self.parts: dict[str, int] = {}
-        self.waiting: dict[str, list[tuple[pa.Table, Ints]]] = {f: [] for f in FEEDS}
+        self.waiting: dict[str, list[Batch]] = {feed: [] for feed in FEEDS}
         self.schema: dict[str, pa.Schema] = {}
         self.rows: dict[str, int] = dict.fromkeys(FEEDS, 0)
         self.planted: list[dict[str, str]] = []
@@ -110,27 +130,28 @@ class Landing:
         loaded = batch.day <= plan.load_day
         history = table if loaded.all() else table.filter(pa.array(loaded))
         if history.num_rows:
-            number = self.parts.get(batch.feed, 0)
-            self.parts[batch.feed] = number + 1
-            path = self._folder(batch.feed, plan.load_day) / f"part-{number:03d}.parquet"
-            pq.write_table(history, path, compression="zstd", compression_level=1)
-            self.rows[batch.feed] += history.num_rows
+            self._write_history(batch.feed, history)
         later = ~loaded & (batch.day < plan.days)
         if later.any():
-            self.waiting[batch.feed].append((table.filter(pa.array(later)), batch.day[later]))
+            rest = Batch(batch.feed, table.filter(pa.array(later)), batch.day[later], batch.part)
+            self.waiting[batch.feed].append(rest)
 
     def close(self) -> None:
         """Write the daily files of every feed, with their mishaps."""
         for feed in FEEDS:
-            held = self.waiting[feed]
-            empty = self.schema[feed].empty_table()
-            table = pa.concat_tables([empty, *[h[0] for h in held]])
-            day = np.concatenate([np.zeros(0, dtype=np.int64), *[h[1] for h in held]])
-            self._daily(feed, table, day)
+            empty = Batch(feed, self.schema[feed].empty_table(), np.zeros(0, dtype=np.int64))
+            if feed not in self.parts:
+                self._write_history(feed, empty.table)
+            parts: dict[str, list[Batch]] = {}
+            for batch in self.waiting[feed] or [empty]:
+                parts.setdefault(batch.part, [empty]).append(batch)
+            for part, batches in sorted(parts.items()):
+                table = pa.concat_tables([batch.table for batch in batches])
+                self._daily(feed, part, table, np.concatenate([batch.day for batch in batches]))
 
     # -- daily files -----------------------------------------------------------------------
 
-    def _daily(self, feed: str, table: pa.Table, day: Ints) -> None:
+    def _daily(self, feed: str, part: str, table: pa.Table, day: Ints) -> None:
         plan = self.plan
         mishaps = [(m, *self._when(m, day)) for m in MISHAPS if m.feed == feed]
         day = day.copy()
@@ -156,8 +177,8 @@ class Landing:
         days: dict[int, list[tuple[str, pa.Table]]] = {}
         for number, on in enumerate(range(plan.load_day + 1, plan.days)):
             rows = table.slice(edges[number], edges[number + 1] - edges[number])
-            if on not in silent or rows.num_rows:
-                days[on] = [("data", rows)]
+            if rows.num_rows or (on not in silent and feed not in NOW_AND_THEN):
+                days[on] = [(part, rows)]
         for m, on, until in mishaps:
             self._spoil(m, on, until, days)
         for on, files in sorted(days.items()):
@@ -193,7 +214,7 @@ class Landing:
             self._note(m, on, again, rows.num_rows)
         elif m.kind == "bad_rows":
             rows = _as_text(days[on][0][1].slice(0, 4))
-            stamp = "received_at" if "received_at" in rows.column_names else "created_date"
+            stamp = next(name for name in STAMPS if name in rows.column_names)
             ids = rows["id"].to_pylist()
             dates = rows[stamp].to_pylist()
             count = len(ids)
@@ -222,8 +243,8 @@ class Landing:
         elif m.kind == "extra_column":
             for day in range(on, self.plan.days):
                 rows = days[day][0][1]
-                value = pa.array(["Enterprise"] * rows.num_rows, pa.string())
-                days[day][0] = ("data", rows.append_column("Segment__c", value))
+                value = pa.array(["High"] * rows.num_rows, pa.string())
+                days[day][0] = ("data", rows.append_column("Priority__c", value))
             self._note(m, on, self.plan.days - 1, 0)
         elif m.kind == "shuffled_columns":
             rows = days[on][0][1]
@@ -248,6 +269,13 @@ class Landing:
         folder = self.root / feed / f"loaded_date={date}"
         folder.mkdir(parents=True, exist_ok=True)
         return folder
+
+    def _write_history(self, feed: str, table: pa.Table) -> None:
+        number = self.parts.get(feed, 0)
+        self.parts[feed] = number + 1
+        path = self._folder(feed, self.plan.load_day) / f"part-{number:03d}.parquet"
+        pq.write_table(table, path, compression="zstd", compression_level=1)
+        self.rows[feed] += table.num_rows
 
     def _write(self, feed: str, day: int, name: str, table: pa.Table) -> None:
         form = FEEDS[feed]

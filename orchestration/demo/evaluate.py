@@ -202,7 +202,7 @@ def _causes(truth: Truth, folder: Path, date: dt.date, states: Codes) -> Bools:
     day = truth.day(date)
     gap = states < ACTIVE
     fits = f["true_fit"].astype(bool)
-    seen = (f["sees_intent"] | f["sees_web"] | f["sees_contacts"]).astype(bool)
+    seen = np.any([f[channel] for channel in f if channel.startswith("sees_")], axis=0)
     outside = windows["is_shut"].astype(bool) | windows["is_between"].astype(bool)
     quiet = gap & fits & (truth.motion[:, day] < 2)
     return np.stack(
@@ -352,6 +352,19 @@ def _baseline(
         create table tasks as
         select who_id, type, status, try_cast(activity_date as date) as date
         from {files("salesforce/task", "id who_id type status activity_date")};
+        create table mails as
+        select lower(l.email) as email, try_cast(left(a.activity_date, 10) as date) as date
+        from (
+            select lead_id, activity_date
+            from {files("marketo/activity_click_email", "lead_id activity_date")}
+            union all
+            select lead_id, activity_date
+            from {files("marketo/activity_fill_out_form", "lead_id activity_date")}
+        ) as a
+        join (
+            select id as lead_id, max(email) as email from {files("marketo/lead", "id email")}
+            group by all
+        ) as l using (lead_id);
         create table acts as
         select place, date from tasks join by_contact on who_id = contact_id where type = 'Reply'
         union all
@@ -362,6 +375,8 @@ def _baseline(
         select place, try_cast(first_responded_date as date)
         from {files("salesforce/campaign_member", "contact_id has_responded first_responded_date")}
         join by_contact using (contact_id) where has_responded = 'true'
+        union all
+        select place, date from mails join by_email using (email)
         union all
         select coalesce(e.place, d.place), try_cast(left(p.received_at, 10) as date)
         from {files("segment/pages", "anonymous_id context_ip received_at")} as p

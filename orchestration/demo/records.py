@@ -15,9 +15,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from . import text
-from .activity import CAMPAIGN_KINDS, NOT_YET, TOPICS, Campaigns, emails
+from . import text, titles
+from .acting import NOT_YET
+from .addresses import emails
 from .batches import SECONDS, Batch, Versions
+from .campaigns import KINDS, Campaigns
 from .company import (
     BUYING,
     COUNTRIES,
@@ -28,11 +30,12 @@ from .company import (
     LAST_NAMES,
     NEVER,
     PERSONAS,
-    TITLES,
     WINDOW_TYPES,
     Bools,
     World,
 )
+from .intent import TOPICS
+from .systems import lacks_mail
 from .text import Ints
 
 STAGES = (
@@ -476,19 +479,18 @@ def _people(world: World) -> Iterator[Batch]:
     plan, people = world.plan, world.people
     r = plan.random("crm people")
     twins = world.duplicates
-    titles = [t[0] for t in TITLES]
-    departments = [t[1] for t in TITLES]
     contact_day = people.contact_day()
     rows = np.flatnonzero(contact_day < plan.days)
-    no_mail = r.random(people.n) < 0.03
+    r.random(people.n)
+    no_mail = lacks_mail(world)
     spelled = r.random(people.n)
 
     def contact(who: Ints, day: Ints, first: bool) -> dict[str, pa.Array]:
-        title = text.pick(titles, people.title[who])
+        title = titles.wordings(people.title[who])
         title = pc.if_else(pa.array(spelled[who] < 0.05), pc.utf8_upper(title), title)
         left = (people.left_day[who] + 20 <= day) & (people.bounced_day[who] == NEVER)
         title = pc.if_else(pa.array(left), pa.scalar(RETITLED), title)
-        department = text.pick(departments, people.title[who])
+        department = titles.departments(people.job[who])
         record = people.filed_under[who]
         twin = np.clip(record - world.accounts.n, 0, len(twins.survivor) - 1)
         merged = (record >= world.accounts.n) & (twins.merged_day[twin] <= day)
@@ -548,7 +550,7 @@ def _people(world: World) -> Iterator[Batch]:
                 text.join("https://", world.accounts.domain.take(pa.array(account))),
                 spelled[who] < 0.5,
             ),
-            "title": text.pick(titles, people.title[who]),
+            "title": titles.wordings(people.title[who]),
             "status": text.pick(statuses, np.where(converted, 4, status[who])),
             "is_converted": pa.array(converted),
             "converted_date": plan.dates(np.where(converted, people.converted_day[who], NEVER)),
@@ -600,7 +602,7 @@ def _users_and_campaigns(world: World, plans: Campaigns) -> Iterator[Batch]:
     mail = text.join(
         text.join(pc.utf8_lower(first), pc.utf8_lower(last), by="."), "ourplatform.io", by="@"
     )
-    titles = ["Sales Development Representative", "Account Executive", "Customer Success Manager"]
+    ranks = ["Sales Development Representative", "Account Executive", "Customer Success Manager"]
     departments = ["Sales Development", "Sales", "Customer Success", "Marketing"]
     versions = Versions(plan, "salesforce/user")
     columns = {
@@ -609,7 +611,7 @@ def _users_and_campaigns(world: World, plans: Campaigns) -> Iterator[Batch]:
         "email": mail,
         "user_role_id": text.salesforce_ids("00E", role + 1),
         "department": text.pick(departments, role),
-        "title": text.pick([*titles, "Campaign Manager"], role),
+        "title": text.pick([*ranks, "Campaign Manager"], role),
         "created_date": plan.stamps(born),
     }
     active = pa.array(number != 5)
@@ -630,8 +632,8 @@ def _users_and_campaigns(world: World, plans: Campaigns) -> Iterator[Batch]:
     born = (plans.day - 30) * SECONDS
     columns = {
         "id": text.salesforce_ids("701", number),
-        "name": text.join(text.pick(CAMPAIGN_KINDS, plans.kind), topic, by=": "),
-        "type": text.pick(CAMPAIGN_KINDS, plans.kind),
+        "name": text.join(text.pick(KINDS, plans.kind), topic, by=": "),
+        "type": text.pick(KINDS, plans.kind),
         "start_date": plan.dates(plans.day),
         "end_date": plan.dates(ends),
         "parent_id": pa.nulls(k, pa.string()),
@@ -770,28 +772,6 @@ def _firmographics(world: World) -> Batch:
     )
 
 
-def _intent_universe(world: World) -> Batch:
-    """Once a quarter and on a day of the last month: the domains the intent provider can see."""
-    plan, accounts = world.plan, world.accounts
-    seen = pa.concat_arrays(
-        [accounts.domain.filter(pa.array(accounts.sees_intent)), world.outsiders]
-    )
-    days = sorted({*range(plan.load_day - 5, 0, -90), plan.days - 20})
-    table = pa.concat_tables(
-        [
-            pa.table(
-                {
-                    "provider": text.pick(["bombora"], np.zeros(len(seen), dtype=np.int64)),
-                    "domain": seen,
-                    "seen_on": plan.dates(np.full(len(seen), day)),
-                }
-            )
-            for day in days
-        ]
-    )
-    return Batch("intent_coverage/domains", table, np.repeat(days, len(seen)))
-
-
 def _timing(world: World) -> Batch:
     plan, windows, accounts = world.plan, world.windows, world.accounts
     rows = np.flatnonzero(windows.is_known)
@@ -890,7 +870,6 @@ def before_activity(world: World, plans: Campaigns, deal: pa.Table) -> Iterator[
     yield _targets(world)
     yield _contracts(world, deal)
     yield _firmographics(world)
-    yield _intent_universe(world)
     yield _timing(world)
 
 

@@ -15,8 +15,9 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from . import records, truth
-from .activity import Activity, campaigns
+from . import intent, records, systems, truth
+from .activity import Activity
+from .campaigns import campaigns
 from .company import Plan, build
 from .deliveries import Landing
 
@@ -39,12 +40,14 @@ def simulate(
 
     world = build(plan)
     step(f"{world.accounts.n:,} companies with {world.people.n:,} people")
+    known_to = systems.draw(world)
     deal, plans = records.deals(world), campaigns(plan)
     out = Landing(plan, landing)
     for batch in records.before_activity(world, plans, deal):
         out.take(batch)
+    out.take(intent.universe(world))
     step("records of companies, targets, contracts")
-    acting = Activity(world, deal, plans)
+    acting = Activity(world, known_to, deal, plans)
     acts = 0
     for month in range(plan.months):
         for batch in acting.month(month):
@@ -52,12 +55,12 @@ def simulate(
             out.take(batch)
         if (month + 1) % max(1, plan.months // 6) == 0:
             step(f"month {month + 1} of {plan.months}: {acts:,} rows of activity")
-    for batch in records.after_activity(world, deal):
+    for batch in (*records.after_activity(world, deal), *acting.records()):
         out.take(batch)
     step("records of people, deals, research")
     out.close()
     step("daily files of the last 30 days")
-    truth.write(world, acting.reach, out.planted, truth_folder)
+    truth.write(world, known_to, acting.acting.reach, out.planted, truth_folder)
     step(f"truth written to {truth_folder}, landing files to {landing}")
     return out.rows
 

@@ -11,10 +11,11 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from . import text
-from .activity import STEP
-from .company import MOTIONS, NEVER, PERSONAS, SEATS, TITLES, WINDOW_TYPES, World
+from . import text, titles
+from .acting import STEP
+from .company import MOTIONS, NEVER, PERSONAS, SEATS, WINDOW_TYPES, World
 from .records import DIMENSIONS, domain_moves
+from .systems import Systems
 from .text import Ints
 
 README = """The truth behind the landing files, for judging what the project finds. Never an input.
@@ -29,8 +30,9 @@ windows    when the company could buy (open) or could not (closed), and whether 
 committee  the real people, their persona, and from when the CRM knows them.
 reach      true_reached_share: of the seats a purchase needs (needed_seats in accounts), the share
            filled by a person still there whom a delivered touch reached, or who acted toward us by
-           name (reply, meeting, form, response, visit in a recognised browser), in the 90 days to
-           ends_on. Steps of five days; equal neighbours are one row.
+           name (reply, meeting, form, response, click in a mail, visit in a recognised browser), in
+           the 90 days to ends_on. A newsletter that is merely delivered reaches nobody. Steps of
+           five days; equal neighbours are one row.
 mishaps    what was planted in the last 30 days: faults of delivery (stopped, missing, late_file,
            late_rows, repeated, conflicting, bad_rows, unreadable, renamed_column, extra_column,
            shuffled_columns) and changes of identity (merged, website_moved, target_moved).
@@ -42,6 +44,7 @@ signal; deal, committed motion; then the state table with true_reached_share.
 
 def write(
     world: World,
+    systems: Systems,
     reach: Sequence[npt.NDArray[np.float32]],
     planted: list[dict[str, str]],
     folder: Path,
@@ -77,6 +80,9 @@ def write(
             "is_dark": pa.array(accounts.is_dark),
             "sees_intent": pa.array(accounts.sees_intent),
             "sees_web": pa.array(accounts.sees_web),
+            "sees_ads": pa.array(systems.sees_ads),
+            "sees_6sense": pa.array(systems.sees_sixsense),
+            "sees_g2": pa.array(systems.sees_g2),
             "sees_contacts": pa.array(sees_contacts),
             "effort": pa.array(accounts.effort),
             "domain_changes_hands": pa.array(moved),
@@ -100,7 +106,7 @@ def write(
         | {
             "person_id": text.codes("usr_", np.arange(people.n), 8),
             "persona": text.pick(PERSONAS, people.persona),
-            "title": text.pick([t[0] for t in TITLES], people.title),
+            "title": titles.wordings(people.title),
             "in_crm": pa.array(people.known_day <= last),
             "known_on": plan.dates(people.known_day),
             "left_on": plan.dates(people.left_day),
