@@ -10,7 +10,7 @@ import shutil
 from dataclasses import replace
 from datetime import date
 
-from orchestration import score_store
+from orchestration import landing_presence, score_store
 from orchestration.run_context import lock
 from orchestration.settings import Settings, SettingsError
 from orchestration.warehouse import Warehouse, connect
@@ -69,6 +69,9 @@ def cut_after(warehouse: Warehouse, day: date) -> None:
         warehouse.execute(
             "delete from raw_landing.files where delivery_day > ? and not is_first_load", [day]
         )
+    for table in landing_presence.PRESENCE_TABLES:
+        if warehouse.has_table("raw_landing", table):
+            warehouse.execute(f"delete from raw_landing.{table} where delivery_day > ?", [day])
     score_store.prepare(warehouse)
     warehouse.execute(f"delete from {score_store.PLANS}")
     warehouse.execute(f"delete from {score_store.RUNS} where start_date > ?", [day])

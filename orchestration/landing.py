@@ -2,7 +2,8 @@
 
 What belongs here: which files there are and when they were delivered (the manifest), which rows
 repeat earlier ones, appending, the counts. What does not: formats and casts (landing_files.py),
-business rules. Nothing here reads the clock; `now` comes in from outside.
+which records a full list lacks (landing_presence.py), business rules. Nothing here reads the clock;
+`now` comes in from outside.
 
 A row of a file ends in one of four places, so that delivered = accepted + duplicate + conflicting +
 quarantined holds for each file: the raw table with its `_status`, or `raw_landing.quarantine`.
@@ -25,6 +26,7 @@ import idna
 import pyarrow as pa
 import tldextract
 
+from orchestration import landing_presence
 from orchestration.contract import REGISTRABLE_SUFFIX, Contract, Table
 from orchestration.landing_files import (
     SQL_TYPES,
@@ -33,6 +35,7 @@ from orchestration.landing_files import (
     quoted,
     stage,
 )
+from orchestration.landing_presence import PRESENCE_TABLES, Snapshots
 from orchestration.warehouse import Warehouse
 
 MAIN_INSTANCE = "main"
@@ -56,6 +59,7 @@ LANDING_TABLES = {
         " missing_optional_columns varchar[], features varchar"
     ),
     "loads": "load_id bigint, end_date date, taken_at timestamp, is_finished boolean",
+    **PRESENCE_TABLES,
 }
 STAMPS = {
     "_instance": "varchar",
@@ -145,14 +149,17 @@ def ingest(
     *,
     cutoff_hours: int,
     live_since: LiveSince | None = None,
+    snapshots: Snapshots | None = None,
 ) -> IngestReport:
     """Takes every pending file delivered up to `end_date`, and each table's first load.
 
     now: the moment of this run, with a zone (without one: UTC). cutoff_hours: a file without a
     `loaded_date` folder belongs to the UTC date of (first seen - cutoff_hours). live_since: days
-    that a person has set, by (source, table, instance). Running it again changes nothing.
+    that a person has set, by (source, table, instance). snapshots: tables whose every delivery day
+    is the complete list. Running it again changes nothing.
     """
-    problems: list[str] = []
+    snapshots = snapshots or Snapshots()
+    problems: list[str] = landing_presence.unfit(snapshots, contract)
     ensure_tables(warehouse, contract)
     found = {file.file: file for file in discover(landing_dir, contract, problems)}
     last_stored_day = _last_stored_day(warehouse)
@@ -187,6 +194,7 @@ def ingest(
                 [(entry, found[entry.file]) for entry in chosen[key]],
                 earlier,
                 live_since or {},
+                snapshots,
                 load_id,
                 problems,
             )
@@ -492,6 +500,7 @@ def _load(
     files: Sequence[tuple[Entry, FoundFile]],
     entries: Sequence[Entry],
     live_since: LiveSince,
+    snapshots: Snapshots,
     load_id: int,
     problems: list[str],
 ) -> None:
@@ -554,6 +563,8 @@ def _load(
         _judge(warehouse, table)
         _summarise(warehouse)
         with warehouse.transaction():
+            if snapshots.covers(table):
+                problems += landing_presence.take(warehouse, table, snapshots, load_id)
             _append(warehouse, table, load_id)
     finally:
         warehouse.connection.unregister("_batch")

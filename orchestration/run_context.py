@@ -17,9 +17,10 @@ from filelock import FileLock, Timeout
 
 from orchestration import landing, score_store
 from orchestration.contract import Contract, load_contract
+from orchestration.landing_presence import Snapshots, read_snapshots
 from orchestration.planning import History, Plan, plan_range
 from orchestration.ruleset import project_vars, ruleset_version
-from orchestration.settings import MODELS_DIR, PROJECT_DIR, Settings, load_settings
+from orchestration.settings import FEEDS_SEED, MODELS_DIR, PROJECT_DIR, Settings, load_settings
 from orchestration.warehouse import Warehouse, connect
 
 # Dagster's names for the days of a run.
@@ -129,6 +130,11 @@ def contract() -> Contract:
 def cutoff_hours() -> int:
     """Hours that are taken off the moment a file was first seen (var delivery_cutoff_hours)."""
     return int(project_vars(PROJECT_DIR)["delivery_cutoff_hours"])
+
+
+def snapshots() -> Snapshots:
+    """The tables that land as full lists (seeds/landing/feeds.csv, var snapshot_min_share)."""
+    return read_snapshots(FEEDS_SEED, float(project_vars(PROJECT_DIR)["snapshot_min_share"]))
 
 
 @contextmanager

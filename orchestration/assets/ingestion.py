@@ -14,7 +14,7 @@ import dagster as dg
 from orchestration import landing
 from orchestration.assets.dbt import MANIFEST, TRANSLATOR
 from orchestration.planning import PlanningError
-from orchestration.run_context import BusyError, Run, contract, cutoff_hours
+from orchestration.run_context import BusyError, Run, contract, cutoff_hours, snapshots
 from orchestration.settings import FEEDS_SEED, LIVE_SINCE_SEED, SettingsError
 from orchestration.stages import TIMES, say
 from orchestration.warehouse import Warehouse, WarehouseBusyError
@@ -70,6 +70,7 @@ def ingestion(context: dg.AssetExecutionContext) -> Iterator[Any]:
                 contract(),
                 cutoff_hours=cutoff_hours(),
                 live_since=landing.read_live_since(LIVE_SINCE_SEED),
+                snapshots=snapshots(),
             )
             delivered = last_deliveries(warehouse, plan.end)
     except NO_RETRY as error:

@@ -29,7 +29,7 @@ from typing import Any
 from orchestration import dbt_runner, landing, score_store
 from orchestration.planning import Plan
 from orchestration.ruleset import ruleset_version, state_rules
-from orchestration.run_context import contract, cutoff_hours, dbt_environment
+from orchestration.run_context import contract, cutoff_hours, dbt_environment, snapshots
 from orchestration.scoring.activation import advance
 from orchestration.settings import PROJECT_DIR, Settings
 from orchestration.warehouse import Warehouse, connect
@@ -216,7 +216,13 @@ def compute(
             now=now,
         )
         landing.ingest(
-            warehouse, place.landing, plan.end, now, contract(), cutoff_hours=cutoff_hours()
+            warehouse,
+            place.landing,
+            plan.end,
+            now,
+            contract(),
+            cutoff_hours=cutoff_hours(),
+            snapshots=snapshots(),
         )
     _build(place, plan, version, after_scores=False)
     with connect(place.warehouse) as warehouse:

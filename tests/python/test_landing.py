@@ -14,12 +14,11 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from landed import END, NOW, Landed, lines
 
 from orchestration import landing
 from orchestration.contract import (
@@ -38,7 +37,7 @@ from orchestration.landing import (
     read_live_since,
     registrable_domain,
 )
-from orchestration.warehouse import Warehouse, WarehouseBusyError, connect
+from orchestration.warehouse import WarehouseBusyError, connect
 
 ROOT = Path(__file__).parents[2]
 WHOLE_CONTRACT = load_contract(ROOT / "models")
@@ -73,84 +72,12 @@ COMPANY = Table(
     key=("id",),
     version=("modified", "fivetran_synced"),
 )
-NOW = datetime(2026, 6, 30, 13, tzinfo=UTC)
-END = date(2026, 6, 30)
 ACCOUNT = "id,name,website,number_of_employees,created_date,system_modstamp"
-
-
-class Landed:
-    """A landing folder with a warehouse in memory."""
-
-    def __init__(self, folder: Path, contract: Contract = CONTRACT) -> None:
-        self.folder = folder
-        self.contract = contract
-        self.warehouse = Warehouse(duckdb.connect())
-        folder.mkdir(parents=True, exist_ok=True)
-
-    def put(self, file: str, content: str | bytes = b"") -> Path:
-        path = self.folder / file
-        path.parent.mkdir(parents=True, exist_ok=True)
-        data = content.encode() if isinstance(content, str) else content
-        path.write_bytes(gzip.compress(data) if file.endswith(".gz") and data else data)
-        return path
-
-    def parquet(self, file: str, columns: dict[str, Any]) -> None:
-        path = self.folder / file
-        path.parent.mkdir(parents=True, exist_ok=True)
-        pq.write_table(pa.table(columns), path)
-
-    def ingest(self, end: date = END, now: datetime = NOW, **options: Any) -> IngestReport:
-        report = ingest(
-            self.warehouse, self.folder, end, now, self.contract, cutoff_hours=12, **options
-        )
-        self.reconcile()
-        return report
-
-    def rows(self, sql: str) -> list[tuple[Any, ...]]:
-        return self.warehouse.rows(sql)
-
-    def accounts(self, columns: str, where: str = "true") -> list[tuple[Any, ...]]:
-        return self.rows(f"select {columns} from raw_salesforce.account where {where} order by all")
-
-    def verdicts(self) -> list[tuple[Any, ...]]:
-        """Accepted, duplicate and conflicting rows of each file, by delivery day and file."""
-        return self.rows(
-            "select accepted, duplicate, conflicting from raw_landing.files"
-            " order by delivery_day, file"
-        )
-
-    def reconcile(self) -> None:
-        """Every file's counts add up, and are what the raw tables and the quarantine hold."""
-        for file, source, name, status, *counts in self.rows(
-            "select file, source, table_name, status, delivered, accepted, duplicate, conflicting,"
-            " quarantined from raw_landing.files"
-        ):
-            if status == "pending":
-                assert counts == [None] * 5
-                continue
-            delivered, accepted, duplicate, conflicting, quarantined = counts
-            assert delivered == accepted + duplicate + conflicting + quarantined
-            held = {"accepted": accepted, "conflicting": conflicting}  # duplicates are not kept
-            found = dict(
-                self.warehouse.connection.execute(
-                    f"select _status, count(*) from raw_{source}.{name} where _file = ? group by 1",
-                    [file],
-                ).fetchall()
-            )
-            assert found == {status: count for status, count in held.items() if count}
-            in_quarantine = self.warehouse.connection.execute(
-                "select count(*) from raw_landing.quarantine where file = ?", [file]
-            ).fetchall()
-            assert in_quarantine == [(quarantined,)]
 
 
 @pytest.fixture
 def landed(tmp_path: Path) -> Landed:
-    return Landed(tmp_path / "landing")
-
-
-def lines(*rows: str) -> str:
-    return "".join(row + "\n" for row in rows)
+    return Landed(tmp_path / "landing", CONTRACT)
 
 
 def account(number: int, stamp: str = "2026-01-02T00:00:00Z", name: str = "Acme") -> str:
@@ -1039,7 +966,7 @@ def test_unknown_folders_and_files_are_named_and_ignored(landed: Landed) -> None
 
 
 def test_no_landing_folder_is_a_problem_in_words(tmp_path: Path) -> None:
-    landed = Landed(tmp_path / "landing")
+    landed = Landed(tmp_path / "landing", CONTRACT)
     landed.folder.rmdir()
     report = landed.ingest()
     assert has_problem(report, "does not exist")
@@ -1116,13 +1043,13 @@ def content(landed: Landed) -> list[list[tuple[Any, ...]]]:
 
 
 def test_a_kill_anywhere_and_another_run_give_the_same(tmp_path: Path) -> None:
-    calm = Landed(tmp_path / "landing")
+    calm = Landed(tmp_path / "landing", CONTRACT)
     small_company(calm)
     calm.ingest()
     wanted = content(calm)
     killed_at = 0
     while True:
-        run = Landed(tmp_path / "landing")
+        run = Landed(tmp_path / "landing", CONTRACT)
         statements = 0
         plain_execute = run.warehouse.execute
         plain_rows = run.warehouse.rows
@@ -1156,7 +1083,7 @@ def test_a_kill_anywhere_and_another_run_give_the_same(tmp_path: Path) -> None:
 
 
 def test_a_killed_process_leaves_a_file_that_the_next_one_completes(tmp_path: Path) -> None:
-    folder = Landed(tmp_path / "landing")
+    folder = Landed(tmp_path / "landing", CONTRACT)
     small_company(folder)
     database = tmp_path / "warehouse.duckdb"
     program = (
@@ -1175,7 +1102,7 @@ def test_a_killed_process_leaves_a_file_that_the_next_one_completes(tmp_path: Pa
     died = subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=False)
     assert died.returncode == -9
     with connect(database) as warehouse:
-        after = Landed(tmp_path / "landing")
+        after = Landed(tmp_path / "landing", CONTRACT)
         after.warehouse = warehouse
         assert after.rows("select count(*) from raw_landing.files where status = 'pending'") == [
             (2,)
