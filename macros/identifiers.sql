@@ -9,6 +9,25 @@
     else '' end
 {%- endmacro %}
 
+{#- An id of a source that has one form of it, named after its instance unless that is `main`. -#}
+{% macro record_id(column) -%}
+    case when _instance = 'main' then '' else _instance || ':' end || {{ column }}
+{%- endmacro %}
+
+{#- An e-mail address in one form: lower case, without a display name and without the `+tag` that one
+    mailbox may carry (RFC 5233), so that one person is one address. -#}
+{% macro normalised_email(column) -%} {{ adapter.dispatch('normalised_email')(column) }} {%- endmacro %}
+{% macro default__normalised_email(column) -%}
+    nullif(regexp_replace(
+        regexp_replace(lower(trim({{ column }})), '^.*<([^>]*)>$', '\1'), '\+[^@]*@', '@'
+    ), '')
+{%- endmacro %}
+{% macro spark__normalised_email(column) -%}
+    nullif(regexp_replace(
+        regexp_replace(lower(trim({{ column }})), '^.*<([^>]*)>$', '$1'), '\\+[^@]*@', '@'
+    ), '')
+{%- endmacro %}
+
 {% macro case_character(column, first) -%}
     {%- set patterns = [] -%}
     {%- for number in range(32) -%}

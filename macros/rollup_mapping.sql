@@ -1,11 +1,12 @@
-{#- What the activity rollup was made under, as one row: a hash of the two seeds that map pages and CRM
-    activities to types, and of the vars that say when an act counts. They are baked into the rollup,
+{#- What the activity rollup was made under, as one row: a hash of the seeds that map pages and CRM
+    activities to types and offers, and of the vars that say when an act counts. They are baked into the rollup,
     so int_activity_daily keeps the hash and rolls up anew when it differs from the present one. -#}
-{% macro rollup_mapping(page_types, crm_activity_types) -%}
+{% macro rollup_mapping(page_types, crm_activity_types, offer_rules) -%}
     select
         {{ dbt.hash(
             "string_agg(rule, ';' order by rule) || '|" ~ var('reporting_timezone')
-            ~ "|" ~ var('backfill_first_load') ~ "'"
+            ~ "|" ~ var('backfill_first_load') ~ "|" ~ var('copied_subject_prefix') ~ "|"
+            ~ var('sources_off') | join(',') ~ "'"
         ) }} as mapping_version
     from (
         select
@@ -19,8 +20,17 @@
             {{ dbt.concat([
                 "'crm '", "cast(rule_rank as " ~ dbt.type_string() ~ ")", "' '", "source_table", "' '",
                 "coalesce(kind_pattern, '')", "' '", "coalesce(subkind_pattern, '')", "' '",
-                "coalesce(disposition_pattern, '')", "' '", "activity_type"
+                "coalesce(disposition_pattern, '')", "' '", "activity_type",
+                "' '", "cast(counts_copies_once as " ~ dbt.type_string() ~ ")"
             ]) }} as rule
         from {{ crm_activity_types }}
+        union all
+        select
+            {{ dbt.concat([
+                "'offer '", "cast(rule_rank as " ~ dbt.type_string() ~ ")", "' '",
+                "source_table_pattern", "' '", "kind_pattern", "' '", "subject_pattern", "' '",
+                "offer_type", "' '", "content_level"
+            ]) }} as rule
+        from {{ offer_rules }}
     ) as rules
 {%- endmacro %}

@@ -53,3 +53,20 @@ globals().update(
         for name, first_word in MACRO.findall(path.read_text(encoding="utf-8"))
     }
 )
+
+
+def follow_links(nodes: str, links: str) -> str:
+    """Both relations count as used."""
+    return f"select 1 as one from {nodes} cross join {links}"
+
+
+listed_ids = _query
+
+
+def sources_of(kind: str) -> list[dict[str, object]]:
+    """The real thing: models loop over it."""
+    return [
+        {"model": f"stg_{source}__{table}", "is_on": True, "rank": rank}
+        for rank, (source, kinds) in enumerate(dict(VARS["sources"]).items(), 1)
+        for table in kinds.get(kind, [])
+    ]

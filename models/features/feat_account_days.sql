@@ -2,11 +2,13 @@
     'listed', 'fit_known_weight', 'fit_matched_weight', 'fit_must_not', 'intent_points', 'web_points',
     'marketing_points', 'sales_points', 'buying_signals', 'two_way_acts', 'touches',
     'held_by_stale_feeds', 'engaged_people', 'observable_intent', 'observable_web',
-    'observable_contacts', 'filed_weight_e6', 'reached_weight_e6', 'engaged_weight_e6',
+    'observable_contacts', 'observable_ads', 'seen_intent', 'seen_web', 'seen_contacts', 'seen_ads',
+    'filed_weight_e6', 'reached_weight_e6', 'engaged_weight_e6',
     'required_weight_e6', 'open_deals', 'committed_deals', 'moving_deals', 'won_deals',
     'recently_won_deals', 'recently_lost_deals', 'contracts', 'active_contracts', 'open_windows',
     'open_windows_now', 'closed_windows_now'
 ] -%}
+{%- set channels = ['intent', 'web', 'contacts', 'ads'] -%}
 {%- set units_per_point = 100 * 1000000 -%}
 
 with accounts as (
@@ -46,18 +48,6 @@ fit_criteria as (
 
 ),
 
-feed_gaps as (
-
-    select * from {{ ref('int_feed_gaps') }}
-
-),
-
-observability_channels as (
-
-    select * from {{ ref('observability_channels') }}
-
-),
-
 first_listing as (
 
     select min(valid_from) as listed_from from {{ ref('int_target_accounts') }}
@@ -77,20 +67,7 @@ day_facts as (
             where not fit_criteria.is_must_not
                 and days.as_of_date >= coalesce(fit_criteria.valid_from, days.as_of_date)
                 and days.as_of_date < coalesce(fit_criteria.valid_to, {{ forever() }})
-        ) as fit_total_weight,
-        {%- for channel in ['intent', 'web', 'contacts'] %}
-        exists(
-            select 1
-            from feed_gaps
-            inner join observability_channels
-                on
-                    feed_gaps.source = observability_channels.source
-                    and feed_gaps.table_name = observability_channels.table_name
-            where observability_channels.channel = '{{ channel }}'
-                and days.as_of_date >= feed_gaps.valid_from
-                and days.as_of_date < feed_gaps.valid_to
-        ) as is_{{ channel }}_stale{{ ',' if not loop.last }}
-        {%- endfor %}
+        ) as fit_total_weight
     from days
     cross join first_listing
 
@@ -258,12 +235,17 @@ measured as (
             + case when running.sales_points > 0 then 1 else 0 end
         ) >= {{ var('broad_min_channels') }} as is_broad,
         running.buying_signals > 0 as has_recent_buying_signal,
-        {%- for channel in ['intent', 'web', 'contacts'] %}
-        running.observable_{{ channel }} > 0 and not day_facts.is_{{ channel }}_stale
-            as sees_{{ channel }},
+        {%- for channel in channels %}
+        running.seen_{{ channel }} > 0 as sees_{{ channel }},
         {%- endfor %}
-        running.observable_intent + running.observable_web + running.observable_contacts > 0
+        {%- for channel in channels %}
+        {{ 'or ' if not loop.first }}running.observable_{{ channel }} > 0
+        {%- endfor %}
             as has_visibility,
+        {%- for channel in channels %}
+        {{ 'or ' if not loop.first }}running.seen_{{ channel }} > 0
+        {%- endfor %}
+            as sees_something,
         running.moving_deals > 0 or (running.committed_deals > 0 and running.two_way_acts > 0)
             as has_committed_motion
     from running
@@ -334,11 +316,11 @@ select
         when strength_score >= {{ var('some_min_strength') }} then 'some'
         else 'none'
     end as signal_level,
-    sees_intent,
-    sees_web,
-    sees_contacts,
-    sees_intent or sees_web or sees_contacts as is_observable,
-    has_visibility and not (sees_intent or sees_web or sees_contacts) as is_blinded_by_stale_feed,
+    {%- for channel in channels %}
+    sees_{{ channel }},
+    {%- endfor %}
+    sees_something as is_observable,
+    has_visibility and not sees_something as is_blinded_by_stale_feed,
     coalesce(round(filed_weight_e6 / nullif(required_weight_e6, 0), 6), 0) as coverage_share,
     coalesce(round(reached_weight_e6 / nullif(required_weight_e6, 0), 6), 0)
         as reached_coverage_share,

@@ -1,5 +1,5 @@
--- Guards: the activity rollup was made under the present seeds page_types and crm_activity_types
--- (and time zone and backfill), which are baked into it; a changed one makes the model roll up
+-- Guards: the activity rollup was made under the present seeds page_types, crm_activity_types and
+-- offer_rules (and time zone, backfill, sources), which are baked into it; a changed one makes the model roll up
 -- anew.
 -- Does not guard: seeds that are joined later, such as activity_types; those need no new rollup.
 with page_types as (
@@ -14,9 +14,15 @@ crm_activity_types as (
 
 ),
 
+offer_rules as (
+
+    select * from {{ ref('offer_rules') }}
+
+),
+
 present as (
 
-    {{ rollup_mapping('page_types', 'crm_activity_types') }}
+    {{ rollup_mapping('page_types', 'crm_activity_types', 'offer_rules') }}
 
 )
 

@@ -21,7 +21,6 @@ from orchestration.settings import NO_TRACKING, PROJECT_DIR
 
 STAGING_READ_ABOVE = {
     # A mart reads staging where the mart is the one place that needs the source as it is.
-    ("accounts", "stg_salesforce__users"): "names of owners, needed nowhere else",
     ("review_items", "stg_firmographics__companies"): "rows put aside and words nobody mapped",
     ("review_items", "stg_firmographics__relationships"): "words that nobody mapped",
     ("data_health", "stg_landing__files"): "the manifest of the landing is the subject",

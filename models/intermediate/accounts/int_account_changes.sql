@@ -161,7 +161,7 @@ spans as (
 
     union all
 
-    select account_id, 'observable_' || channel, valid_from, valid_to, 1
+    select account_id, measure, valid_from, valid_to, 1
     from {{ ref('int_observability_spans') }}
 
     {% for measure in ['filed', 'reached', 'engaged'] %}

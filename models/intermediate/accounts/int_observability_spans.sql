@@ -14,11 +14,16 @@ universe as (
 
 reports as (
 
-    select provider, domain, report_date as seen_on, min(known_date) as known_date
-    from {{ ref('stg_bombora__company_surge') }}
-    where domain is not null
-        and report_date >= {{ add_days(replay_start_date(), -var('observable_days')) }}
-    group by provider, domain, report_date
+    select provider, feed, domain, report_date as seen_on, min(known_date) as known_date
+    from {{ ref('int_intent_scores') }}
+    where report_date >= {{ add_days(replay_start_date(), -var('observable_days')) }}
+    group by provider, feed, domain, report_date
+
+),
+
+provider_feeds as (
+
+    select distinct provider, feed from {{ ref('int_intent_scores') }}
 
 ),
 
@@ -39,6 +44,15 @@ resolutions as (
 
 ),
 
+ad_matches as (
+
+    select domain, occurred_date as seen_on, min(known_date) as known_date
+    from {{ ref('int_activities') }}
+    where source_system = 'linkedin_ads'
+    group by domain, occurred_date
+
+),
+
 people as (
 
     select * from {{ ref('int_people') }}
@@ -46,18 +60,34 @@ people as (
 
 ),
 
+feed_gaps as (
+
+    select * from {{ ref('int_feed_gaps') }}
+
+),
+
+observability_channels as (
+
+    select * from {{ ref('observability_channels') }}
+
+),
+
+-- The feed of an intent provider is its own: one that is silent blinds nobody whom another sees.
 evidence as (
 
     select
-        'intent' as channel, domain,
-        greatest(seen_on, known_date) as valid_from,
-        {{ add_days('seen_on', var('observable_days')) }} as valid_to
+        'intent' as channel,
+        coalesce(provider_feeds.feed, 'intent_coverage.domains') as feed,
+        universe.domain,
+        greatest(universe.seen_on, universe.known_date) as valid_from,
+        {{ add_days('universe.seen_on', var('observable_days')) }} as valid_to
     from universe
+    left join provider_feeds on universe.provider = provider_feeds.provider
 
     union all
 
     select
-        'intent', reports.domain,
+        'intent', reports.feed, reports.domain,
         greatest(reports.seen_on, reports.known_date),
         least(
             {{ add_days('reports.seen_on', var('observable_days')) }},
@@ -69,9 +99,16 @@ evidence as (
     union all
 
     select
-        'web', domain, greatest(seen_on, known_date),
+        'web', 'web', domain, greatest(seen_on, known_date),
         {{ add_days('seen_on', var('observable_days')) }}
     from resolutions
+
+    union all
+
+    select
+        'ads', 'ads', domain, greatest(seen_on, known_date),
+        {{ add_days('seen_on', var('observable_days')) }}
+    from ad_matches
 
 ),
 
@@ -80,6 +117,7 @@ domain_spans as (
     select
         domain_owners.account_id,
         evidence.channel,
+        evidence.feed,
         greatest(evidence.valid_from, domain_owners.valid_from) as valid_from,
         least(evidence.valid_to, domain_owners.valid_to) as valid_to
     from evidence
@@ -93,13 +131,65 @@ domain_spans as (
 
 spans as (
 
-    select account_id, channel, valid_from, valid_to from domain_spans
+    select account_id, channel, feed, valid_from, valid_to from domain_spans
     union all
-    select account_id, 'contacts', valid_from, valid_to from people
+    select account_id, 'contacts', 'contacts', valid_from, valid_to from people
+
+),
+
+current_spans as (
+
+    select * from spans
+    where valid_from < valid_to
+        and valid_to > {{ replay_start_date() }}
+        and valid_from <= {{ end_date() }}
+
+),
+
+-- Whether the feed or channel is fresh: it is not while any table it needs is stale.
+freshness as (
+
+    select distinct
+        feed, true as is_fresh, 2 as precedence, cast('1900-01-01' as date) as valid_from,
+        {{ forever() }} as valid_to
+    from current_spans
+
+    union all
+
+    select
+        case when observability_channels.channel = 'intent' then feed_gaps.feed
+            else observability_channels.channel end,
+        false, 1, feed_gaps.valid_from, feed_gaps.valid_to
+    from feed_gaps
+    inner join observability_channels
+        on
+            feed_gaps.source = observability_channels.source
+            and feed_gaps.table_name = observability_channels.table_name
+
+),
+
+fresh_spans as (
+
+    {{ winning_claims(
+        'freshness', key=['feed'], columns=['is_fresh'], order_by='freshness.precedence'
+    ) }}
 
 )
 
-select * from spans
-where valid_from < valid_to
-    and valid_to > {{ replay_start_date() }}
-    and valid_from <= {{ end_date() }}
+select account_id, 'observable_' || channel as measure, valid_from, valid_to
+from current_spans
+
+union all
+
+select
+    current_spans.account_id,
+    'seen_' || current_spans.channel as measure,
+    greatest(current_spans.valid_from, fresh_spans.valid_from) as valid_from,
+    least(current_spans.valid_to, fresh_spans.valid_to) as valid_to
+from current_spans
+inner join fresh_spans
+    on
+        current_spans.feed = fresh_spans.feed
+        and fresh_spans.is_fresh
+        and current_spans.valid_from < fresh_spans.valid_to
+        and fresh_spans.valid_from < current_spans.valid_to

@@ -97,6 +97,7 @@ acts as (
 topic_versions as (
 
     select
+        surge.feed,
         surge.provider,
         surge.domain,
         surge.report_date,
@@ -110,12 +111,12 @@ topic_versions as (
         ) as bigint) as topic_points_h,
         case when surge.score >= {{ var('intent_surging_score') }} then 1 else 0 end as surging,
         row_number() over (
-            partition by surge.provider, surge.domain, surge.report_date, surge.topic
+            partition by surge.provider, surge.feed, surge.domain, surge.report_date, surge.topic
             order by surge.known_date, surge.version_at
         ) as version_order
-    from {{ ref('stg_bombora__company_surge') }} as surge
+    from {{ ref('int_intent_scores') }} as surge
     left join intent_topics on surge.topic = intent_topics.topic
-    where surge.domain is not null
+    where surge.score is not null
         and surge.report_date >= {{ add_days(replay_start_date(), -var('max_age_days')) }}
         and surge.known_date <= {{ end_date() }}
 
@@ -128,7 +129,7 @@ topic_changes as (
         topic_points_h - coalesce(lag(topic_points_h) over topic, 0) as points_change_h,
         surging - coalesce(lag(surging) over topic, 0) as surging_change
     from topic_versions
-    window topic as (partition by provider, domain, report_date, topic order by version_order)
+    window topic as (partition by provider, feed, domain, report_date, topic order by version_order)
 
 ),
 
@@ -136,19 +137,20 @@ reports as (
 
     select
         provider,
+        feed,
         domain,
         report_date,
         known_date,
         sum(surging_change) as surging_change,
         least(
             sum(sum(points_change_h)) over (
-                partition by provider, domain, report_date order by known_date
+                partition by provider, feed, domain, report_date order by known_date
                 rows between unbounded preceding and current row
             ),
             {{ var('intent_report_cap_points') * 100 }}
         ) as capped_so_far_h
     from topic_changes
-    group by provider, domain, report_date, known_date
+    group by provider, feed, domain, report_date, known_date
 
 ),
 
@@ -161,12 +163,12 @@ intent as (
         known_date,
         report_date as occurred_date,
         'intent' as activity_type,
-        provider || '.company_surge' as feed,
+        feed,
         cast(surging_change as bigint) as quantity,
         cast(
             capped_so_far_h - coalesce(
                 lag(capped_so_far_h) over (
-                    partition by provider, domain, report_date order by known_date
+                    partition by provider, feed, domain, report_date order by known_date
                 ), 0
             ) as bigint
         ) as base_points_h

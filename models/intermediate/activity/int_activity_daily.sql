@@ -2,7 +2,7 @@
     materialized='incremental', incremental_strategy='append', on_schema_change='append_new_columns',
     pre_hook="{% if is_incremental() %}
         delete from {{ this }} where mapping_version is distinct from (
-            {{ rollup_mapping(ref('page_types'), ref('crm_activity_types')) }}
+            {{ rollup_mapping(ref('page_types'), ref('crm_activity_types'), ref('offer_rules')) }}
         )
     {% endif %}"
 ) }}
@@ -16,6 +16,12 @@ with page_types as (
 crm_activity_types as (
 
     select * from {{ ref('crm_activity_types') }}
+
+),
+
+offer_rules as (
+
+    select * from {{ ref('offer_rules') }}
 
 ),
 
@@ -51,6 +57,9 @@ pages as (
         coalesce(new_pages.ip, '') as fallback_identity,
         page_paths.activity_type,
         'segment.pages' as feed,
+        cast(null as {{ dbt.type_string() }}) as owner_id,
+        cast(null as {{ dbt.type_string() }}) as offer_type,
+        cast(null as {{ dbt.type_string() }}) as content_level,
         new_pages.load_id,
         1 as quantity
     from new_pages
@@ -82,111 +91,286 @@ campaigns as (
 
 ),
 
-crm_versions as (
+act_versions as (
 
-    select
-        'task' as source_table, crm_activity_id as act_id, version_at, created_date, known_date,
-        is_first_load, load_id, person_crm_id, crm_account_id, activity_kind, activity_subkind,
-        disposition, activity_date as occurred_date,
-        not is_deleted and status = 'completed' as is_done
-    from {{ ref('stg_salesforce__tasks') }}
-
-    union all
-
-    select
-        'event', crm_activity_id, version_at, created_date, known_date, is_first_load, load_id,
-        person_crm_id, crm_account_id, activity_kind, activity_subkind, disposition,
-        activity_date, not is_deleted
-    from {{ ref('stg_salesforce__events') }}
-
-    union all
-
-    select
-        'campaign_member', members.crm_campaign_member_id, members.version_at, members.created_date,
-        members.known_date, members.is_first_load, members.load_id,
-        coalesce(members.crm_contact_id, members.crm_lead_id),
-        null,
-        campaigns.campaign_type,
-        null,
-        null,
-        coalesce(members.first_responded_date, {{ to_day('members.version_at') }}),
-        members.has_responded
-    from {{ ref('stg_salesforce__campaign_members') }} as members
-    left join campaigns
-        on
-            members.crm_campaign_id = campaigns.crm_campaign_id
-            and members.known_date >= campaigns.known_from
+    select * from {{ ref('int_activities') }}
 
 ),
 
--- A later version of a CRM activity takes back what the one before it stood for: a task completed,
--- moved to another contact or deleted changes the counts from the day that became known.
+attendee_versions as (
+
+    select * from {{ ref('int_attendees') }}
+
+),
+
+{%- if is_incremental() %}
+
+newest_load as (
+
+    select coalesce(max(load_id), 0) as load_id from {{ this }}
+
+),
+
+changed_acts as (
+
+    select act_versions.source_system, act_versions.act_id
+    from act_versions
+    inner join newest_load on act_versions.load_id > newest_load.load_id
+    union
+    select attendee_versions.source_system, attendee_versions.act_id
+    from attendee_versions
+    inner join newest_load on attendee_versions.load_id > newest_load.load_id
+
+),
+
+-- What a new load changes, and what happened on the same days: copies of one mail are found there.
+days_in_question as (
+
+    select distinct act_versions.occurred_date
+    from act_versions
+    inner join changed_acts
+        on
+            act_versions.source_system = changed_acts.source_system
+            and act_versions.act_id = changed_acts.act_id
+
+),
+
+acts_in_question as (
+
+    select source_system, act_id from changed_acts
+    union
+    select act_versions.source_system, act_versions.act_id
+    from act_versions
+    inner join days_in_question on act_versions.occurred_date = days_in_question.occurred_date
+
+),
+
 touched as (
 
-    select crm_versions.*
-    from crm_versions
-    {%- if is_incremental() %}
-    where exists (
-        select 1 from crm_versions as new_versions
-        where new_versions.source_table = crm_versions.source_table
-            and new_versions.act_id = crm_versions.act_id
-            and new_versions.load_id
-            > (select coalesce(max(load_id), 0) from {{ this }})  -- noqa: RF02
-    )
-    {%- endif %}
+    select act_versions.*
+    from act_versions
+    inner join acts_in_question
+        on
+            act_versions.source_system = acts_in_question.source_system
+            and act_versions.act_id = acts_in_question.act_id
 
 ),
+{%- else %}
+
+touched as (
+
+    select * from act_versions
+
+),
+{%- endif %}
 
 arrivals as (
 
     select
         touched.*,
-        row_number() over (partition by source_table, act_id order by version_at) as version_order,
+        row_number() over (partition by source_system, act_id order by version_at) as version_order,
         max(version_at) over (
-            partition by source_table, act_id order by load_id, known_date, version_at
+            partition by source_system, act_id order by load_id, known_date, version_at
             rows between unbounded preceding and current row
         ) as newest_version_at
     from touched
 
 ),
 
+-- A later version of an act takes back what the one before it stood for: a task completed, moved to
+-- another contact or deleted changes the counts from the day that became known.
 changes as (
 
     select
         arrivals.*,
-        -- In the first load an act was known when the CRM recorded it, whenever it was edited
+        -- In the first load an act was known when the source recorded it, whenever it was edited
         -- since.
         case
             when
                 is_first_load and version_order = 1 and {{ var('backfill_first_load') }}
                 then created_date
             else known_date
-        end as change_date,
-        lead(known_date) over act as next_known_date,
-        lead(load_id) over act as next_load_id
+        end as from_date,
+        lead(known_date) over act as to_date,
+        lead(load_id) over act as to_load_id
     from arrivals
     where version_at = newest_version_at
     window act as (
-        partition by source_table, act_id order by load_id, known_date, version_at
+        partition by source_system, act_id order by load_id, known_date, version_at
     )
 
 ),
 
-counted as (
+done as (
 
     select
-        source_table, person_crm_id, crm_account_id, activity_kind, activity_subkind, disposition,
-        occurred_date, change_date, load_id, 1 as quantity
+        changes.source_system,
+        changes.source_table,
+        {{ feed_name('changes.') }} as feed,
+        changes.act_id,
+        changes.record_id,
+        changes.crm_account_id,
+        changes.domain,
+        coalesce(changes.activity_kind, campaigns.campaign_type) as activity_kind,
+        changes.activity_subkind,
+        changes.disposition,
+        nullif(trim(lower(regexp_replace(
+            coalesce(changes.subject, ''), '{{ var("copied_subject_prefix") }}', ''
+        ))), '') as subject,
+        changes.occurred_date,
+        changes.owner_id,
+        changes.quantity,
+        changes.from_date,
+        changes.load_id,
+        coalesce(changes.to_date, {{ forever() }}) as to_date,
+        changes.to_load_id
     from changes
-    where is_done
+    left join campaigns
+        on
+            changes.campaign_id = campaigns.crm_campaign_id
+            and changes.source_system = 'salesforce'
+            and changes.known_date >= campaigns.known_from
+    where changes.is_done
+
+),
+
+done_acts as (
+
+    select distinct source_system, act_id from done
+
+),
+
+-- Who took part, by tables of their own: several attendees, or all of them in CRMs that keep people
+-- apart from activities.
+attendee_changes as (
+
+    select
+        attendee_versions.source_system,
+        attendee_versions.act_id,
+        attendee_versions.record_id,
+        attendee_versions.crm_account_id,
+        attendee_versions.is_deleted,
+        attendee_versions.load_id,
+        case
+            when
+                attendee_versions.is_first_load and {{ var('backfill_first_load') }}
+                then cast('1900-01-01' as date)
+            else attendee_versions.known_date
+        end as from_date,
+        coalesce(lead(attendee_versions.known_date) over attendee, {{ forever() }}) as to_date,
+        lead(attendee_versions.load_id) over attendee as to_load_id
+    from attendee_versions
+    inner join done_acts
+        on
+            attendee_versions.source_system = done_acts.source_system
+            and attendee_versions.act_id = done_acts.act_id
+    window attendee as (
+        partition by
+            attendee_versions.source_system, attendee_versions.act_id, attendee_versions.record_id,
+            attendee_versions.crm_account_id
+        order by
+            attendee_versions.load_id, attendee_versions.known_date,
+            attendee_versions.version_at
+    )
+
+),
+
+attendees as (
+
+    select * from attendee_changes
+    where not is_deleted
+
+),
+
+first_attendees as (
+
+    select source_system, act_id, min(from_date) as from_date, min(load_id) as load_id
+    from attendees
+    where record_id is not null
+    group by source_system, act_id
+
+),
+
+act_accounts as (
+
+    select
+        source_system, act_id, min(from_date) as from_date, min(load_id) as load_id,
+        min_by(crm_account_id, load_id) as crm_account_id
+    from attendees
+    where crm_account_id is not null
+    group by source_system, act_id
+
+),
+
+participations as (
+
+    select
+        done.*,
+        case
+            when done.record_id is not null then 'person_record'
+            when done.domain is not null then 'domain'
+            else 'crm_account'
+        end as identity_type,
+        coalesce(done.record_id, done.domain, done.crm_account_id, act_accounts.crm_account_id)
+            as identity,
+        case when done.record_id is null then '' else coalesce(done.crm_account_id, '') end
+            as fallback_identity,
+        greatest(done.from_date, case
+            when coalesce(done.record_id, done.domain, done.crm_account_id) is null
+                then act_accounts.from_date
+            else done.from_date
+        end) as counted_from,
+        greatest(done.load_id, case
+            when coalesce(done.record_id, done.domain, done.crm_account_id) is null
+                then act_accounts.load_id
+            else done.load_id
+        end) as counted_load_id,
+        case
+            when done.record_id is null and first_attendees.from_date < done.to_date
+                then first_attendees.from_date
+            else done.to_date
+        end as counted_to,
+        case
+            when done.record_id is null and first_attendees.from_date < done.to_date
+                then first_attendees.load_id
+            else done.to_load_id
+        end as counted_to_load_id
+    from done
+    left join first_attendees
+        on
+            done.source_system = first_attendees.source_system
+            and done.act_id = first_attendees.act_id
+    left join act_accounts
+        on done.source_system = act_accounts.source_system and done.act_id = act_accounts.act_id
 
     union all
 
     select
-        source_table, person_crm_id, crm_account_id, activity_kind, activity_subkind, disposition,
-        occurred_date, next_known_date, next_load_id, -1
-    from changes
-    where is_done and next_known_date is not null
+        done.*,
+        'person_record',
+        attendees.record_id,
+        coalesce(done.crm_account_id, act_accounts.crm_account_id, ''),
+        greatest(done.from_date, attendees.from_date),
+        greatest(done.load_id, attendees.load_id),
+        least(done.to_date, attendees.to_date),
+        case
+            when attendees.to_date < done.to_date then attendees.to_load_id else done.to_load_id
+        end
+    from done
+    inner join attendees
+        on
+            done.source_system = attendees.source_system
+            and done.act_id = attendees.act_id
+            and attendees.record_id is not null
+            and attendees.record_id is distinct from done.record_id
+            and done.from_date < attendees.to_date
+            and attendees.from_date < done.to_date
+    left join act_accounts
+        on
+            done.source_system = act_accounts.source_system
+            and done.act_id = act_accounts.act_id
+            -- What an act hangs on stays what it was when it came, so that it can be taken back.
+            and act_accounts.load_id <= greatest(done.load_id, attendees.load_id)
 
 ),
 
@@ -198,6 +382,7 @@ kinds as (
         kinds.activity_subkind,
         kinds.disposition,
         crm_activity_types.activity_type,
+        crm_activity_types.counts_copies_once,
         row_number() over (
             partition by
                 kinds.source_table, kinds.activity_kind, kinds.activity_subkind, kinds.disposition
@@ -205,7 +390,7 @@ kinds as (
         ) as rule_order
     from (
         select distinct source_table, activity_kind, activity_subkind, disposition
-        from counted
+        from done
     ) as kinds
     inner join crm_activity_types
         on
@@ -220,32 +405,86 @@ kinds as (
 
 ),
 
+offers as (
+
+    select
+        offers.source_table,
+        offers.activity_kind,
+        offers.subject,
+        offer_rules.offer_type,
+        offer_rules.content_level,
+        row_number() over (
+            partition by offers.source_table, offers.activity_kind, offers.subject
+            order by offer_rules.rule_rank
+        ) as rule_order
+    from (select distinct source_table, activity_kind, subject from done) as offers
+    inner join offer_rules
+        on
+            offers.source_table like offer_rules.source_table_pattern
+            and coalesce(offers.activity_kind, '') like offer_rules.kind_pattern
+            and coalesce(offers.subject, '') like offer_rules.subject_pattern
+
+),
+
+-- A mail that a sequencer logs a second time is one mail: of those of a person, day, type and
+-- subject the first to arrive counts.
+typed as (
+
+    select
+        participations.*,
+        kinds.activity_type,
+        offers.offer_type,
+        offers.content_level,
+        case
+            when kinds.counts_copies_once and participations.subject is not null
+                then first_value(participations.act_id) over (
+                    partition by
+                        participations.source_system, participations.identity_type,
+                        participations.identity, participations.occurred_date,
+                        kinds.activity_type, participations.subject
+                    order by
+                        participations.counted_load_id, participations.counted_from,
+                        participations.act_id
+                )
+            else participations.act_id
+        end as original_act_id
+    from participations
+    inner join kinds
+        on
+            participations.source_table = kinds.source_table
+            and participations.activity_kind is not distinct from kinds.activity_kind
+            and participations.activity_subkind is not distinct from kinds.activity_subkind
+            and participations.disposition is not distinct from kinds.disposition
+            and kinds.rule_order = 1
+    left join offers
+        on
+            participations.source_table = offers.source_table
+            and participations.activity_kind is not distinct from offers.activity_kind
+            and participations.subject is not distinct from offers.subject
+            and offers.rule_order = 1
+    where participations.identity is not null
+        and participations.counted_from < participations.counted_to
+
+),
+
 crm_activities as (
 
     select
         -- An act planned ahead counts when it has occurred.
-        greatest(counted.change_date, counted.occurred_date) as known_date,
-        counted.occurred_date,
-        case when counted.person_crm_id is null then 'crm_account' else 'person_record' end
-            as identity_type,
-        coalesce(counted.person_crm_id, counted.crm_account_id) as identity,
-        case
-            when counted.person_crm_id is null then '' else coalesce(counted.crm_account_id, '')
-        end
-            as fallback_identity,
-        kinds.activity_type,
-        'salesforce.' || counted.source_table as feed,
-        counted.load_id,
-        counted.quantity
-    from counted
-    inner join kinds
-        on
-            counted.source_table = kinds.source_table
-            and counted.activity_kind is not distinct from kinds.activity_kind
-            and counted.activity_subkind is not distinct from kinds.activity_subkind
-            and counted.disposition is not distinct from kinds.disposition
-            and kinds.rule_order = 1
-    where coalesce(counted.person_crm_id, counted.crm_account_id) is not null
+        greatest(counted_from, occurred_date) as known_date,
+        occurred_date, identity_type, identity, fallback_identity, activity_type, feed, owner_id,
+        offer_type, content_level, counted_load_id as load_id, quantity
+    from typed
+    where act_id = original_act_id
+
+    union all
+
+    select
+        greatest(counted_to, occurred_date), occurred_date, identity_type, identity,
+        fallback_identity, activity_type, feed, owner_id, offer_type, content_level,
+        greatest(counted_load_id, counted_to_load_id), -quantity
+    from typed
+    where act_id = original_act_id and counted_to < {{ forever() }}
 
 ),
 
@@ -267,6 +506,9 @@ rolled_up as (
         fallback_identity,
         activity_type,
         feed,
+        owner_id,
+        offer_type,
+        content_level,
         load_id,
         cast(sum(quantity) as bigint) as quantity
     from activities
@@ -275,14 +517,14 @@ rolled_up as (
     {%- endif %}
     group by
         known_date, occurred_date, identity_type, identity, fallback_identity, activity_type, feed,
-        load_id
+        owner_id, offer_type, content_level, load_id
     having sum(quantity) != 0
 
 ),
 
 mapping as (
 
-    {{ rollup_mapping('page_types', 'crm_activity_types') }}
+    {{ rollup_mapping('page_types', 'crm_activity_types', 'offer_rules') }}
 
 )
 

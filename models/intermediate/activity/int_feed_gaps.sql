@@ -13,7 +13,7 @@ feeds as (
 -- An empty file is a delivery; an unreadable one is not.
 deliveries as (
 
-    select distinct source, table_name, delivery_date
+    select distinct source, table_name, source_instance, delivery_date
     from files
     where status = 'loaded'
 
@@ -24,9 +24,11 @@ spans as (
     select
         source,
         table_name,
+        source_instance,
         delivery_date,
-        lead(delivery_date) over (partition by source, table_name order by delivery_date)
-            as next_delivery_date
+        lead(delivery_date) over (
+            partition by source, table_name, source_instance order by delivery_date
+        ) as next_delivery_date
     from deliveries
 
 )
@@ -34,7 +36,9 @@ spans as (
 select
     spans.source,
     spans.table_name,
-    spans.source || '.' || spans.table_name as feed,
+    spans.source
+    || case when spans.source_instance = 'main' then '' else '@' || spans.source_instance end
+    || '.' || spans.table_name as feed,
     {{ add_days('spans.delivery_date', 'feeds.freshness_days + 1') }} as valid_from,
     least(
         coalesce(spans.next_delivery_date, {{ forever() }}),

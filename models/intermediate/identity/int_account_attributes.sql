@@ -5,17 +5,42 @@
 {%- set company_texts = ['industry', 'country', 'technologies'] -%}
 {%- set company_numbers = ['employees', 'revenue_usd', 'fiscal_year_end_month'] -%}
 
-with versions as (
+with survivors as (
 
-    select * from {{ ref('int_account_versions') }}
-    where not is_deleted
+    select * from {{ ref('int_account_survivors') }}
+
+),
+
+-- What the record that names the account says goes before what other records of it say, and those
+-- stand in the order of the sources.
+versions as (
+
+    select
+        survivors.account_id,
+        case when versions.crm_account_id = survivors.account_id then 1 else 2 end as precedence,
+        versions.source_rank || ' ' || versions.crm_account_id as tie_break,
+        versions.source_system,
+        versions.source_instance,
+        versions.custom_fields,
+        {%- for attribute in crm_texts + crm_numbers %}
+        versions.{{ attribute }},
+        {%- endfor %}
+        greatest(versions.valid_from, survivors.valid_from) as valid_from,
+        least(versions.valid_to, survivors.valid_to) as valid_to
+    from {{ ref('int_account_versions') }} as versions
+    inner join survivors
+        on
+            versions.crm_account_id = survivors.crm_account_id
+            and versions.valid_from < survivors.valid_to
+            and survivors.valid_from < versions.valid_to
+    where not versions.is_deleted and not versions.is_excluded
 
 ),
 
 custom_fields as (
 
     select * from {{ ref('custom_fields') }}
-    where table_name = 'account'
+    where table_name in ('account', 'company')
 
 ),
 
@@ -75,7 +100,7 @@ claims as (
 
     {% for attribute in crm_texts + crm_numbers %}
     select
-        crm_account_id as account_id,
+        account_id,
         '{{ attribute }}' as attribute,
         cast({{ attribute }} as {{ dbt.type_string() }}) as value_text,
         {% if attribute in crm_numbers %}cast({{ attribute }} as double){% else %}cast(
@@ -83,8 +108,8 @@ claims as (
         ){% endif %}
             as value_number,
         'crm' as source,
-        1 as precedence,
-        '' as tie_break,
+        precedence,
+        tie_break,
         valid_from,
         valid_to
     from versions
@@ -94,17 +119,20 @@ claims as (
     {% endfor %}
 
     select
-        versions.crm_account_id,
+        versions.account_id,
         custom_fields.attribute,
         {{ json_text('versions.custom_fields', 'custom_fields.field') }},
         try_cast({{ json_text('versions.custom_fields', 'custom_fields.field') }} as double),
         'crm',
-        1,
-        custom_fields.field,
+        versions.precedence,
+        versions.tie_break || ' ' || custom_fields.field,
         versions.valid_from,
         versions.valid_to
     from versions
-    inner join custom_fields on versions.source_instance = custom_fields.source_instance
+    inner join custom_fields
+        on
+            versions.source_system = custom_fields.source
+            and versions.source_instance = custom_fields.source_instance
     where {{ json_text('versions.custom_fields', 'custom_fields.field') }} is not null
 
     {% for attribute in ['account_name'] + company_texts + company_numbers %}
@@ -117,7 +145,7 @@ claims as (
         {% if attribute in company_numbers %}cast({{ attribute }} as double)
         {%- else %}cast(null as double){% endif %},
         'firmographics',
-        {{ 4 if attribute == 'account_name' else 2 }},
+        {{ 5 if attribute == 'account_name' else 3 }},
         tie_break,
         valid_from,
         valid_to
@@ -128,13 +156,13 @@ claims as (
     union all
 
     select
-        account_id, 'account_name', account_name, null, 'target_list', 3, '', valid_from, valid_to
+        account_id, 'account_name', account_name, null, 'target_list', 4, '', valid_from, valid_to
     from targets
     where account_name is not null
 
     union all
 
-    select account_id, 'target_tier', target_tier, null, 'target_list', 3, '', valid_from, valid_to
+    select account_id, 'target_tier', target_tier, null, 'target_list', 4, '', valid_from, valid_to
     from targets
     where target_tier is not null
 

@@ -1,23 +1,76 @@
 {%- set attributes = [
-    'source_instance', 'account_name', 'website_domain', 'industry', 'employees', 'revenue_usd',
-    'country', 'parent_crm_account_id', 'account_type', 'owner_id', 'custom_fields'
+    'source_system', 'source_instance', 'source_rank', 'account_name', 'website_domain', 'industry',
+    'employees', 'revenue', 'currency_code', 'country', 'parent_crm_account_id', 'account_type',
+    'owner_id', 'merged_crm_account_ids', 'synced_crm_account_id', 'record_type_id', 'is_person',
+    'custom_fields'
 ] -%}
 
 with accounts as (
 
-    select * from {{ ref('stg_salesforce__accounts') }}
+    select * from {{ ref('int_crm_accounts') }}
+
+),
+
+removals as (
+
+    select * from {{ ref('int_record_removals') }}
+    where record_kind = 'account'
+
+),
+
+record_types as (
+
+    select record_type_id, min_by(record_type, known_date) as record_type
+    from {{ ref('stg_salesforce__record_types') }}
+    group by record_type_id
+
+),
+
+currency_rates as (
+
+    select * from {{ ref('int_currency_rates') }}
 
 ),
 
 exclusions as (
 
     select * from {{ ref('record_exclusions') }}
+    where record_kind = 'account'
+
+),
+
+ordered as (
+
+    select
+        accounts.*,
+        row_number() over (partition by crm_account_id order by version_at) as version_order,
+        min(delivery_date) over (partition by crm_account_id) as first_delivery_date
+    from accounts
+
+),
+
+-- A record that a complete list no longer names is deleted from that day on, and back when it is.
+removed as (
+
+    select
+        ordered.*,
+        removals.changed_on,
+        removals.is_deleted as is_removed,
+        row_number() over (
+            partition by ordered.crm_account_id, removals.changed_on
+            order by ordered.version_at desc
+        ) as recency
+    from removals
+    inner join ordered
+        on
+            removals.record_id = ordered.crm_account_id
+            and removals.changed_on >= ordered.known_date
 
 ),
 
 -- A deletion is an outcome: it holds from the day it was recorded, never from the record's
 -- creation.
-recorded as (
+versions as (
 
     select
         crm_account_id,
@@ -27,43 +80,45 @@ recorded as (
         is_deleted,
         case when is_deleted then master_crm_account_id end as master_crm_account_id,
         created_date,
+        first_delivery_date,
         false as is_backfilled
-    from accounts
+    from ordered
 
-),
-
-earliest as (
-
-    select
-        accounts.*,
-        row_number() over (partition by crm_account_id order by version_at) as version_order
-    from accounts
-
-),
-
-created as (
+    union all
 
     select
         crm_account_id,
-        cast(created_date as timestamp) as version_at,
-        created_date as valid_from,
-        {%- for attribute in attributes %}
-        case when {{ var('backfill_first_load') }} then {{ attribute }} end as {{ attribute }},
-        {%- endfor %}
-        false as is_deleted,
-        cast(null as {{ dbt.type_string() }}) as master_crm_account_id,
+        greatest(version_at, cast(changed_on as timestamp)),
+        changed_on,
+        {{ attributes | join(', ') }},
+        is_removed or is_deleted,
+        case when is_deleted then master_crm_account_id end,
         created_date,
-        true as is_backfilled
-    from earliest
-    where version_order = 1 and is_first_load and created_date < known_date
+        first_delivery_date,
+        false
+    from removed
+    where recency = 1
 
-),
-
-versions as (
-
-    select * from recorded
     union all
-    select * from created
+
+    select
+        crm_account_id,
+        cast(created_date as timestamp),
+        created_date,
+        {%- for attribute in attributes %}
+        {%- if attribute in ['source_system', 'source_instance', 'source_rank'] %}
+        {{ attribute }},
+        {%- else %}
+        case when {{ var('backfill_first_load') }} then {{ attribute }} end,
+        {%- endif %}
+        {%- endfor %}
+        false,
+        cast(null as {{ dbt.type_string() }}),
+        created_date,
+        first_delivery_date,
+        true
+    from ordered
+    where version_order = 1 and is_first_load and created_date < known_date
 
 ),
 
@@ -78,14 +133,31 @@ select
     in_force.valid_from,
     in_force.valid_to,
     {%- for attribute in attributes %}
+    {%- if attribute == 'revenue' %}
+    cast(round(in_force.revenue * currency_rates.usd_per_unit, 2) as double) as revenue_usd,
+    {%- else %}
     in_force.{{ attribute }},
+    {%- endif %}
     {%- endfor %}
+    record_types.record_type,
     in_force.is_deleted,
     in_force.master_crm_account_id,
     in_force.created_date,
+    in_force.first_delivery_date,
     in_force.is_backfilled,
-    exists(
+    coalesce(in_force.is_person, false)
+    or exists(
         select 1 from exclusions
-        where lower(in_force.account_name) like exclusions.name_pattern
+        where case exclusions.field
+            when 'record_type' then lower(record_types.record_type)
+            else lower(in_force.account_name)
+        end like exclusions.pattern
     ) as is_excluded
 from in_force
+left join record_types on in_force.record_type_id = record_types.record_type_id
+left join currency_rates
+    on
+        upper(coalesce(in_force.currency_code, '{{ var("default_currency") }}'))
+        = currency_rates.currency_code
+        and in_force.valid_from >= currency_rates.valid_from
+        and in_force.valid_from < currency_rates.valid_to

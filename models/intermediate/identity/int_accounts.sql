@@ -4,6 +4,12 @@ with versions as (
 
 ),
 
+survivors as (
+
+    select * from {{ ref('int_account_survivors') }}
+
+),
+
 targets as (
 
     select * from {{ ref('int_target_accounts') }}
@@ -14,21 +20,26 @@ targets as (
 existing as (
 
     select
-        crm_account_id as account_id,
-        crm_account_id,
+        survivors.account_id,
+        survivors.account_id as crm_account_id,
         true as is_in_crm,
-        is_excluded,
-        1 as precedence,
-        valid_from,
-        valid_to
+        versions.is_excluded,
+        case when versions.crm_account_id = survivors.account_id then 1 else 2 end as precedence,
+        greatest(versions.valid_from, survivors.valid_from) as valid_from,
+        least(versions.valid_to, survivors.valid_to) as valid_to
     from versions
-    where not is_deleted
+    inner join survivors
+        on
+            versions.crm_account_id = survivors.crm_account_id
+            and versions.valid_from < survivors.valid_to
+            and survivors.valid_from < versions.valid_to
+    where not versions.is_deleted
 
     union all
 
     -- A named target that the CRM lacks, or has lost, is an account all the same.
     select
-        account_id, cast(null as {{ dbt.type_string() }}), false, false, 2, valid_from, valid_to
+        account_id, cast(null as {{ dbt.type_string() }}), false, false, 3, valid_from, valid_to
     from targets
 
 ),

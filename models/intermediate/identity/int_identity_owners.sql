@@ -100,6 +100,16 @@ record_claims as (
 
     union all
 
+    -- What a test record did was done by nobody.
+    select
+        pairs.identity_type, pairs.identity, pairs.fallback_identity,
+        null, null, null, 0, person_records.valid_from, person_records.valid_to
+    from pairs
+    inner join person_records on pairs.identity = person_records.record_id
+    where pairs.identity_type = 'person_record' and person_records.is_excluded
+
+    union all
+
     -- A CRM activity whose person we do not know still belongs to the account it was logged on.
     select
         pairs.identity_type, pairs.identity, pairs.fallback_identity,
@@ -191,6 +201,7 @@ select
     valid_from,
     valid_to
 from winners
+where account_id is not null
 
 union all
 

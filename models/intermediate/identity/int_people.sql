@@ -40,10 +40,11 @@ winners as (
     {{ winning_claims(
         'records', key=['person_id'],
         columns=[
-            'account_id', 'record_id', 'email', 'title', 'department', 'is_contactable',
-            'is_present', 'created_date'
+            'account_id', 'record_id', 'email', 'title', 'department', 'buying_role',
+            'is_contactable', 'is_present', 'created_date'
         ],
-        order_by='records.is_present desc, records.precedence, records.created_date, records.record_id'
+        order_by='''records.is_present desc, records.precedence, records.source_rank,
+            records.created_date, records.record_id'''
     ) }}
 
 ),
@@ -113,6 +114,7 @@ select
     winners.email,
     winners.title,
     winners.department,
+    winners.buying_role,
     winners.is_contactable and departed.title is null as is_contactable,
     winners.is_present and departed.title is null as is_present,
     winners.created_date,

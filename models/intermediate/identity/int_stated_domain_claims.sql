@@ -18,7 +18,8 @@ memberships as (
 
 contacts as (
 
-    select * from {{ ref('int_contact_versions') }}
+    select * from {{ ref('int_person_versions') }}
+    where crm_account_id is not null and not is_deleted and not is_excluded
 
 ),
 
@@ -90,7 +91,6 @@ contact_counts as (
             months.domain = contacts.email_domain
             and months.valid_from >= contacts.valid_from
             and months.valid_from < contacts.valid_to
-    where contacts.crm_account_id is not null and not contacts.is_deleted
     group by months.domain, months.valid_from, months.valid_to, contacts.crm_account_id
 
 ),

@@ -3,20 +3,56 @@ with opportunities as (
     select
         *,
         row_number() over (partition by crm_opportunity_id order by version_at) as version_order
-    from {{ ref('stg_salesforce__opportunities') }}
+    from {{ ref('int_crm_opportunities') }}
 
 ),
 
-stage_history as (
+stage_changes as (
 
-    select * from {{ ref('stg_salesforce__opportunity_history') }}
+    select * from {{ ref('int_crm_stage_changes') }}
 
 ),
 
-field_history as (
+opportunity_accounts as (
 
-    select * from {{ ref('stg_salesforce__opportunity_field_history') }}
-    where lower(field_name) in ('stagename', 'stage_name')
+    {% for source in sources_of('opportunity_accounts') %}
+    select crm_opportunity_id, crm_account_id, is_primary, version_at, is_first_load, known_date
+    from {{ ref(source.model) }}
+    {%- if not source.is_on %}
+    where 1 = 0
+    {%- endif %}
+    {%- if not loop.last %}
+    union all
+    {%- endif %}
+    {% endfor %}
+
+),
+
+-- CRMs that keep stages as records of their own say there what a stage is called and whether it is
+-- the end.
+stage_versions as (
+
+    {% for source in sources_of('stages') %}
+    select
+        stage_id, stage_name, is_closed, is_won, version_at,
+        case
+            when is_first_load and {{ var('backfill_first_load') }} then cast('1900-01-01' as date)
+            else known_date
+        end as valid_from
+    from {{ ref(source.model) }}
+    {%- if not source.is_on %}
+    where 1 = 0
+    {%- endif %}
+    {%- if not loop.last %}
+    union all
+    {%- endif %}
+    {% endfor %}
+
+),
+
+stage_records as (
+
+    {{ versions_in_force('stage_versions', 'stage_id') }}
 
 ),
 
@@ -29,6 +65,26 @@ stages as (
 renewal_types as (
 
     select * from {{ ref('renewal_types') }}
+
+),
+
+exclusions as (
+
+    select * from {{ ref('record_exclusions') }}
+    where record_kind = 'opportunity'
+
+),
+
+removals as (
+
+    select * from {{ ref('int_record_removals') }}
+    where record_kind = 'opportunity'
+
+),
+
+currency_rates as (
+
+    select * from {{ ref('int_currency_rates') }}
 
 ),
 
@@ -47,17 +103,17 @@ first_versions as (
 
 first_changes as (
 
-    select crm_opportunity_id, min_by(old_value, version_at) as first_stage_name
-    from field_history
+    select crm_opportunity_id, min_by(previous_stage_name, version_at) as first_stage_name
+    from stage_changes
+    where previous_stage_name is not null
     group by crm_opportunity_id
 
 ),
 
 with_history as (
 
-    select crm_opportunity_id from field_history
-    union
-    select crm_opportunity_id from stage_history
+    select distinct crm_opportunity_id from stage_changes
+    where stage_name is not null or stage_id is not null
 
 ),
 
@@ -70,8 +126,10 @@ observations as (
         version_at,
         known_date as valid_from,
         stage_name,
+        stage_id,
         case when is_closed then case when is_won then 'won' else 'lost' end end as seen_outcome,
         close_date,
+        amount,
         is_deleted,
         false as is_inferred
     from opportunities
@@ -79,14 +137,16 @@ observations as (
     union all
 
     select
-        crm_opportunity_id, version_at, known_date, stage_name, null, close_date, false, false
-    from stage_history
+        crm_opportunity_id, version_at, known_date, stage_name, stage_id, null, close_date, amount,
+        null, false
+    from stage_changes
 
     union all
 
     select
-        crm_opportunity_id, version_at, known_date, new_value, null, null, false, false
-    from field_history
+        record_id, cast(changed_on as timestamp), changed_on, null, null, null, null, null,
+        is_deleted, false
+    from removals
 
     union all
 
@@ -97,6 +157,8 @@ observations as (
         cast(first_versions.created_date as timestamp),
         first_versions.created_date,
         first_changes.first_stage_name,
+        null,
+        null,
         null,
         null,
         false,
@@ -114,13 +176,24 @@ observations as (
         cast(first_versions.close_date as timestamp),
         first_versions.close_date,
         first_versions.stage_name,
-        case when first_versions.is_won then 'won' else 'lost' end,
+        first_versions.stage_id,
+        case
+            when first_versions.is_closed and first_versions.is_won then 'won'
+            when first_versions.is_closed then 'lost'
+        end,
         first_versions.close_date,
+        null,
         false,
         true
     from first_versions
     left join with_history on first_versions.crm_opportunity_id = with_history.crm_opportunity_id
-    where first_versions.is_first_load and first_versions.is_closed
+    left join stage_records
+        on
+            first_versions.stage_id = stage_records.stage_id
+            and first_versions.known_date >= stage_records.valid_from
+            and first_versions.known_date < stage_records.valid_to
+    where first_versions.is_first_load
+        and (first_versions.is_closed or coalesce(stage_records.is_closed, false))
         and {{ var('backfill_first_load') }}
         and with_history.crm_opportunity_id is null
         and first_versions.close_date > first_versions.created_date
@@ -133,16 +206,26 @@ observations as (
 moments as (
 
     select
-        crm_opportunity_id,
-        version_at,
-        valid_from,
-        max(stage_name) as stage_name,
-        max(seen_outcome) as seen_outcome,
-        max(close_date) as close_date,
-        max(is_deleted) as is_deleted,
-        min(is_inferred) as is_inferred
+        observations.crm_opportunity_id,
+        observations.version_at,
+        observations.valid_from,
+        max(coalesce(observations.stage_name, stage_records.stage_name, observations.stage_id))
+            as stage_name,
+        max(coalesce(observations.seen_outcome, case
+            when stage_records.is_won then 'won'
+            when stage_records.is_closed then 'lost'
+        end)) as seen_outcome,
+        max(observations.close_date) as close_date,
+        max(observations.amount) as amount,
+        max(observations.is_deleted) as is_deleted,
+        min(observations.is_inferred) as is_inferred
     from observations
-    group by crm_opportunity_id, version_at, valid_from
+    left join stage_records
+        on
+            observations.stage_id = stage_records.stage_id
+            and observations.valid_from >= stage_records.valid_from
+            and observations.valid_from < stage_records.valid_to
+    group by observations.crm_opportunity_id, observations.version_at, observations.valid_from
 
 ),
 
@@ -152,24 +235,56 @@ in_force as (
 
 ),
 
+-- What an observation does not say is as it was before. A stage that was seen to be the end stays
+-- so until another stage is seen.
+carried as (
+
+    select
+        in_force.*,
+        last_value(close_date ignore nulls) over opportunity as close_date_known,
+        last_value(amount ignore nulls) over opportunity as amount_known,
+        coalesce(last_value(is_deleted ignore nulls) over opportunity, false) as is_deleted_known,
+        sum(case when stage_name is not null then 1 else 0 end) over opportunity as stage_number
+    from in_force
+    window opportunity as (
+        partition by crm_opportunity_id order by valid_from
+        rows between unbounded preceding and current row
+    )
+
+),
+
+staged as (
+
+    select
+        crm_opportunity_id,
+        valid_from,
+        valid_to,
+        max(stage_name) over stage_so_far as stage_name,
+        max(seen_outcome) over stage_so_far as seen_outcome,
+        close_date_known as close_date,
+        amount_known as amount,
+        is_deleted_known as is_deleted,
+        is_inferred
+    from carried
+    window stage_so_far as (
+        partition by crm_opportunity_id, stage_number order by valid_from
+        rows between unbounded preceding and current row
+    )
+
+),
+
 outcomes as (
 
     select
-        in_force.crm_opportunity_id,
-        in_force.valid_from,
-        in_force.valid_to,
-        in_force.stage_name,
-        coalesce(in_force.seen_outcome, stages.outcome, 'open') as outcome,
+        staged.*,
+        coalesce(staged.seen_outcome, stages.outcome, 'open') as outcome,
         coalesce(stages.is_committed, false) as is_committed,
         stages.stage_name is not null as is_mapped,
-        in_force.is_deleted,
-        in_force.is_inferred,
-        last_value(in_force.close_date ignore nulls) over opportunity as close_date,
-        (in_force.stage_name is distinct from lag(in_force.stage_name) over opportunity)
+        (staged.stage_name is distinct from lag(staged.stage_name) over opportunity)
             as is_stage_change
-    from in_force
-    left join stages on lower(in_force.stage_name) = lower(stages.stage_name)
-    window opportunity as (partition by in_force.crm_opportunity_id order by in_force.valid_from)
+    from staged
+    left join stages on lower(staged.stage_name) = lower(stages.stage_name)
+    window opportunity as (partition by staged.crm_opportunity_id order by staged.valid_from)
 
 ),
 
@@ -190,7 +305,34 @@ stage_spans as (
 link_versions as (
 
     select
-        crm_opportunity_id, version_at, crm_account_id, opportunity_type, owner_id, created_date,
+        crm_opportunity_id, version_at, opportunity_type, owner_id, currency_code, is_excluded,
+        case
+            when version_order = 1 and is_first_load and {{ var('backfill_first_load') }}
+                then least(created_date, known_date)
+            else known_date
+        end as valid_from
+    from (
+        select
+            opportunities.*,
+            exists(
+                select 1 from exclusions
+                where lower(opportunities.opportunity_name) like exclusions.pattern
+            ) as is_excluded
+        from opportunities
+    ) as named
+
+),
+
+links_in_force as (
+
+    {{ versions_in_force('link_versions', 'crm_opportunity_id') }}
+
+),
+
+account_versions as (
+
+    select
+        crm_opportunity_id, version_at, crm_account_id,
         case
             when version_order = 1 and is_first_load and {{ var('backfill_first_load') }}
                 then least(created_date, known_date)
@@ -200,17 +342,60 @@ link_versions as (
 
 ),
 
-links_in_force as (
+own_accounts as (
 
-    {{ versions_in_force('link_versions', 'crm_opportunity_id') }}
+    {{ versions_in_force('account_versions', 'crm_opportunity_id') }}
+
+),
+
+-- Where accounts come by a table of associations: the primary one, else the one associated first.
+account_claims as (
+
+    select
+        crm_opportunity_id, crm_account_id, 1 as precedence, '' as tie_break, valid_from, valid_to
+    from own_accounts
+    where crm_account_id is not null
+
+    union all
+
+    select
+        opportunity_accounts.crm_opportunity_id,
+        opportunity_accounts.crm_account_id,
+        case when opportunity_accounts.is_primary then 2 else 3 end,
+        cast(opportunity_accounts.version_at as {{ dbt.type_string() }}),
+        case
+            when opportunity_accounts.is_first_load and {{ var('backfill_first_load') }}
+                then least(first_versions.created_date, opportunity_accounts.known_date)
+            else opportunity_accounts.known_date
+        end,
+        {{ forever() }}
+    from opportunity_accounts
+    inner join first_versions
+        on opportunity_accounts.crm_opportunity_id = first_versions.crm_opportunity_id
+
+),
+
+accounts_in_force as (
+
+    {{ winning_claims(
+        'account_claims', key=['crm_opportunity_id'], columns=['crm_account_id'],
+        order_by='''account_claims.precedence, account_claims.tie_break,
+            account_claims.crm_account_id'''
+    ) }}
 
 )
 
 select
     stage_spans.crm_opportunity_id,
     survivors.account_id,
-    greatest(stage_spans.valid_from, links_in_force.valid_from, survivors.valid_from) as valid_from,
-    least(stage_spans.valid_to, links_in_force.valid_to, survivors.valid_to) as valid_to,
+    greatest(
+        stage_spans.valid_from, links_in_force.valid_from, accounts_in_force.valid_from,
+        survivors.valid_from
+    ) as valid_from,
+    least(
+        stage_spans.valid_to, links_in_force.valid_to, accounts_in_force.valid_to,
+        survivors.valid_to
+    ) as valid_to,
     stage_spans.stage_name,
     stage_spans.outcome,
     stage_spans.is_committed and stage_spans.outcome = 'open' as is_committed,
@@ -219,6 +404,15 @@ select
     stage_spans.close_date,
     stage_spans.is_inferred,
     links_in_force.opportunity_type,
+    links_in_force.owner_id,
+    upper(coalesce(links_in_force.currency_code, '{{ var("default_currency") }}'))
+        as currency_code,
+    stage_spans.amount,
+    -- A year's value in dollars, at the rate of the day from which the row holds.
+    round(
+        stage_spans.amount * currency_rates.usd_per_unit
+        * {{ 12 / var('amount_term_months') if var('amount_basis') == 'tcv' else 1 }}, 2
+    ) as annual_amount_usd,
     exists(
         select 1 from renewal_types
         where lower(links_in_force.opportunity_type) like renewal_types.type_pattern
@@ -229,11 +423,24 @@ inner join links_in_force
         stage_spans.crm_opportunity_id = links_in_force.crm_opportunity_id
         and stage_spans.valid_from < links_in_force.valid_to
         and links_in_force.valid_from < stage_spans.valid_to
+inner join accounts_in_force
+    on
+        stage_spans.crm_opportunity_id = accounts_in_force.crm_opportunity_id
+        and greatest(stage_spans.valid_from, links_in_force.valid_from) < accounts_in_force.valid_to
+        and accounts_in_force.valid_from < least(stage_spans.valid_to, links_in_force.valid_to)
 inner join survivors
     on
-        links_in_force.crm_account_id = survivors.crm_account_id
-        and stage_spans.valid_from < survivors.valid_to
-        and survivors.valid_from < stage_spans.valid_to
-where not stage_spans.is_deleted
-    and greatest(stage_spans.valid_from, links_in_force.valid_from, survivors.valid_from)
-    < least(stage_spans.valid_to, links_in_force.valid_to, survivors.valid_to)
+        accounts_in_force.crm_account_id = survivors.crm_account_id
+        and greatest(
+            stage_spans.valid_from, links_in_force.valid_from, accounts_in_force.valid_from
+        ) < survivors.valid_to
+        and survivors.valid_from < least(
+            stage_spans.valid_to, links_in_force.valid_to, accounts_in_force.valid_to
+        )
+left join currency_rates
+    on
+        upper(coalesce(links_in_force.currency_code, '{{ var("default_currency") }}'))
+        = currency_rates.currency_code
+        and stage_spans.valid_from >= currency_rates.valid_from
+        and stage_spans.valid_from < currency_rates.valid_to
+where not stage_spans.is_deleted and not links_in_force.is_excluded

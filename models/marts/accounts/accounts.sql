@@ -34,15 +34,8 @@ attributes as (
 
 users as (
 
-    select owner_id, owner_name
-    from (
-        select
-            owner_id, owner_name,
-            row_number() over (partition by owner_id order by version_at desc) as recency
-        from {{ ref('stg_salesforce__users') }}
-        where known_date <= {{ end_date() }}
-    ) as versions
-    where recency = 1
+    select * from {{ ref('int_owners') }}
+    where {{ end_date() }} >= valid_from and {{ end_date() }} < valid_to
 
 ),
 

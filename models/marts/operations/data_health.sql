@@ -50,6 +50,9 @@ select
     cast(coalesce(counts.{{ count }}, 0) as bigint) as {{ count }},
     {%- endfor %}
     case
+        {%- for source in var('sources_off') %}
+        when tables.source = '{{ source }}' then 'switched off in the var sources_off'
+        {%- endfor %}
         -- Nothing usable is as good as nothing.
         when not tables.has_landed or (counts.delivered > 0 and counts.accepted = 0)
             then tables.features

@@ -5,6 +5,14 @@ with opportunities as (
 
 ),
 
+intent_scores as (
+
+    select * from {{ ref('int_intent_scores') }}
+    where known_date <= {{ end_date() }}
+        and report_date > {{ add_days(end_date(), -var('buying_signal_days')) }}
+
+),
+
 domain_claims as (
 
     select * from {{ ref('int_domain_claims') }}
@@ -123,6 +131,24 @@ items as (
     union all
 
     -- Enrichment alone contests nothing: it takes what nobody else claims.
+    select
+        'currency_without_rate', currency_code, count(distinct crm_opportunity_id),
+        'Add the currency to seeds/opportunities/currency_rates.csv; its deals have no value.'
+    from opportunities
+    where amount is not null and annual_amount_usd is null
+    group by currency_code
+
+    union all
+
+    select
+        'unknown_intent_provider', provider, count(*),
+        'Say in seeds/signals/intent_providers.csv how its score reads; it counts for nothing.'
+    from intent_scores
+    where not is_known_provider
+    group by provider
+
+    union all
+
     select
         'contested_domain',
         losers.domain || ': '

@@ -106,6 +106,7 @@ select
     ) as is_spiking,
     features.is_observable,
     nullif(concat_ws(', ',
+        case when features.sees_ads then 'ads' end,
         case when features.sees_contacts then 'contacts' end,
         case when features.sees_intent then 'intent' end,
         case when features.sees_web then 'web' end

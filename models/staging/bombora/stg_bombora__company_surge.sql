@@ -7,9 +7,14 @@ with source as (
 
 select
     'bombora' as provider,
+    'bombora' as source_system,
+    _instance as source_instance,
+    'company_surge' as source_table,
     domain_registrable as domain,
     lower(trim(topic)) as topic,
-    composite_score as score,
+    cast(composite_score as double) as score,
+    cast(null as bigint) as interactions,
+    cast(null as bigint) as people,
     report_date,
     _delivery_day as version_at,
     _is_first_load as is_first_load,

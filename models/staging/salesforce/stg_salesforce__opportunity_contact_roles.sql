@@ -8,7 +8,7 @@ with source as (
 select
     {{ crm_id('id') }} as crm_opportunity_contact_role_id,
     {{ crm_id('opportunity_id') }} as crm_opportunity_id,
-    {{ crm_id('contact_id') }} as crm_contact_id,
+    {{ crm_id('contact_id') }} as record_id,
     role as role_name,
     {{ to_day('created_date') }} as created_date,
     coalesce(system_modstamp, created_date) as version_at,

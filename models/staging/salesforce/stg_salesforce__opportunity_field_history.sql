@@ -6,14 +6,17 @@ with source as (
 )
 
 select
-    {{ crm_id('id') }} as crm_opportunity_field_history_id,
     {{ crm_id('opportunity_id') }} as crm_opportunity_id,
-    field as field_name,
-    old_value,
-    new_value,
-    {{ to_day('created_date') }} as changed_date,
+    case when lower(field) in ('stagename', 'stage_name') then new_value end as stage_name,
+    cast(null as {{ dbt.type_string() }}) as stage_id,
+    case when lower(field) in ('stagename', 'stage_name') then old_value end as previous_stage_name,
+    case when lower(field) = 'amount' then try_cast(new_value as double) end as amount,
+    case
+        when lower(field) in ('closedate', 'close_date') then try_cast(left(new_value, 10) as date)
+    end as close_date,
     created_date as version_at,
     _is_first_load as is_first_load,
     {{ known_date(to_day('created_date')) }} as known_date,
     _load_id as load_id
 from source
+where lower(field) in ('stagename', 'stage_name', 'amount', 'closedate', 'close_date')

@@ -6,12 +6,12 @@ with source as (
 )
 
 select
-    {{ crm_id('id') }} as crm_opportunity_history_id,
     {{ crm_id('opportunity_id') }} as crm_opportunity_id,
     stage_name,
+    cast(null as {{ dbt.type_string() }}) as stage_id,
+    cast(null as {{ dbt.type_string() }}) as previous_stage_name,
     amount,
     close_date,
-    {{ to_day('created_date') }} as changed_date,
     created_date as version_at,
     _is_first_load as is_first_load,
     {{ known_date(to_day('created_date')) }} as known_date,

@@ -8,10 +8,10 @@ with source as (
 select
     {{ crm_id('id') }} as owner_id,
     name as owner_name,
+    {{ crm_id('user_role_id') }} as role_id,
     department,
     title,
     coalesce(is_active, true) as is_active,
-    {{ to_day('created_date') }} as created_date,
     system_modstamp as version_at,
     _is_first_load as is_first_load,
     {{ known_date(to_day('system_modstamp')) }} as known_date,

@@ -9,7 +9,7 @@ select
     id as identify_id,
     anonymous_id,
     user_id,
-    lower(trim(email)) as email,
+    {{ normalised_email('email') }} as email,
     email_registrable as email_domain,
     received_at as version_at,
     _is_first_load as is_first_load,

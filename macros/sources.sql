@@ -1,0 +1,23 @@
+{#- The staging models that bring a kind of fact, in the order of the var `sources`: a list of
+    {model, is_on, rank}. A source in `sources_off` keeps its place in the graph and brings no rows. -#}
+{% macro sources_of(kind) -%}
+    {%- set models = [] -%}
+    {%- for source, kinds in var('sources').items() -%}
+        {%- set rank = loop.index -%}
+        {%- for table in kinds.get(kind, []) -%}
+            {%- do models.append({
+                'model': 'stg_' ~ source ~ '__' ~ table,
+                'is_on': source not in var('sources_off'),
+                'rank': rank
+            }) -%}
+        {%- endfor -%}
+    {%- endfor -%}
+    {{ return(models) }}
+{%- endmacro %}
+
+{#- The name of the feed a row came by: source.table, with the instance unless it is `main`. -#}
+{% macro feed_name(prefix='') -%}
+    {{ prefix }}source_system
+    || case when {{ prefix }}source_instance = 'main' then '' else '@' || {{ prefix }}source_instance end
+    || '.' || {{ prefix }}source_table
+{%- endmacro %}

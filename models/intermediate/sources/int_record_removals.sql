@@ -1,0 +1,19 @@
+{{ config(materialized='view') }}
+
+with changes as (
+
+    select *, source_instance as _instance from {{ ref('stg_landing__presence_changes') }}
+
+)
+
+select
+    case
+        when table_name in ('account', 'company') then 'account'
+        when table_name in ('contact', 'lead') then 'person'
+        when table_name in ('opportunity', 'deal') then 'opportunity'
+        else table_name
+    end as record_kind,
+    {{ crm_id('record_id') }} as record_id,
+    changed_on,
+    not is_present as is_deleted
+from changes

@@ -1,0 +1,43 @@
+with versions as (
+
+    select * from {{ ref('int_account_versions') }}
+    where {{ end_date() }} >= valid_from and {{ end_date() }} < valid_to
+
+),
+
+survivors as (
+
+    select * from {{ ref('int_account_survivors') }}
+    where {{ end_date() }} >= valid_from and {{ end_date() }} < valid_to
+
+),
+
+links as (
+
+    select * from {{ ref('int_account_links') }}
+    where {{ end_date() }} >= valid_from and {{ end_date() }} < valid_to
+
+),
+
+accounts as (
+
+    select account_id from {{ ref('int_accounts') }}
+    where {{ end_date() }} >= valid_from and {{ end_date() }} < valid_to
+
+)
+
+select
+    survivors.crm_account_id,
+    {{ end_date() }} as as_of_date,
+    survivors.account_id,
+    versions.source_system as source,
+    versions.source_instance,
+    versions.account_name as crm_account_name,
+    coalesce(versions.is_deleted, true) as is_deleted,
+    coalesce(links.basis, 'own') as link_basis,
+    coalesce(links.linked_crm_account_id, survivors.crm_account_id) as linked_crm_account_id,
+    survivors.valid_from as linked_since
+from survivors
+inner join accounts on survivors.account_id = accounts.account_id
+left join versions on survivors.crm_account_id = versions.crm_account_id
+left join links on survivors.crm_account_id = links.crm_account_id

@@ -1,0 +1,16 @@
+with source as (
+
+    select * from {{ source('hubspot', 'deal_company') }}
+    where _status = 'accepted'
+
+)
+
+select
+    {{ record_id('deal_id') }} as crm_opportunity_id,
+    {{ record_id('company_id') }} as crm_account_id,
+    coalesce(type_id = '5', false) as is_primary,
+    _version_at as version_at,
+    _is_first_load as is_first_load,
+    {{ known_date(to_day('_version_at')) }} as known_date,
+    _load_id as load_id
+from source

@@ -1,0 +1,31 @@
+with source as (
+
+    select * from {{ source('hubspot', 'engagement_task') }}
+    where _status = 'accepted'
+
+)
+
+select
+    'hubspot' as source_system,
+    _instance as source_instance,
+    'engagement_task' as source_table,
+    {{ record_id('engagement_id') }} as act_id,
+    cast(null as {{ dbt.type_string() }}) as record_id,
+    cast(null as {{ dbt.type_string() }}) as crm_account_id,
+    cast(null as {{ dbt.type_string() }}) as domain,
+    cast(null as {{ dbt.type_string() }}) as campaign_id,
+    'task' as activity_kind,
+    lower(property_hs_task_type) as activity_subkind,
+    cast(null as {{ dbt.type_string() }}) as disposition,
+    cast(null as {{ dbt.type_string() }}) as subject,
+    {{ to_day('property_hs_timestamp') }} as occurred_date,
+    coalesce(upper(property_hs_task_status) = 'COMPLETED', false)
+    and not coalesce(fivetran_deleted, false) as is_done,
+    {{ record_id('property_hubspot_owner_id') }} as owner_id,
+    1 as quantity,
+    {{ to_day('coalesce(property_hs_createdate, property_hs_timestamp)') }} as created_date,
+    _version_at as version_at,
+    _is_first_load as is_first_load,
+    {{ known_date(to_day('_version_at')) }} as known_date,
+    _load_id as load_id
+from source

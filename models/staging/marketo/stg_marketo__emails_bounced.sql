@@ -1,0 +1,16 @@
+with source as (
+
+    select * from {{ source('marketo', 'activity_email_bounced') }}
+    where _status = 'accepted'
+
+)
+
+select
+    'marketo:' || {{ record_id('lead_id') }} as record_id,
+    'bounced' as outcome,
+    activity_date as version_at,
+    _is_first_load as is_first_load,
+    {{ known_date(to_day('activity_date')) }} as known_date,
+    _load_id as load_id
+from source
+where coalesce(category, '1') in ('1', '2')

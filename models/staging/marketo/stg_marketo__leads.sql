@@ -1,0 +1,30 @@
+with source as (
+
+    select * from {{ source('marketo', 'lead') }}
+    where _status = 'accepted'
+
+)
+
+select
+    'marketo:' || {{ record_id('id') }} as record_id,
+    'marketo' as source_system,
+    _instance as source_instance,
+    'lead' as record_kind,
+    cast(null as {{ dbt.type_string() }}) as crm_account_id,
+    {{ normalised_email('email') }} as email,
+    email_registrable as email_domain,
+    title,
+    department,
+    cast(null as {{ dbt.type_string() }}) as buying_role,
+    coalesce(email_invalid, false) as is_bounced,
+    coalesce(unsubscribed, false) as is_opted_out,
+    false as is_deleted,
+    cast(null as {{ dbt.type_string() }}) as linked_record_id,
+    cast(null as {{ dbt.type_string() }}) as merged_record_ids,
+    coalesce(sfdc_contact_id, sfdc_lead_id) as synced_record_id,
+    {{ to_day('created_at') }} as created_date,
+    updated_at as version_at,
+    _is_first_load as is_first_load,
+    {{ known_date(to_day('updated_at')) }} as known_date,
+    _load_id as load_id
+from source

@@ -1,0 +1,15 @@
+with source as (
+
+    select * from {{ source('salesforce', 'user_role') }}
+    where _status = 'accepted'
+
+)
+
+select
+    {{ crm_id('id') }} as role_id,
+    name as role_name,
+    system_modstamp as version_at,
+    _is_first_load as is_first_load,
+    {{ known_date(to_day('system_modstamp')) }} as known_date,
+    _load_id as load_id
+from source
