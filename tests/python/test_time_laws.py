@@ -357,6 +357,13 @@ RECORDED = {
     "billing/contracts": "recorded_at",
     "research/interviews": "recorded_at",
     "research/findings": "",
+    "marketo/lead": "updated_at",
+    "linkedin_ads/company_engagement": "date",
+    # Exports mix two forms of a date.
+    "intent/topic_scores": (
+        "coalesce(try_cast(report_date as date), try_strptime(report_date, '%m/%d/%Y'))"
+    ),
+    "spend/daily": "date",
 }
 EARLY = date(2026, 5, 16)
 NO_BACKFILL = {"backfill_first_load": False}
@@ -407,7 +414,8 @@ def _cut(landing: Path, target: Path, file: str) -> int:
     feed = "/".join(file.split("/")[:2])
     source = landing / file
     (target / file).parent.mkdir(parents=True, exist_ok=True)
-    late = f"cast({RECORDED.get(feed, 'system_modstamp')} as date) > date '{EARLY}'"
+    default = "activity_date" if feed.startswith("marketo/activity") else "system_modstamp"
+    late = f"cast({RECORDED.get(feed, default)} as date) > date '{EARLY}'"
     if feed == "research/findings":
         interviews = source.parent.parent.parent / "interviews" / source.parent.name / "*.parquet"
         late = (

@@ -147,6 +147,8 @@ person_claims as (
             final_records.current_id = final_versions.record_id
             and final_records.valid_from < final_versions.valid_to
             and final_versions.valid_from < final_records.valid_to
+    -- Of a record of which nothing is known yet the other's address says more.
+    where final_versions.email is not null or final_versions.crm_account_id is not null
 
     union all
 
@@ -222,7 +224,7 @@ records as (
 -- The day from which an address is known to bounce or to have opted out, in whatever system.
 gone as (
 
-    select records.email, min(outcomes.known_date) as gone_from
+    select records.email, min(greatest(outcomes.known_date, records.valid_from)) as gone_from
     from outcomes
     inner join records on outcomes.record_id = records.record_id
     where outcomes.outcome in ('bounced', 'opted_out') and records.email is not null
