@@ -326,6 +326,7 @@ select
         as reached_coverage_share,
     coalesce(round(engaged_weight_e6 / nullif(required_weight_e6, 0), 6), 0)
         as engaged_coverage_share,
+    required_weight_e6 as required_weight_millionths,
     has_committed_motion,
     closed_windows_now > 0
     or (open_windows > 0 and open_windows_now = 0)

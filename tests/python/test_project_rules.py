@@ -37,6 +37,8 @@ LITERALS_IN_MARTS = {
     ("account_signal_contributions", "100"): "points are stored in hundredths",
     ("account_signal_contributions", "1000000"): "decay weights are stored in millionths",
     ("account_coverage", "6"): "decimals kept of a float",
+    ("account_hierarchy", "6"): "decimals kept of a float",
+    ("account_hierarchy", "100"): "a score is a percentage",
     ("account_coverage", "2"): "single-threaded: one person where two or more are required",
 }
 STRUCTURAL_NUMBERS = {"0", "1", "0.0", "1.0"}
