@@ -1,6 +1,6 @@
--- Guards: what account_hierarchy says of a family is the sum over its accounts (points to 1e-6); the
--- path of an account is its parent's and itself, its depth one more than its parent's; only the top
--- is its own ultimate parent; and the descendants of all add up to the depths of all.
+-- Guards: what account_hierarchy says of a family is the sum over its accounts (points to 1e-6);
+-- the path of an account is its parent's and itself, its depth one more than its parent's; only the
+-- top is its own ultimate parent; and the descendants of all add up to the depths of all.
 -- Does not guard: that a parent is the right one (unit tests of models/intermediate/hierarchy).
 with accounts as (
 

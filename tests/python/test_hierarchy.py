@@ -31,8 +31,8 @@ pytestmark = pytest.mark.skipif(
     not REGISTER.exists(), reason="needs the company register (ror) in ../shared/data"
 )
 
-# Figures of the extract. What they should be is worked out below too; held here, a change shows that
-# went wrong in both places.
+# Figures of the extract. What they should be is worked out below too; held here, a change shows
+# that went wrong in both places.
 COMPANIES = 7_581
 STANDINGS = {"active": 6_908, "inactive": 240, "withdrawn": 433}
 
