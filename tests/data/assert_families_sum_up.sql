@@ -20,7 +20,8 @@ sums as (
         sum(signal_points) as points,
         sum(engaged_people) as people,
         sum(open_deals) as open_deals,
-        sum(committed_deals) as committed_deals
+        sum(committed_deals) as committed_deals,
+        sum(open_pipeline_usd) as pipeline
     from accounts
     group by ultimate_parent_id
 
@@ -44,6 +45,7 @@ where accounts.family_accounts != sums.accounts
     or accounts.family_engaged_people != sums.people
     or accounts.family_open_deals != sums.open_deals
     or accounts.family_committed_deals != sums.committed_deals
+    or abs(accounts.family_open_pipeline_usd - sums.pipeline) > 1e-2
     or (accounts.hierarchy_depth = 0) != (accounts.account_id = accounts.ultimate_parent_id)
     or (accounts.hierarchy_depth = 0) != (accounts.parent_account_id is null)
     or accounts.hierarchy_depth != coalesce(parents.hierarchy_depth + 1, 0)

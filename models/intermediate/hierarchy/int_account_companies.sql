@@ -19,7 +19,7 @@ companies as (
 versions as (
 
     select * from {{ ref('int_account_versions') }}
-    where not is_deleted
+    where not is_deleted and not is_excluded
 
 ),
 
@@ -38,7 +38,7 @@ targets as (
 custom_fields as (
 
     select * from {{ ref('custom_fields') }}
-    where table_name = 'account' and attribute = 'company_id'
+    where table_name in ('account', 'company') and attribute = 'company_id'
 
 ),
 
@@ -77,7 +77,10 @@ pairs as (
         greatest(versions.valid_from, survivors.valid_from) as valid_from,
         least(versions.valid_to, survivors.valid_to) as valid_to
     from versions
-    inner join custom_fields on versions.source_instance = custom_fields.source_instance
+    inner join custom_fields
+        on
+            versions.source_system = custom_fields.source
+            and versions.source_instance = custom_fields.source_instance
     inner join survivors on versions.crm_account_id = survivors.crm_account_id
     where {{ json_text('versions.custom_fields', 'custom_fields.field') }} is not null
 

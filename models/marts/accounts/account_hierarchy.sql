@@ -38,7 +38,8 @@ deals as (
     select
         account_id,
         count(*) as open_deals,
-        sum(case when is_committed then 1 else 0 end) as committed_deals
+        sum(case when is_committed then 1 else 0 end) as committed_deals,
+        sum(annual_amount_usd) as open_pipeline_usd
     from opportunities
     group by account_id
 
@@ -98,6 +99,7 @@ members as (
         features.engaged_people,
         coalesce(deals.open_deals, 0) as open_deals,
         coalesce(deals.committed_deals, 0) as committed_deals,
+        coalesce(deals.open_pipeline_usd, 0) as open_pipeline_usd,
         gap_days.is_activated
     from features
     inner join hierarchy on features.account_id = hierarchy.account_id
@@ -119,7 +121,8 @@ families as (
         sum(signal_points) as family_signal_points,
         sum(engaged_people) as family_engaged_people,
         sum(open_deals) as family_open_deals,
-        sum(committed_deals) as family_committed_deals
+        sum(committed_deals) as family_committed_deals,
+        sum(open_pipeline_usd) as family_open_pipeline_usd
     from members
     group by ultimate_parent_id
 
@@ -155,7 +158,9 @@ select
     cast(members.open_deals as bigint) as open_deals,
     cast(families.family_open_deals as bigint) as family_open_deals,
     cast(members.committed_deals as bigint) as committed_deals,
-    cast(families.family_committed_deals as bigint) as family_committed_deals
+    cast(families.family_committed_deals as bigint) as family_committed_deals,
+    cast(members.open_pipeline_usd as double) as open_pipeline_usd,
+    cast(families.family_open_pipeline_usd as double) as family_open_pipeline_usd
 from members
 inner join families on members.ultimate_parent_id = families.ultimate_parent_id
 left join children on members.account_id = children.account_id

@@ -130,7 +130,6 @@ items as (
 
     union all
 
-    -- Enrichment alone contests nothing: it takes what nobody else claims.
     select
         'currency_without_rate', currency_code, count(distinct crm_opportunity_id),
         'Add the currency to seeds/opportunities/currency_rates.csv; its deals have no value.'
@@ -149,6 +148,7 @@ items as (
 
     union all
 
+    -- Enrichment alone contests nothing: it takes what nobody else claims.
     select
         'contested_domain',
         losers.domain || ': '
