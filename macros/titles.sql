@@ -41,3 +41,6 @@
 {% macro edit_distance(one, other) -%} {{ adapter.dispatch('edit_distance')(one, other) }} {%- endmacro %}
 {% macro default__edit_distance(one, other) -%} damerau_levenshtein({{ one }}, {{ other }}) {%- endmacro %}
 {% macro spark__edit_distance(one, other) -%} levenshtein({{ one }}, {{ other }}) {%- endmacro %}
+
+{#- The digits of a text. -#}
+{% macro digits_of(text) -%} regexp_replace({{ text }}, '[^0-9]', '', 'g') {%- endmacro %}

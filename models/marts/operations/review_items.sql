@@ -20,13 +20,6 @@ domain_claims as (
 
 ),
 
-people as (
-
-    select * from {{ ref('int_people') }}
-    where {{ end_date() }} >= valid_from and {{ end_date() }} < valid_to
-
-),
-
 account_versions as (
 
     select * from {{ ref('int_account_versions') }}
@@ -230,15 +223,6 @@ items as (
         on relationships.relationship_type = company_relationship_types.relationship_type
     where company_relationship_types.relationship_type is null
     group by relationships.relationship_type
-
-    union all
-
-    select
-        'unmapped_title', lower(coalesce(title, '(none)')), count(*),
-        'Add a pattern to seeds/coverage/persona_titles.csv.'
-    from people
-    where persona is null
-    group by lower(coalesce(title, '(none)'))
 
     union all
 
