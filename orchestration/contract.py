@@ -18,7 +18,7 @@ import yaml
 DATA_TYPES = ("text", "integer", "double", "boolean", "date", "timestamp")
 TABLE_META = {
     *("key", "version", "month", "immutable", "required_any", "features"),
-    *("nulls", "date_formats", "number_style"),
+    *("nulls", "date_formats", "number_style", "universe"),
 }
 COLUMN_META = {"required", "host", "sync"}
 REGISTRABLE_SUFFIX = "_registrable"
@@ -59,6 +59,7 @@ class Table:
     is_immutable: a record never changes, so earlier versions are looked for in these months too.
     required_any: of each group of columns at least one is filled.
     features: in words, what is off while the table has never landed.
+    is_universe: its records are accounts; without one from such a table nothing can be computed.
     nulls: texts that stand for no value, besides an empty one.
     date_formats: how dates and times are written where they are not in ISO form, as for strptime.
     number_style: plain = digits and a point; us = also 1,234.5 and a percent sign, which is
@@ -74,6 +75,7 @@ class Table:
     is_immutable: bool = False
     required_any: tuple[tuple[str, ...], ...] = ()
     features: str = ""
+    is_universe: bool = False
     nulls: tuple[str, ...] = ()
     date_formats: tuple[str, ...] = ()
     number_style: str = "plain"
@@ -186,6 +188,7 @@ def _table(path: Path, source: str, node: Mapping[str, Any]) -> Table:
         is_immutable=bool(meta.get("immutable", False)),
         required_any=tuple(tuple(group) for group in meta.get("required_any", [])),
         features=str(meta.get("features", "")),
+        is_universe=bool(meta.get("universe", False)),
         nulls=tuple(str(token).strip() for token in meta.get("nulls", [])),
         date_formats=tuple(meta.get("date_formats", [])),
         number_style=str(meta.get("number_style", "plain")),

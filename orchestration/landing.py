@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import csv
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from difflib import get_close_matches
@@ -41,6 +41,8 @@ from orchestration.warehouse import Warehouse
 MAIN_INSTANCE = "main"
 FORMATS = ("csv", "parquet", "jsonl")
 DAY_FOLDER = "loaded_date="
+SHOWN_FILES = 5  # in a message
+SHOWN_REASONS = 3  # why the rows of a file are in quarantine
 
 MANIFEST_COLUMNS = """
     file varchar, source varchar, table_name varchar, instance varchar, delivery_day date,
@@ -150,13 +152,15 @@ def ingest(
     cutoff_hours: int,
     live_since: LiveSince | None = None,
     snapshots: Snapshots | None = None,
+    sources_off: Collection[str] = (),
 ) -> IngestReport:
     """Takes every pending file delivered up to `end_date`, and each table's first load.
 
     now: the moment of this run, with a zone (without one: UTC). cutoff_hours: a file without a
     `loaded_date` folder belongs to the UTC date of (first seen - cutoff_hours). live_since: days
     that a person has set, by (source, table, instance). snapshots: tables whose every delivery day
-    is the complete list. Running it again changes nothing.
+    is the complete list. sources_off: what the models leave out; taken in and said. Running it
+    again changes nothing.
     """
     snapshots = snapshots or Snapshots()
     problems: list[str] = landing_presence.unfit(snapshots, contract)
@@ -212,8 +216,55 @@ def ingest(
             f"{source}.{name}: {_count(len(files), 'file')} delivered after {end_date} wait"
             f" (from {first} on)"
         )
+    problems += _taken_for_nothing(chosen, sources_off)
     counts = _counts(warehouse, contract, load_id, waiting)
     return IngestReport(load_id, counts, tuple(problems), _notes(warehouse))
+
+
+def missing_universe(
+    warehouse: Warehouse,
+    contract: Contract,
+    *,
+    filled_elsewhere: Collection[str] = (),
+    sources_off: Collection[str] = (),
+) -> str | None:
+    """Why there is no account to compute anything for, in words; None when there is one.
+
+    It looks at all that was ever taken, so a run after the faulty one says the same.
+    filled_elsewhere: sources that do not land. sources_off: sources that do not count.
+    """
+    universe = [
+        table
+        for table in contract.tables.values()
+        if table.is_universe and table.source not in sources_off
+    ]
+    if any(table.source in filled_elsewhere for table in universe):
+        return None
+    labels = [table.label for table in universe]
+    files = warehouse.rows(
+        "select file, status, delivered, accepted, quarantined, reason from raw_landing.files"
+        " where list_contains(?, source || '.' || table_name) and status <> 'pending'"
+        " order by delivered = 0, delivery_day, file",
+        [labels],
+    )
+    if any(accepted for _, _, _, accepted, _, _ in files):
+        return None
+    if not files:
+        return (
+            f"No CRM account and no target has been delivered: {', '.join(labels)} have no file in"
+            " LANDING_DIR. One of them is needed; all else hangs on it."
+        )
+    sentences = ["No CRM account and no target has been delivered that could be taken:"]
+    for file, status, delivered, _, quarantined, reason in files[:SHOWN_FILES]:
+        if status == "unreadable":
+            sentences.append(f"{file} cannot be read: {reason}")
+        elif delivered == 0:
+            sentences.append(f"{file} has no rows")
+        else:
+            sentences.append(f"{file}: {_all_quarantined(warehouse, file, quarantined)}")
+    if len(files) > SHOWN_FILES:
+        sentences.append(f"and {_count(len(files) - SHOWN_FILES, 'more file')}")
+    return "\n".join([*sentences, "Deliver them again, corrected, in a new file."])
 
 
 def last_complete_day(
@@ -321,16 +372,22 @@ def discover(landing_dir: Path, contract: Contract, problems: list[str]) -> list
             problems.append(f"{source_entry.name} is no folder of a source; it is ignored")
             continue
         if source not in contract.sources:
-            problems.append(_unknown(source_entry.name, "source", source, contract.sources))
+            problems.append(_unknown_source(source_entry.name, source, contract.sources))
             continue
         tables = contract.of_source(source)
-        for table_entry in _sorted_entries(Path(source_entry.path)):
+        table_entries = _sorted_entries(Path(source_entry.path))
+        others = [
+            entry.name for entry in table_entries if entry.is_dir() and entry.name not in tables
+        ]
+        problems += _unknown_tables(
+            source_entry.name, others, tables, {entry.name for entry in table_entries}
+        )
+        for table_entry in table_entries:
             shown = f"{source_entry.name}/{table_entry.name}"
             if not table_entry.is_dir():
                 problems.append(f"{shown} is no folder of a table; it is ignored")
                 continue
             if table_entry.name not in tables:
-                problems.append(_unknown(shown, "table", table_entry.name, tables))
                 continue
             for path in _walk(Path(table_entry.path)):
                 file = path.relative_to(landing_dir).as_posix()
@@ -378,10 +435,36 @@ def _walk(folder: Path) -> Iterator[Path]:
             yield Path(entry.path)
 
 
-def _unknown(shown: str, kind: str, name: str, known: Sequence[str]) -> str:
+def _unknown_source(shown: str, name: str, known: Sequence[str]) -> str:
     near = get_close_matches(name.lower(), known, n=1, cutoff=0.5)
-    hint = f"; the nearest known {kind} is {near[0]}" if near else f"; known: {', '.join(known)}"
-    return f"{shown} is no {kind} of the contract and is ignored{hint}"
+    hint = f"the nearest known source is {near[0]}" if near else f"known: {', '.join(known)}"
+    return f"{shown} is no source of the contract and is ignored; {hint}"
+
+
+def _unknown_tables(
+    shown: str, names: Sequence[str], known: Sequence[str], landed: Collection[str]
+) -> list[str]:
+    """Sentences on folders of a source that are no tables of the contract.
+
+    An EL tool lands dozens of tables that nobody here reads, so those share a sentence. One that
+    looks like a misspelt table of ours has its own.
+    """
+    sentences, others = [], []
+    for name in names:
+        near = get_close_matches(name.lower(), known, n=1, cutoff=0.75)
+        if near and (near[0] not in landed or get_close_matches(name, near, cutoff=0.9)):
+            sentences.append(
+                f"{shown}/{name} is no table of the contract and is ignored; the nearest known"
+                f" table is {near[0]}"
+            )
+        else:
+            others.append(name)
+    if others:
+        names = ", ".join(others[:SHOWN_FILES])
+        more = len(others) - SHOWN_FILES
+        and_more = f" and {_count(more, 'more folder')}" if more > 0 else ""
+        sentences.append(f"{shown}: the contract has no table {names}{and_more}; ignored")
+    return sentences
 
 
 def _folder_day(path: Path, landing_dir: Path) -> date | None:
@@ -524,6 +607,7 @@ def _load(
     )
     known_columns = {name for entry in entries for name in entry.columns or ()}
     _tell(table, files, outcome, known_columns, problems)
+    told = {files[number][0].file for number in outcome.faults}
     taken = [number for number in range(len(files)) if number not in outcome.postponed]
     if not taken:
         return
@@ -565,7 +649,12 @@ def _load(
         with warehouse.transaction():
             if snapshots.covers(table):
                 problems += landing_presence.take(warehouse, table, snapshots, load_id)
-            _append(warehouse, table, load_id)
+            lost = _append(warehouse, table, load_id)
+        problems += [
+            f"{file}: {_all_quarantined(warehouse, file, rows)}"
+            for file, rows in lost
+            if file not in told
+        ]
     finally:
         warehouse.connection.unregister("_batch")
         for name in ("staged", "staged_lines", "staged_files", "verdicts"):
@@ -598,6 +687,35 @@ def _tell(
     for text, names in sentences.items():
         more = f" and {_count(len(names) - 1, 'more file')}" if len(names) > 1 else ""
         problems.append(f"{names[0]}{more}: {text}")
+
+
+def _taken_for_nothing(
+    chosen: Mapping[tuple[str, str], Sequence[Entry]], sources_off: Collection[str]
+) -> list[str]:
+    """Sentences on files of sources that are switched off."""
+    files = {
+        source: sum(len(entries) for (owner, _), entries in chosen.items() if owner == source)
+        for source in sources_off
+    }
+    return [
+        f"{source}: {_count(number, 'file')} taken in, but the source is switched off (var"
+        " sources_off), so nothing of them counts"
+        for source, number in files.items()
+        if number
+    ]
+
+
+def _all_quarantined(warehouse: Warehouse, file: str, rows: int) -> str:
+    """Why all rows of a file are in quarantine, with the most frequent reasons."""
+    reasons = warehouse.rows(
+        "select reason, count(*) from raw_landing.quarantine where file = ? group by reason"
+        " order by count(*) desc, reason",
+        [file],
+    )
+    shown = [f"{reason} ({count:,})" for reason, count in reasons[:SHOWN_REASONS]]
+    if len(reasons) > SHOWN_REASONS:
+        shown.append(_count(len(reasons) - SHOWN_REASONS, "more reason"))
+    return f"all its rows ({rows:,}) are in quarantine: {'; '.join(shown)}"
 
 
 def _resolve_hosts(warehouse: Warehouse, table: Table) -> None:
@@ -856,8 +974,10 @@ def _summarise(warehouse: Warehouse) -> None:
     )
 
 
-def _append(warehouse: Warehouse, table: Table, load_id: int) -> None:
+def _append(warehouse: Warehouse, table: Table, load_id: int) -> list[tuple[str, int]]:
     """Appends the load to the raw table, the quarantine and the manifest.
+
+    Returns the files of which every row is in quarantine, with the number of rows.
 
     Duplicates are counted and not kept: what they say is in the row that they repeat, and a full
     export each day would make the table grow without end.
@@ -898,8 +1018,11 @@ def _append(warehouse: Warehouse, table: Table, load_id: int) -> None:
         """,
         [load_id],
     )
-    [(good, bad)] = warehouse.rows(
-        "select sum(accepted + conflicting), sum(quarantined) from staged_counts"
+    [(good, bad, lost)] = warehouse.rows(
+        "select sum(accepted + conflicting), sum(quarantined),"
+        " list((file, quarantined) order by file)"
+        " filter (quarantined = delivered and delivered > 0)"
+        " from staged_counts"
     )
     quarantined = _append_quarantine(warehouse, load_id) if bad else 0
     if (appended, quarantined) != (good, bad):
@@ -926,6 +1049,7 @@ def _append(warehouse: Warehouse, table: Table, load_id: int) -> None:
         """,
         [load_id],
     )
+    return lost or []
 
 
 def _append_quarantine(warehouse: Warehouse, load_id: int) -> int:

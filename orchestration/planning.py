@@ -132,8 +132,9 @@ def _default_end(last_complete_day: date | None, history: History | None) -> dat
     days = [day for day in (last_complete_day, history.last if history else None) if day]
     if not days:
         raise PlanningError(
-            "There is nothing to refresh: no landing file and no stored day. Put files into"
-            " LANDING_DIR/<source>/<table>/, or set END_DATE to run without them."
+            "There is nothing to refresh: LANDING_DIR has no file that the contract knows, and no"
+            " day is stored. Put files into LANDING_DIR/<source>/<table>/ (docs/landing.md says"
+            " which); where another tool fills the raw schemas, set END_DATE."
         )
     return max(days)
 

@@ -18,7 +18,7 @@ from filelock import FileLock, Timeout
 from orchestration import landing, score_store
 from orchestration.contract import Contract, load_contract
 from orchestration.landing_presence import Snapshots, read_snapshots
-from orchestration.planning import History, Plan, plan_range
+from orchestration.planning import History, Plan, PlanningError, plan_range
 from orchestration.ruleset import project_vars, ruleset_version
 from orchestration.settings import FEEDS_SEED, MODELS_DIR, PROJECT_DIR, Settings, load_settings
 from orchestration.warehouse import Warehouse, connect
@@ -97,6 +97,7 @@ def outlook(settings: Settings, now: datetime, end: date | None = None) -> Outlo
 
     Raises PlanningError, and WarehouseBusyError while a refresh runs.
     """
+    check_landing_dir(settings)
     if settings.warehouse_path.exists():
         with connect(settings.warehouse_path, read_only=True) as warehouse:
             history = score_store.read_history(warehouse)
@@ -105,14 +106,33 @@ def outlook(settings: Settings, now: datetime, end: date | None = None) -> Outlo
         history = None
         with connect(Path(":memory:")) as warehouse:
             last_day = last_complete_day(settings, warehouse, now)
-    plan = plan_range(
-        settings.start_date if end is None else None,
-        settings.end_date if end is None else end,
-        last_complete_day=last_day,
-        history=history,
-        today=now.date(),
-    )
+    try:
+        plan = plan_range(
+            settings.start_date if end is None else None,
+            settings.end_date if end is None else end,
+            last_complete_day=last_day,
+            history=history,
+            today=now.date(),
+        )
+    except PlanningError as error:
+        if last_day or history:
+            raise
+        ignored: list[str] = []
+        landing.discover(settings.landing_dir, contract(), ignored)
+        raise PlanningError("\n".join([str(error), *ignored])) from None
     return Outlook(plan, history)
+
+
+def check_landing_dir(settings: Settings) -> None:
+    """Raises PlanningError if there is no landing folder: a lost disk is no day without files.
+
+    Where another tool fills raw schemas (var raw_schemas) there need be none.
+    """
+    if not settings.landing_dir.is_dir() and not filled_elsewhere():
+        raise PlanningError(
+            f"LANDING_DIR {settings.landing_dir} does not exist. Set it to the folder that holds"
+            " <source>/<table>/, or make it and put files there (docs/landing.md says which)."
+        )
 
 
 def last_complete_day(settings: Settings, warehouse: Warehouse, now: datetime) -> date | None:
@@ -130,6 +150,16 @@ def contract() -> Contract:
 def cutoff_hours() -> int:
     """Hours that are taken off the moment a file was first seen (var delivery_cutoff_hours)."""
     return int(project_vars(PROJECT_DIR)["delivery_cutoff_hours"])
+
+
+def filled_elsewhere() -> frozenset[str]:
+    """Sources whose raw tables another tool fills (var raw_schemas): they do not land."""
+    return frozenset(project_vars(PROJECT_DIR).get("raw_schemas") or ())
+
+
+def sources_off() -> tuple[str, ...]:
+    """Sources that are switched off (var sources_off)."""
+    return tuple(project_vars(PROJECT_DIR).get("sources_off") or ())
 
 
 def snapshots() -> Snapshots:

@@ -221,8 +221,9 @@ def _check_features(warehouse: Warehouse, plan: Plan) -> None:
     ((first, last),) = warehouse.rows(f"select min(as_of_date), max(as_of_date) from {FEATURES}")
     if first is None:
         raise StoredScoresError(
-            "There is no account on any day of this run: no CRM account and no target has been"
-            " delivered. Check LANDING_DIR, or take a later START_DATE."
+            "There is no account on any day of this run. Those that were delivered are known only"
+            " later (take a later START_DATE), or are counted out"
+            " (seeds/identity/record_exclusions.csv)."
         )
     if first < plan.replay_start or last != plan.end:
         raise StoredScoresError(

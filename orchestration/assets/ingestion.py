@@ -14,7 +14,16 @@ import dagster as dg
 from orchestration import landing
 from orchestration.assets.dbt import MANIFEST, TRANSLATOR
 from orchestration.planning import PlanningError
-from orchestration.run_context import BusyError, Run, contract, cutoff_hours, snapshots
+from orchestration.run_context import (
+    BusyError,
+    Run,
+    check_landing_dir,
+    contract,
+    cutoff_hours,
+    filled_elsewhere,
+    snapshots,
+    sources_off,
+)
 from orchestration.settings import FEEDS_SEED, LIVE_SINCE_SEED, SettingsError
 from orchestration.stages import TIMES, say
 from orchestration.warehouse import Warehouse, WarehouseBusyError
@@ -60,6 +69,7 @@ def ingestion(context: dg.AssetExecutionContext) -> Iterator[Any]:
     """Takes the landing files of the run's days into the raw tables."""
     run = Run.of(context.run_id, context.run.tags)
     try:
+        check_landing_dir(run.settings)
         with TIMES.stage("ingest"), run.warehouse() as warehouse:
             plan = run.plan(warehouse)
             report = landing.ingest(
@@ -71,12 +81,22 @@ def ingestion(context: dg.AssetExecutionContext) -> Iterator[Any]:
                 cutoff_hours=cutoff_hours(),
                 live_since=landing.read_live_since(LIVE_SINCE_SEED),
                 snapshots=snapshots(),
+                sources_off=sources_off(),
             )
             delivered = last_deliveries(warehouse, plan.end)
+            nothing = landing.missing_universe(
+                warehouse,
+                contract(),
+                filled_elsewhere=filled_elsewhere(),
+                sources_off=sources_off(),
+            )
     except NO_RETRY as error:
         raise dg.Failure(str(error), allow_retries=False) from error
     for problem in report.problems:
         say(f"  note: {problem}")
+    if nothing:
+        # Models and scores would run for a minute to find that there is nobody to compute.
+        raise dg.Failure(nothing, allow_retries=False)
     for spec in SPECS:
         counts = report.tables.get((spec.key.path[0], spec.key.path[-1]))
         yield dg.MaterializeResult(

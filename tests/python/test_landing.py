@@ -34,6 +34,7 @@ from orchestration.landing import (
     TableCounts,
     ingest,
     last_complete_day,
+    missing_universe,
     read_live_since,
     registrable_domain,
 )
@@ -255,6 +256,48 @@ def test_a_renamed_required_column_puts_the_rows_in_quarantine_with_a_hint(lande
     ]
     assert json.loads(quarantined[0][6])["created_dt"] == "2026-01-01T00:00:00Z"
     assert landed.rows("select reason from raw_landing.files where reason is not null") == [(hint,)]
+
+
+def test_a_file_of_which_every_row_is_bad_is_told_with_the_reasons(landed: Landed) -> None:
+    bad = [account(number, "yesterday") for number in range(2)]
+    bad += [account(number, "soon") for number in range(3)]
+    landed.put("salesforce/account/a.csv", lines(ACCOUNT, *bad, "4,short,row", "5,,,,,"))
+    landed.put("salesforce/account/b.csv", lines(ACCOUNT, account(7), bad[0]))
+    report = landed.ingest()
+    assert report.problems == (
+        "salesforce/account/a.csv: all its rows (7) are in quarantine:"
+        ' system_modstamp is no timestamp: "soon" (3);'
+        ' system_modstamp is no timestamp: "yesterday" (2);'
+        " name is required and empty; created_date is required and empty; system_modstamp is"
+        " required and empty (1); 1 more reason",
+    )
+
+
+def test_without_an_account_it_says_why(landed: Landed) -> None:
+    def missing(**options: Any) -> str:
+        landed.ingest()
+        return missing_universe(landed.warehouse, CONTRACT, **options) or ""
+
+    landed.put("billing/contracts/a.csv", "contract_id")
+    nothing = missing()
+    assert "salesforce.account, targets.target_accounts have no file in LANDING_DIR" in nothing
+    assert missing(filled_elsewhere=["salesforce"]) == ""
+    landed.put("salesforce/account/a.csv", lines(ACCOUNT, account(1, "soon")))
+    landed.put("salesforce/account/b.parquet", b"x")
+    landed.put("salesforce/account/c.csv", "")
+    said = missing().splitlines()
+    assert said[1] == (
+        "salesforce/account/a.csv: all its rows (1) are in quarantine:"
+        ' system_modstamp is no timestamp: "soon" (1)'
+    )
+    assert said[2].startswith("salesforce/account/b.parquet cannot be read: ")
+    assert said[3] == "salesforce/account/c.csv has no rows"
+    for number in range(5):
+        landed.put(f"targets/target_accounts/{number}.csv", "")
+    assert missing().splitlines()[-2] == "and 3 more files"
+    landed.put("salesforce/account/d.csv", lines(ACCOUNT, account(1)))
+    assert missing() == ""
+    assert "targets/target_accounts/0.csv has no rows" in missing(sources_off=["salesforce"])
 
 
 def test_one_of_a_group_of_columns_must_be_there_and_filled(landed: Landed) -> None:
@@ -965,6 +1008,31 @@ def test_unknown_folders_and_files_are_named_and_ignored(landed: Landed) -> None
     assert len(report.problems) == 7
 
 
+def test_tables_that_an_el_tool_lands_beside_ours_share_a_sentence(landed: Landed) -> None:
+    landed.put("salesforce/account/a.csv", lines(ACCOUNT, account(1)))
+    for name in ("account_history", "order", "product_2", "tasks", "opportunity_contact_roles"):
+        landed.put(f"salesforce/{name}/a.csv", "x")
+    assert landed.ingest().problems == (
+        "salesforce/opportunity_contact_roles is no table of the contract and is ignored; the"
+        " nearest known table is opportunity_contact_role",
+        "salesforce/tasks is no table of the contract and is ignored; the nearest known table is"
+        " task",
+        "salesforce: the contract has no table account_history, order, product_2; ignored",
+    )
+
+
+def test_files_of_a_source_that_is_off_are_taken_and_told(landed: Landed) -> None:
+    landed.put("salesforce/account/a.csv", lines(ACCOUNT, account(1)))
+    landed.put("salesforce/task/a.csv", "")
+    report = landed.ingest(sources_off=["salesforce", "segment"])
+    assert report.problems == (
+        "salesforce: 2 files taken in, but the source is switched off (var sources_off), so nothing"
+        " of them counts",
+    )
+    assert landed.accounts("id") == [("1",)]
+    assert landed.ingest(sources_off=["salesforce"]).problems == ()
+
+
 def test_no_landing_folder_is_a_problem_in_words(tmp_path: Path) -> None:
     landed = Landed(tmp_path / "landing", CONTRACT)
     landed.folder.rmdir()
@@ -1092,8 +1160,9 @@ def test_a_killed_process_leaves_a_file_that_the_next_one_completes(tmp_path: Pa
         "from orchestration.warehouse import connect\n"
         "plain = landing._append\n"
         "def dying(warehouse, table, load_id):\n"
-        "    plain(warehouse, table, load_id)\n"
+        "    lost = plain(warehouse, table, load_id)\n"
         "    if table.source == 'segment': os.kill(os.getpid(), 9)\n"
+        "    return lost\n"
         "landing._append = dying\n"
         f"with connect(Path({str(database)!r})) as warehouse:\n"
         f"    landing.ingest(warehouse, Path({str(folder.folder)!r}), date(2026, 6, 30),\n"
@@ -1322,6 +1391,15 @@ def test_the_contract_is_whole() -> None:
     assert plain_name("Created Date") == plain_name("created_date") == "createddate"
     for table in contract.tables.values():
         assert table.features, table.label
+
+
+def test_the_documentation_lists_the_tables_of_the_contract() -> None:
+    text = (ROOT / "docs/landing.md").read_text(encoding="utf-8")
+    listed = text.split("| source | tables |\n|---|---|\n")[1].split("\n\n")[0]
+    rows = [line.strip("| ").split(" | ") for line in listed.splitlines()]
+    assert sorted((source, table) for source, tables in rows for table in tables.split(", ")) == (
+        sorted(WHOLE_CONTRACT.tables)
+    )
 
 
 @pytest.mark.parametrize(

@@ -239,16 +239,26 @@ def test_two_refreshes_at_once(refreshed: Place, runs: Runs, tmp_path: Path) -> 
     assert place.published.read_bytes() == refreshed.published.read_bytes()
 
 
-def test_an_empty_landing_folder(runs: Runs, template: Place, tmp_path: Path) -> None:
+def test_without_an_account_nothing_starts(runs: Runs, template: Place, tmp_path: Path) -> None:
+    """No folder, a folder without files, only files that are wrong: three messages, each early."""
     landing = tmp_path / "landing"
-    landing.mkdir()
     place = template.copy(tmp_path / "place", landing)
     result = runs.refresh(place)
     assert result.code == 1
-    assert "Put files into LANDING_DIR" in result.error
-    result = runs.refresh(place, end=LAST, whole=False)
+    assert f"LANDING_DIR {landing} does not exist" in result.error
+
+    (landing / "salesfroce").mkdir(parents=True)
+    result = runs.refresh(place)
     assert result.code == 1
-    assert "no CRM account and no target has been delivered" in " ".join(result.error.split())
+    assert "Put files into LANDING_DIR" in result.error
+    assert "the nearest known source is salesforce" in result.error
+
+    _write(landing / "salesforce/account" / f"loaded_date={LAST}" / "a.csv", [{"id": "1"}])
+    result = runs.refresh(place, whole=False)
+    assert result.code == 1
+    assert "dbt before the scores" not in result.out
+    assert "The refresh failed while taking in the landing files." in result.error
+    assert "required column name is missing" in result.error
     assert not place.published.exists()
 
 

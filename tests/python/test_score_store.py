@@ -156,6 +156,9 @@ def test_features_of_other_days_are_refused(warehouse: Warehouse) -> None:
     other = Plan(date(2026, 7, 1), date(2026, 7, 2), date(2026, 7, 1))
     with pytest.raises(StoredScoresError, match="another run came between"):
         score_store.score_activation(warehouse, "two", other, scorer, "rules", NOW)
+    warehouse.execute("delete from features.feat_account_days")
+    with pytest.raises(StoredScoresError, match="no account on any day of this run"):
+        score_store.score_activation(warehouse, "two", other, scorer, "rules", NOW)
 
 
 def test_a_range_is_remembered_by_dagster_day_by_day(
