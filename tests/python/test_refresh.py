@@ -283,7 +283,7 @@ def test_a_crm_alone_is_enough(crm_only: Place) -> None:
     )
     assert off["bombora.company_surge"] == "third-party intent"
     assert off["targets.target_accounts"].endswith("every CRM account counts as a target")
-    assert off["salesforce.opportunity"] is None
+    assert off["salesforce.user"] is None
 
 
 def test_an_account_without_a_domain_is_an_account(crm_only: Place) -> None:
