@@ -164,16 +164,34 @@ touched as (
 ),
 {%- endif %}
 
+-- Most acts have one version and need no looking before or after.
+changed_later as (
+
+    select source_system, act_id
+    from touched
+    group by source_system, act_id
+    having count(*) > 1
+
+),
+
 arrivals as (
 
     select
         touched.*,
-        row_number() over (partition by source_system, act_id order by version_at) as version_order,
-        max(version_at) over (
-            partition by source_system, act_id order by load_id, known_date, version_at
+        row_number() over act_by_version as version_order,
+        max(touched.version_at) over (
+            partition by touched.source_system, touched.act_id
+            order by touched.load_id, touched.known_date, touched.version_at
             rows between unbounded preceding and current row
         ) as newest_version_at
     from touched
+    inner join changed_later
+        on
+            touched.source_system = changed_later.source_system
+            and touched.act_id = changed_later.act_id
+    window act_by_version as (
+        partition by touched.source_system, touched.act_id order by touched.version_at
+    )
 
 ),
 
@@ -182,7 +200,9 @@ arrivals as (
 changes as (
 
     select
-        arrivals.*,
+        source_system, source_table, source_instance, act_id, record_id, crm_account_id, domain,
+        campaign_id, activity_kind, activity_subkind, disposition, subject, occurred_date, is_done,
+        owner_id, quantity, load_id, known_date,
         -- In the first load an act was known when the source recorded it, whenever it was edited
         -- since.
         case
@@ -198,6 +218,31 @@ changes as (
     window act as (
         partition by source_system, act_id order by load_id, known_date, version_at
     )
+
+    union all
+
+    select
+        {%- for column in [
+            'source_system', 'source_table', 'source_instance', 'act_id', 'record_id',
+            'crm_account_id', 'domain', 'campaign_id', 'activity_kind', 'activity_subkind',
+            'disposition', 'subject', 'occurred_date', 'is_done', 'owner_id', 'quantity', 'load_id',
+            'known_date'
+        ] %}
+        touched.{{ column }},
+        {%- endfor %}
+        case
+            when touched.is_first_load and {{ var('backfill_first_load') }}
+                then touched.created_date
+            else touched.known_date
+        end,
+        cast(null as date),
+        cast(null as bigint)
+    from touched
+    left join changed_later
+        on
+            touched.source_system = changed_later.source_system
+            and touched.act_id = changed_later.act_id
+    where changed_later.act_id is null
 
 ),
 
@@ -426,28 +471,14 @@ offers as (
 
 ),
 
--- A mail that a sequencer logs a second time is one mail: of those of a person, day, type and
--- subject the first to arrive counts.
 typed as (
 
     select
         participations.*,
         kinds.activity_type,
+        kinds.counts_copies_once and participations.subject is not null as may_be_a_copy,
         offers.offer_type,
-        offers.content_level,
-        case
-            when kinds.counts_copies_once and participations.subject is not null
-                then first_value(participations.act_id) over (
-                    partition by
-                        participations.source_system, participations.identity_type,
-                        participations.identity, participations.occurred_date,
-                        kinds.activity_type, participations.subject
-                    order by
-                        participations.counted_load_id, participations.counted_from,
-                        participations.act_id
-                )
-            else participations.act_id
-        end as original_act_id
+        offers.content_level
     from participations
     inner join kinds
         on
@@ -467,6 +498,63 @@ typed as (
 
 ),
 
+-- A mail that a sequencer logs a second time is one mail: of those of a person, day, type and
+-- subject the first to arrive counts.
+copied as (
+
+    select source_system, identity_type, identity, occurred_date, activity_type, subject
+    from typed
+    where may_be_a_copy
+    group by source_system, identity_type, identity, occurred_date, activity_type, subject
+    having min(act_id) != max(act_id)
+
+),
+
+copies as (
+
+    select
+        typed.source_system,
+        typed.act_id,
+        typed.identity,
+        first_value(typed.act_id) over (
+            partition by
+                typed.source_system, typed.identity_type, typed.identity, typed.occurred_date,
+                typed.activity_type, typed.subject
+            order by typed.counted_load_id, typed.counted_from, typed.act_id
+        ) as original_act_id
+    from typed
+    inner join copied
+        on
+            typed.source_system = copied.source_system
+            and typed.identity_type = copied.identity_type
+            and typed.identity = copied.identity
+            and typed.occurred_date = copied.occurred_date
+            and typed.activity_type = copied.activity_type
+            and typed.subject = copied.subject
+    where typed.may_be_a_copy
+
+),
+
+repeated as (
+
+    select distinct source_system, act_id, identity from copies
+    where act_id != original_act_id
+
+),
+
+counted as (
+
+    select typed.*
+    from typed
+    left join repeated
+        on
+            typed.source_system = repeated.source_system
+            and typed.act_id = repeated.act_id
+            and typed.identity = repeated.identity
+    where repeated.act_id is null
+
+),
+
 crm_activities as (
 
     select
@@ -474,8 +562,7 @@ crm_activities as (
         greatest(counted_from, occurred_date) as known_date,
         occurred_date, identity_type, identity, fallback_identity, activity_type, feed, owner_id,
         offer_type, content_level, counted_load_id as load_id, quantity
-    from typed
-    where act_id = original_act_id
+    from counted
 
     union all
 
@@ -483,8 +570,8 @@ crm_activities as (
         greatest(counted_to, occurred_date), occurred_date, identity_type, identity,
         fallback_identity, activity_type, feed, owner_id, offer_type, content_level,
         greatest(counted_load_id, counted_to_load_id), -quantity
-    from typed
-    where act_id = original_act_id and counted_to < {{ forever() }}
+    from counted
+    where counted_to < {{ forever() }}
 
 ),
 
