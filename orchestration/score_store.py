@@ -27,11 +27,11 @@ TABLES = {
         "account_id varchar, as_of_date date, from_state varchar, to_state varchar,"
         " reason varchar, strength_score double, reached_coverage_share double,"
         " is_strong boolean, has_committed_motion boolean, days_below integer,"
-        " ruleset_version varchar"
+        " is_attribution_changed boolean, ruleset_version varchar"
     ),
     CHECKPOINTS: (
         "account_id varchar, as_of_date date, state varchar, state_since date,"
-        " days_below integer, ruleset_version varchar"
+        " days_below integer, is_attribution_changed boolean, ruleset_version varchar"
     ),
     RUNS: "start_date date, end_date date, ruleset_version varchar",
     # One row per run. What a run computes is settled when it starts, for its own scores change
@@ -60,10 +60,12 @@ class ScoreCounts:
 
 
 def prepare(warehouse: Warehouse) -> None:
-    """Makes the tables that are missing."""
+    """Makes the tables that are missing, and the columns that a newer version added to them."""
     for table, columns in TABLES.items():
         warehouse.execute(f"create schema if not exists {table.split('.')[0]}")
         warehouse.execute(f"create table if not exists {table} ({columns})")
+        for column in columns.split(", "):
+            warehouse.execute(f"alter table {table} add column if not exists {column}")
 
 
 def read_history(warehouse: Warehouse) -> History | None:
@@ -211,8 +213,9 @@ def _as_stored(warehouse: Warehouse, replayed: pa.Table, start: date) -> pa.Tabl
     for row in replayed.to_pylist():
         kept = states.get(row["account_id"])
         if kept is not None:
-            days_below = row["days_below"] if kept["state"] == row["state"] else 0
-            row |= {**kept, "days_below": days_below}
+            if kept["state"] != row["state"]:
+                row |= {"days_below": 0, "is_attribution_changed": False}
+            row |= kept
         rows.append(row)
     return pa.Table.from_pylist(rows, schema=replayed.schema)
 

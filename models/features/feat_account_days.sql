@@ -6,7 +6,7 @@
     'filed_weight_e6', 'reached_weight_e6', 'engaged_weight_e6',
     'required_weight_e6', 'open_deals', 'committed_deals', 'moving_deals', 'won_deals',
     'recently_won_deals', 'recently_lost_deals', 'contracts', 'active_contracts', 'open_windows',
-    'open_windows_now', 'closed_windows_now'
+    'open_windows_now', 'closed_windows_now', 'attribution_changes'
 ] -%}
 {%- set channels = ['intent', 'web', 'contacts', 'ads'] -%}
 {%- set units_per_point = 100 * 1000000 -%}
@@ -332,5 +332,6 @@ select
     or (open_windows > 0 and open_windows_now = 0)
     or (recently_lost_deals > 0 and open_deals = 0) as is_outside_window,
     held_by_stale_feeds > 0 as is_paused,
-    touches > 0 as is_touched
+    touches > 0 as is_touched,
+    attribution_changes > 0 as is_attribution_changed
 from tiered

@@ -11,6 +11,9 @@ highest state whose rule holds, and keep(D) the same with the thresholds of stre
 * keep(D) < state on `days_below_to_fall` days in a row: it moves to keep(D);
 * a paused day (a stale feed) neither counts nor breaks the row of days;
 * an account's first day takes its entry state.
+
+A transition says whether acts had moved to or from the account by a change of owner: on the day
+itself, or, before a fall, on any of the days below.
 """
 
 from __future__ import annotations
@@ -39,6 +42,7 @@ FEATURES = (
     "has_recent_buying_signal",
     "has_committed_motion",
     "is_paused",
+    "is_attribution_changed",
 )
 """Columns of the features: one row per account and day, strength 0-100, coverage 0-1."""
 
@@ -49,6 +53,7 @@ CHECKPOINT_SCHEMA = pa.schema(
         ("state", pa.string()),
         ("state_since", pa.date32()),
         ("days_below", pa.int32()),
+        ("is_attribution_changed", pa.bool_()),
     ]
 )
 TRANSITION_SCHEMA = pa.schema(
@@ -63,6 +68,7 @@ TRANSITION_SCHEMA = pa.schema(
         ("is_strong", pa.bool_()),
         ("has_committed_motion", pa.bool_()),
         ("days_below", pa.int32()),
+        ("is_attribution_changed", pa.bool_()),
     ]
 )
 
@@ -202,10 +208,11 @@ def advance(checkpoint: pa.Table, features: pa.Table, rules: StateRules) -> Adva
         has_motion=flags("has_committed_motion"),
     )
     paused = flags("is_paused")
+    moved_acts = flags("is_attribution_changed")
     entry = highest_state(signals, rules)
     keep = highest_state(signals, rules, rules.keep_factor)
 
-    state, since, below = _memory(checkpoint, accounts, rules)
+    state, since, below, changed = _memory(checkpoint, accounts, rules)
     steps: list[dict[str, npt.NDArray[np.generic]]] = []
     for index, day in enumerate(days):
         here = present[index]
@@ -216,6 +223,8 @@ def advance(checkpoint: pa.Table, features: pa.Table, rules: StateRules) -> Adva
         rises = stays & (entry[index] > state)
         counts = stays & ~rises & ~paused[index]
         below = np.where(counts, np.where(keep[index] < state, below + 1, 0), below)
+        # Remembered until a day that is not below: what happened on the way explains the fall.
+        changed = changed | moved_acts[index]
         falls = counts & (below >= rules.days_below_to_fall)
 
         moved = arrives | leaves | rises | falls
@@ -230,16 +239,18 @@ def advance(checkpoint: pa.Table, features: pa.Table, rules: StateRules) -> Adva
                     "from": state[at],
                     "to": target[at],
                     "below": np.where(falls, below, 0)[at],
+                    "changed": np.where(falls, changed, moved_acts[index])[at],
                     "cell": index * shape[1] + at,
                 }
             )
         since[moved] = day
         below[moved] = 0
+        changed[moved | (counts & (below == 0))] = False
         state = target
 
     return Advance(
         transitions=_transitions(steps, accounts, signals, rules),
-        checkpoint=_checkpoint(days[-1], accounts, state, since, below, rules),
+        checkpoint=_checkpoint(days[-1], accounts, state, since, below, changed, rules),
     )
 
 
@@ -255,11 +266,12 @@ def _check_days(days: npt.NDArray[np.generic], checkpoint: pa.Table) -> None:
 
 def _memory(
     checkpoint: pa.Table, accounts: pa.Array, rules: StateRules
-) -> tuple[IntArray, npt.NDArray[np.datetime64], IntArray]:
-    """State code, day entered and days below of every account; shape: accounts."""
+) -> tuple[IntArray, npt.NDArray[np.datetime64], IntArray, BoolArray]:
+    """State code, day entered, days below and whether acts had moved in them; shape: accounts."""
     state = np.full(len(accounts), ABSENT, dtype=np.int64)
     since = np.zeros(len(accounts), dtype="datetime64[D]")
     below = np.zeros(len(accounts), dtype=np.int64)
+    changed = np.zeros(len(accounts), dtype=np.bool_)
     if checkpoint.num_rows:
         ranks = {rule.state: rule.rank for rule in rules.states}
         unknown = set(checkpoint["state"].to_pylist()) - ranks.keys()
@@ -269,7 +281,9 @@ def _memory(
         state[at] = [ranks[name] for name in checkpoint["state"].to_pylist()]
         since[at] = checkpoint["state_since"].to_numpy()
         below[at] = checkpoint["days_below"].to_numpy()
-    return state, since, below
+        # Null in checkpoints from before it was kept.
+        changed[at] = pc.fill_null(checkpoint["is_attribution_changed"], False).to_numpy()
+    return state, since, below, changed
 
 
 def _names(codes: IntArray, rules: StateRules) -> pa.Array:
@@ -308,6 +322,7 @@ def _transitions(
             "is_strong": pa.array(is_strong, mask=left),
             "has_committed_motion": pa.array(signals.has_motion.flat[cell], mask=left),
             "days_below": pa.array(moved["below"], pa.int32()),
+            "is_attribution_changed": pa.array(moved["changed"].tolist(), pa.bool_()),
         },
         schema=TRANSITION_SCHEMA,
     )
@@ -319,6 +334,7 @@ def _checkpoint(
     state: IntArray,
     since: npt.NDArray[np.datetime64],
     below: IntArray,
+    changed: BoolArray,
     rules: StateRules,
 ) -> pa.Table:
     at = np.flatnonzero(state != ABSENT)
@@ -329,6 +345,7 @@ def _checkpoint(
             "state": _names(state[at], rules),
             "state_since": pa.array(since[at]),
             "days_below": pa.array(below[at], pa.int32()),
+            "is_attribution_changed": pa.array(changed[at]),
         },
         schema=CHECKPOINT_SCHEMA,
     )

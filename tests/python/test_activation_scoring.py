@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orchestration.scoring.activation import (
@@ -29,6 +29,10 @@ from orchestration.scoring.activation import (
     advance,
     highest_state,
 )
+
+# How long an example takes says how busy the machine is.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 RULES = StateRules(
     states=(
@@ -55,6 +59,7 @@ class Day:
     buying: bool = True
     motion: bool = False
     paused: bool = False
+    moved: bool = False
 
 
 # An account's days from FIRST on; None where it is not in the universe.
@@ -82,6 +87,7 @@ def features(histories: Mapping[str, Path], first: int = 0, last: int | None = N
             "has_recent_buying_signal": day.buying,
             "has_committed_motion": day.motion,
             "is_paused": day.paused,
+            "is_attribution_changed": day.moved,
         }
         for account, path in histories.items()
         for index, day in enumerate(path)
@@ -97,6 +103,7 @@ def features(histories: Mapping[str, Path], first: int = 0, last: int | None = N
             ("has_recent_buying_signal", pa.bool_()),
             ("has_committed_motion", pa.bool_()),
             ("is_paused", pa.bool_()),
+            ("is_attribution_changed", pa.bool_()),
         ]
     )
     return pa.Table.from_pylist(rows, schema=schema)
@@ -142,10 +149,13 @@ def follow(path: Path) -> tuple[list[dict[str, Any]], dict[str, Any] | None]:
     state: int | None = None
     since = FIRST
     below = 0
+    changed = False
     transitions = []
 
     def move(index: int, to: int | None, reason: str, days_below: int = 0) -> None:
-        nonlocal state, since, below
+        nonlocal state, since, below, changed
+        today = path[index]
+        is_changed = changed if reason == "fall" else today is not None and today.moved
         transitions.append(
             {
                 "as_of_date": day_number(index),
@@ -153,9 +163,10 @@ def follow(path: Path) -> tuple[list[dict[str, Any]], dict[str, Any] | None]:
                 "to_state": None if to is None else STATES[to],
                 "reason": reason,
                 "days_below": days_below,
+                "is_attribution_changed": is_changed,
             }
         )
-        state, since, below = to, day_number(index), 0
+        state, since, below, changed = to, day_number(index), 0, False
 
     for index, day in enumerate(path):
         if day is None:
@@ -163,6 +174,7 @@ def follow(path: Path) -> tuple[list[dict[str, Any]], dict[str, Any] | None]:
                 move(index, None, "left")
             continue
         entry, keep = highest(day, 1.0), highest(day, 0.8)
+        changed = changed or day.moved
         if state is None:
             move(index, entry, "first_day")
         elif entry > state:
@@ -171,9 +183,16 @@ def follow(path: Path) -> tuple[list[dict[str, Any]], dict[str, Any] | None]:
             below = below + 1 if keep < state else 0
             if below == 7:
                 move(index, keep, "fall", 7)
+            elif below == 0:
+                changed = False
     end = None
     if state is not None:
-        end = {"state": STATES[state], "state_since": since, "days_below": below}
+        end = {
+            "state": STATES[state],
+            "state_since": since,
+            "days_below": below,
+            "is_attribution_changed": changed,
+        }
     return transitions, end
 
 
@@ -189,6 +208,7 @@ DAYS = st.builds(
     buying=st.sampled_from([True, True, False]),
     motion=st.booleans(),
     paused=st.sampled_from([False, False, False, True]),
+    moved=st.sampled_from([False, False, False, True]),
 )
 
 
@@ -249,6 +269,7 @@ def test_the_first_day_takes_the_highest_state_whose_rule_holds(day: Day, state:
             "is_strong": day.strength >= 40 and day.broad and day.buying,
             "has_committed_motion": day.motion,
             "days_below": 0,
+            "is_attribution_changed": False,
         }
     ]
 
@@ -354,7 +375,41 @@ def test_a_fall_tells_how_long_it_waited_and_the_state_its_first_day() -> None:
             "state": "cold",
             "state_since": day_number(7),
             "days_below": 0,
+            "is_attribution_changed": False,
         }
+    ]
+
+
+MOVED = replace(COLD, moved=True)
+
+
+@pytest.mark.parametrize(
+    ("path", "is_changed"),
+    [
+        pytest.param(
+            [ACTIVE, MOVED] + [COLD] * 6, True, id="acts moved away on the first day below"
+        ),
+        pytest.param([ACTIVE] + [COLD] * 6 + [MOVED], True, id="and on the last"),
+        pytest.param(
+            [ACTIVE, replace(MOVED, paused=True)] + [COLD] * 7, True, id="while a feed was stale"
+        ),
+        pytest.param(
+            [ACTIVE, MOVED, ACTIVE] + [COLD] * 7, False, id="but the account had recovered"
+        ),
+        pytest.param([ACTIVE] + [COLD] * 7, False, id="no acts moved"),
+    ],
+)
+def test_a_fall_says_whether_acts_had_moved(path: Path, is_changed: bool) -> None:
+    fall = run({"a": path}).transitions.to_pylist()[-1]
+    assert (fall["reason"], fall["is_attribution_changed"]) == ("fall", is_changed)
+
+
+def test_a_rise_says_whether_acts_moved_on_the_day() -> None:
+    moves = run({"a": [COLD, MOVED, WARMING, replace(ACTIVE, moved=True)]}).transitions.to_pylist()
+    assert [(move["to_state"], move["is_attribution_changed"]) for move in moves] == [
+        ("cold", False),
+        ("warming", False),
+        ("active", True),
     ]
 
 
@@ -405,6 +460,7 @@ def test_the_machine_is_the_method(histories: dict[str, Path]) -> None:
     for account, path in histories.items():
         expected, end = follow(path)
         columns = ("as_of_date", "from_state", "to_state", "reason", "days_below")
+        columns += ("is_attribution_changed",)
         assert [
             {name: move[name] for name in columns}
             for move in moves

@@ -5,7 +5,7 @@
 2. Incremental equals full: day by day gives what one refresh of the range gives.
 3. Late data never rewrites: it changes results from the day it became known, not before.
 
-To the simulated company, eight accounts of our own are added that nothing else touches, so that the
+To the simulated company, ten accounts of our own are added that nothing else touches, so that the
 effect of each planted delivery can be seen on one account alone.
 """
 
@@ -31,14 +31,17 @@ LATE = date(2026, 6, 4)  # meetings of May are delivered
 TWICE = date(2026, 6, 9)  # a file of three days before is delivered again
 OUT_OF_ORDER = date(2026, 6, 10)  # a file for the 8th turns up when the 9th has been refreshed
 MERGED = date(2026, 6, 16)  # two accounts become one
+HANDED = date(2026, 6, 18)  # a seed gives a domain to another account
 MOVED = date(2026, 6, 20)  # a domain goes to another account
 OUTAGE = date(2026, 6, 24)  # pages have stopped on the 19th and are stale by now
 LAST = date(2026, 6, 30)
+ONE_DAY = timedelta(days=1)
 CHOSEN = (LATE, TWICE, OUT_OF_ORDER, MERGED, MOVED, OUTAGE)
 STEPS = (*CHOSEN, LAST)
 
 FEATURES = "features.feat_account_days"
 NAMES = ("late", "twice", "older", "merged", "kept", "giver", "taker", "silent")
+NAMES += ("handing", "handed")
 CRM_ID = {name: f"001{name:0<12}" for name in NAMES}
 
 Row = Mapping[str, object]
@@ -78,8 +81,9 @@ def deliveries(load_day: date) -> Deliveries:
         for name in NAMES
     ]
     made.history[in_load("salesforce/event")] = meetings("merged", date(2026, 5, 12), 2)
-    # Visitors: a reader of the giver whom the CRM does not know, and a contact of the silent one.
-    readers = {"giver": "reader@giver-works.com", "silent": email("silent", 0)}
+    # Visitors: readers whom the CRM does not know, and a contact of the silent one.
+    readers = {name: f"reader@{name}-works.com" for name in ("giver", "handing")}
+    readers["silent"] = email("silent", 0)
     made.history[in_load("segment/identifies")] = [
         {
             "id": f"identify-{name}",
@@ -92,6 +96,19 @@ def deliveries(load_day: date) -> Deliveries:
     ]
     made.history[in_load("segment/pages")] = [
         page(name, number) for name in readers for number in range(12)
+    ]
+    # Visits of the first and the last day that still count when the domain changes hands.
+    made.history[in_load("segment/pages")] += [
+        page("handing", number, HANDED - timedelta(days=age))
+        for number, age in ((20, 181), (21, 180))
+    ]
+    made.history[in_load("bombora/company_surge")] = [
+        {
+            "domain": "handing-works.com",
+            "topic": "Data Warehousing",
+            "composite_score": 90,
+            "report_date": "2026-05-10",
+        }
     ]
     events = "salesforce/event"
     made.planted[on(events, LATE, "late")] = meetings("late", date(2026, 5, 21), 2)
@@ -117,8 +134,8 @@ def deliveries(load_day: date) -> Deliveries:
 PAGE = ("id", "anonymous_id", "context_ip", "context_page_path", "received_at", "timestamp")
 
 
-def page(name: str, number: int) -> Row:
-    seen_at = f"2026-05-{4 + number:02d}T09:00:00Z"
+def page(name: str, number: int, day: date | None = None) -> Row:
+    seen_at = f"{day or date(2026, 5, 4 + number)}T09:00:00Z"
     ip = f"203.0.113.{number + 1}"
     values = (f"page-{name}-{number}", f"visitor-{name}", ip, "/pricing", seen_at, seen_at)
     return dict(zip(PAGE, values, strict=True))
@@ -301,6 +318,7 @@ def laws(
     run_without = beside.submit(runs.compute, without, str(FIRST), str(LAST))
 
     daily = template.copy(folder / "daily", folder / "arriving")
+    hand_over(daily)
     seen, history = {}, {}
     start = FIRST
     for end in STEPS:
@@ -311,6 +329,7 @@ def laws(
         start = end + timedelta(days=1)
 
     full = template.copy(folder / "full", everything)
+    hand_over(full)
     manifest = query(
         daily.warehouse,
         "select file, source, table_name, instance, delivery_day, first_seen_at, is_late,"
@@ -319,6 +338,16 @@ def laws(
     runs.compute(full, str(FIRST), str(LAST), manifest=manifest).check()
     run_without.result().check()
     return Laws(daily, full, without, seen, history)
+
+
+def hand_over(place: Place) -> None:
+    """Adds a row to the seed of owners decided by hand."""
+    with duckdb.connect(str(place.warehouse)) as connection:
+        connection.execute(
+            "insert into seeds.domain_owner_overrides (domain, crm_account_id, valid_from, reason)"
+            " values ('handing-works.com', ?, ?, 'a test')",
+            [CRM_ID["handed"] + "AAA", HANDED],
+        )
 
 
 def history_until(place: Place, day: date) -> dict[str, dict[str, list[Any]]]:
@@ -498,6 +527,84 @@ def test_the_domain_takes_its_visits_along(laws: Laws) -> None:
     assert laws.feature(laws.full, "taker", "engagement_points", day_before) == 0
     assert laws.feature(laws.full, "giver", "engagement_points", MOVED) == 0
     assert laws.feature(laws.full, "taker", "engagement_points", MOVED) > 1
+
+
+def acts_on(laws: Laws, place: Place, name: str, day: date) -> Rows:
+    return query(
+        place.warehouse,
+        "select occurred_date, activity_type, feed, sum(quantity), sum(points_h)"
+        " from intermediate.int_account_acts"
+        f" where account_id = '{laws.account_id(name)}'"
+        f" and valid_from <= date '{day}' and valid_to > date '{day}' group by all order by all",
+    )
+
+
+def test_an_override_moves_the_acts_that_still_count_from_its_day_on(laws: Laws) -> None:
+    day_before = HANDED - timedelta(days=1)
+    unmoved = acts_on(laws, laws.without, "handing", HANDED)
+    assert unmoved[0][0] == HANDED - timedelta(days=180)
+    assert {feed for _, _, feed, *_ in unmoved} == {"segment.pages", "bombora.company_surge"}
+    assert acts_on(laws, laws.full, "handed", HANDED) == unmoved
+    assert acts_on(laws, laws.full, "handing", HANDED) == []
+    before = acts_on(laws, laws.without, "handing", day_before)
+    assert acts_on(laws, laws.full, "handing", day_before) == before
+    assert before[0][0] == day_before - timedelta(days=180)
+    for name in ("handing", "handed"):
+        days_before = f"as_of_date < date '{HANDED}'"
+        assert laws.features(laws.full, name, "*", days_before) == (
+            laws.features(laws.without, name, "*", days_before)
+        )
+
+
+def flagged(place: Place, day: date) -> set[str]:
+    return {
+        account_id
+        for (account_id,) in query(
+            place.warehouse,
+            f"select account_id from {FEATURES}"
+            f" where as_of_date = date '{day}' and is_attribution_changed",
+        )
+    }
+
+
+@pytest.mark.parametrize(
+    ("day", "names"),
+    [(HANDED, ("handing", "handed")), (MOVED, ("giver", "taker")), (MERGED, ("kept",))],
+)
+def test_a_change_of_owner_is_flagged_on_its_day(
+    laws: Laws, day: date, names: tuple[str, ...]
+) -> None:
+    ours = {laws.account_id(name) for name in names}
+    assert flagged(laws.full, day) - flagged(laws.without, day) == ours
+    assert not ours & flagged(laws.full, day + timedelta(days=1))
+    assert not ours & flagged(laws.full, day - timedelta(days=1))
+    assert query(
+        laws.full.warehouse,
+        "select distinct attribution_changed_on from marts.account_signals"
+        f" where list_contains({sorted(ours)}, account_id)",
+    ) == [(day,)]
+
+
+def test_the_jump_and_the_fall_after_it_say_that_acts_had_moved(laws: Laws) -> None:
+    for name, day, code in (("handed", HANDED, "rise"), ("handing", HANDED + 6 * ONE_DAY, "fall")):
+        assert query(
+            laws.full.warehouse,
+            "select reason_code, is_attribution_changed, reason like '%attribution_changed%'"
+            " from marts.account_activation_history"
+            f" where account_id = '{laws.account_id(name)}' and valid_from = date '{day}'",
+        ) == [(code, True, True)]
+
+
+def test_a_change_of_owner_rolls_nothing_up_again(laws: Laws) -> None:
+    rollup = (
+        "select * from intermediate.int_activity_daily where identity = 'visitor-handing'"
+        " order by all"
+    )
+    rows = query(laws.full.warehouse, rollup)
+    assert len(rows) == 14
+    assert rows == query(laws.without.warehouse, rollup)
+    loads = "select count(distinct load_id), max(load_id) = min(load_id) from"
+    assert query(laws.daily.warehouse, f"{loads} ({rollup})") == [(1, True)]
 
 
 def test_the_outage_holds_the_account_that_had_signal(laws: Laws) -> None:

@@ -155,6 +155,11 @@ spans as (
 
     union all
 
+    select account_id, 'attribution_changes', changed_on, {{ add_days('changed_on', 1) }}, 1
+    from {{ ref('int_attribution_changes') }}
+
+    union all
+
     select account_id, 'engaged_people', valid_from, valid_to, 1
     from reach_spans
     where is_engaged

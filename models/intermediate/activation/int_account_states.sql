@@ -21,6 +21,7 @@ spans as (
         is_strong,
         has_committed_motion,
         days_below,
+        is_attribution_changed,
         ruleset_version
     from transitions
 

@@ -24,7 +24,11 @@ select
     || case when is_strong then ' (strong signal)' else ' (signal not strong)' end
     || case when has_committed_motion then ', committed deal in motion' else ', no committed deal'
     end
-    || ', reached coverage ' || {{ in_words('100 * reached_coverage_share', 0) }} || '%' as reason,
+    || ', reached coverage ' || {{ in_words('100 * reached_coverage_share', 0) }} || '%'
+    || case when is_attribution_changed
+        then '; acts had moved to or from another account (attribution_changed)' else '' end
+        as reason,
     reason_code,
+    is_attribution_changed,
     ruleset_version
 from states

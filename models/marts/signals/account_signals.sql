@@ -84,6 +84,17 @@ stale_feeds as (
     where acts.occurred_date > {{ add_days(day, -var('engaged_days')) }}
     group by acts.account_id
 
+),
+
+-- Acts that still count have come or gone with the owner of their identity.
+attribution_changes as (
+
+    select account_id, max(changed_on) as attribution_changed_on
+    from {{ ref('int_attribution_changes') }}
+    where changed_on <= {{ day }}
+        and last_occurred_date >= {{ add_days(day, -var('max_age_days')) }}
+    group by account_id
+
 )
 
 select
@@ -112,9 +123,12 @@ select
         case when features.sees_web then 'web' end
     ), '') as observable_channels,
     act_counts.last_signal_date,
-    stale_feeds.stale_feeds
+    stale_feeds.stale_feeds,
+    features.is_attribution_changed,
+    attribution_changes.attribution_changed_on
 from features
 left join act_counts on features.account_id = act_counts.account_id
 left join channels on features.account_id = channels.account_id
+left join attribution_changes on features.account_id = attribution_changes.account_id
 left join surging on features.account_id = surging.account_id
 left join stale_feeds on features.account_id = stale_feeds.account_id

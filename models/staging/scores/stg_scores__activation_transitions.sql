@@ -15,5 +15,6 @@ select
     is_strong,
     has_committed_motion,
     days_below,
+    coalesce(is_attribution_changed, false) as is_attribution_changed,
     ruleset_version
 from source
