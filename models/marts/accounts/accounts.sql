@@ -39,6 +39,23 @@ users as (
 
 ),
 
+-- Of several records in one CRM the one that names the account, else the smallest id.
+crm_records as (
+
+    select
+        account_id,
+        min(case when source = 'salesforce' then crm_account_id end) as salesforce_account_id,
+        min(case when source = 'hubspot' then crm_account_id end) as hubspot_company_id,
+        min(case when source = 'salesforce' and link_basis = 'own' then crm_account_id end)
+            as own_salesforce_account_id,
+        min(case when source = 'hubspot' and link_basis = 'own' then crm_account_id end)
+            as own_hubspot_company_id
+    from {{ ref('account_crosswalk') }}
+    where not is_deleted
+    group by account_id
+
+),
+
 extra as (
 
     select
@@ -56,6 +73,10 @@ select
     coalesce(profiles.account_name, profiles.primary_domain, features.account_id) as account_name,
     profiles.primary_domain,
     identities.crm_account_id,
+    coalesce(crm_records.own_salesforce_account_id, crm_records.salesforce_account_id)
+        as salesforce_account_id,
+    coalesce(crm_records.own_hubspot_company_id, crm_records.hubspot_company_id)
+        as hubspot_company_id,
     features.is_target,
     profiles.target_tier,
     features.lifecycle,
@@ -79,5 +100,6 @@ from features
 inner join identities on features.account_id = identities.account_id
 inner join hierarchy on features.account_id = hierarchy.account_id
 left join profiles on features.account_id = profiles.account_id
+left join crm_records on features.account_id = crm_records.account_id
 left join users on profiles.owner_id = users.owner_id
 left join extra on features.account_id = extra.account_id
