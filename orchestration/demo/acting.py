@@ -12,6 +12,8 @@ import pyarrow as pa
 
 from .batches import SECONDS
 from .company import MONTH, NEVER, PERSONAS, SEATS, World
+from .homes import Homes
+from .records import Records
 from .systems import Systems
 from .text import Ints
 
@@ -21,15 +23,17 @@ NOT_YET = np.int64(NEVER) * SECONDS
 
 # Own rows a company leaves in a month on average: what is asked for beyond it is background
 # traffic; where less is asked for, every rate is thinned alike.
-ROWS_PER_ACCOUNT_MONTH = 22.0
+ROWS_PER_ACCOUNT_MONTH = 23.0
 
 
 class Acting:
     """The acting world. `begin` is called for each month in order, `end` after its acts."""
 
-    def __init__(self, world: World, systems: Systems, deals: pa.Table) -> None:
+    def __init__(
+        self, world: World, records: Records, homes: Homes, systems: Systems, deals: pa.Table
+    ) -> None:
         """`deals` needs number, account, created and closed (days), ordered by created."""
-        self.world, self.systems = world, systems
+        self.world, self.records, self.homes, self.systems = world, records, homes, systems
         self.deals = {c: deals[c].to_numpy() for c in ("number", "account", "created", "closed")}
         plan, accounts, people = world.plan, world.accounts, world.people
         expected = ROWS_PER_ACCOUNT_MONTH * accounts.n * plan.months

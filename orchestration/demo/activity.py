@@ -10,27 +10,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import pyarrow as pa
-
 from .acting import Acting
 from .ads import Ads
 from .batches import Batch
 from .campaigns import Campaigns, Marketing
-from .company import World
 from .intent import Intent
 from .marketo import Marketo
 from .sales import Sales
-from .systems import Systems
 from .web import Web
 
 
 class Activity:
     """The acting world and all who watch it."""
 
-    def __init__(self, world: World, systems: Systems, deals: pa.Table, plans: Campaigns) -> None:
-        """`deals` needs number, account, created and closed (days), ordered by created."""
-        self.plans = plans
-        self.acting = Acting(world, systems, deals)
+    def __init__(self, acting: Acting, plans: Campaigns) -> None:
+        self.acting, self.plans = acting, plans
         self.sales, self.marketing = Sales(self.acting), Marketing(self.acting, plans)
         self.marketo, self.ads = Marketo(self.acting), Ads(self.acting)
         self.intent, self.web = Intent(self.acting), Web(self.acting)

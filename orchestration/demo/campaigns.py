@@ -146,20 +146,25 @@ class Marketing:
         is_lead = people.contact_day()[who] > created // SECONDS
         answer = ("Attended", "Clicked", "Downloaded", "Visited Booth")[kind]
 
+        home = self.acting.homes.of_person[who]
+        contact = self.acting.records.contact_of(
+            who, created // SECONDS, number, people.contact_day()
+        )
+
         def rows(pick: Ints, done: Bools) -> dict[str, pa.Array]:
-            p = who[pick]
             return {
-                "id": text.salesforce_ids("00v", number[pick]),
-                "campaign_id": text.salesforce_ids("701", np.full(len(pick), campaign + 1)),
-                "lead_id": text.blank(text.salesforce_ids("00Q", p + 1), ~is_lead[pick]),
-                "contact_id": text.blank(text.salesforce_ids("003", p + 1), is_lead[pick]),
+                "number": pa.array(number[pick]),
+                "home": pa.array(home[pick]),
+                "campaign": pa.array(np.full(len(pick), campaign + 1)),
+                "is_lead": pa.array(is_lead[pick]),
+                "who": pa.array(np.where(is_lead, who + 1, contact)[pick]),
                 "status": text.pick(["Sent", answer], done.astype(int)),
                 "has_responded": pa.array(done),
-                "first_responded_date": plan.dates(np.where(done, at[pick] // SECONDS, NEVER)),
-                "created_date": plan.stamps(created[pick]),
+                "responded": plan.dates(np.where(done, at[pick] // SECONDS, NEVER)),
+                "created": plan.stamps(created[pick]),
             }
 
-        versions = Versions(plan, "salesforce/campaign_member")
+        versions = Versions(plan, "crm/member", stamp="modified")
         stamp = np.where(responded, at + 900, created)
         versions.add(number, stamp, rows(np.arange(len(who)), responded))
         first = np.flatnonzero(responded)

@@ -69,6 +69,7 @@ COUNTRIES = (
 )
 COUNTRY_SHARES = (0.44, 0.13, 0.13, 0.08, 0.06, 0.04, 0.06, 0.03, 0.015, 0.015)
 CURRENCIES = ("USD", "GBP", "EUR", "EUR", "EUR", "SEK", "CAD", "EUR", "BRL", "INR")
+CRMS = ("salesforce", "hubspot", "both")
 ENDINGS = (".com", ".co.uk", ".de", ".fr", ".nl", ".se", ".ca", ".es", ".com.br", ".in")
 
 
@@ -137,17 +138,27 @@ class Rates:
 
 @dataclass(frozen=True)
 class Plan:
-    """What is asked for: number of targets, months of history, activity rows, seed, last day."""
+    """What is asked for: number of targets, months of history, activity rows, seed, last day.
+
+    crm: `salesforce`, `hubspot` or `both`. campaigns: whether the CRM keeps campaigns and their
+    members, which HubSpot's tables do not. mishaps: whether deliveries go wrong. The same company
+    is simulated whatever these say: only what lands changes.
+    """
 
     accounts: int = 2000
     months: int = 18
     activities: int = 1_000_000
     seed: int = 7
     end: dt.date = dt.date(2026, 6, 30)
+    crm: str = "salesforce"
+    campaigns: bool = True
+    mishaps: bool = True
 
     def __post_init__(self) -> None:
         if self.accounts < 20 or self.months < 3 or self.activities < 1000:
             raise ValueError("at least 20 accounts, 3 months and 1,000 activities are needed")
+        if self.crm not in CRMS:
+            raise ValueError(f"crm {self.crm!r} is none of {', '.join(CRMS)}")
 
     @property
     def days(self) -> int:

@@ -24,26 +24,15 @@ from .batches import Batch
 from .company import Plan
 from .text import Ints
 
-# Every feed and the format of its daily files.
+# The format of the daily files of every feed; the tables of a CRM come as csv.
 FEEDS = {
-    "salesforce/account": "csv",
-    "salesforce/contact": "csv",
-    "salesforce/lead": "csv",
-    "salesforce/opportunity": "csv",
-    "salesforce/opportunity_history": "csv",
-    "salesforce/opportunity_field_history": "csv",
-    "salesforce/opportunity_contact_role": "csv",
-    "salesforce/task": "csv",
-    "salesforce/event": "csv",
-    "salesforce/campaign": "csv",
-    "salesforce/campaign_member": "csv",
-    "salesforce/user": "csv",
     "bombora/company_surge": "csv",
     "segment/pages": "csv.gz",
     "segment/identifies": "jsonl",
     "reveal/ip_companies": "csv.gz",
     "targets/target_accounts": "csv",
     "firmographics/companies": "csv",
+    "firmographics/relationships": "csv",
     "intent_coverage/domains": "csv",
     "intent/topic_scores": "csv",
     "linkedin_ads/company_engagement": "csv",
@@ -62,9 +51,50 @@ FEEDS = {
     "research/interviews": "jsonl",
     "research/findings": "jsonl",
 }
+SALESFORCE_TABLES = (
+    "account contact lead opportunity opportunity_history opportunity_field_history"
+    " opportunity_contact_role task task_relation event event_relation campaign campaign_member"
+    " user user_role record_type account_team_member"
+).split()
+HUBSPOT_TABLES = (
+    "company contact deal deal_stage deal_property_history deal_pipeline_stage deal_company"
+    " deal_contact engagement_call engagement_email engagement_meeting engagement_communication"
+    " engagement_task engagement_contact engagement_company engagement_deal owner owner_team team"
+).split()
+CRM_TABLES = {
+    "salesforce": {"salesforce": SALESFORCE_TABLES},
+    "hubspot": {"hubspot": HUBSPOT_TABLES},
+    "both": {
+        "salesforce": SALESFORCE_TABLES,
+        "salesforce@emea": SALESFORCE_TABLES,
+        "hubspot": HUBSPOT_TABLES,
+    },
+}
+CAMPAIGN_TABLES = ("campaign", "campaign_member")
 
+
+def feeds(plan: Plan) -> dict[str, str]:
+    """The feeds of a plan and the format of their daily files."""
+    of_crms = {
+        f"{source}/{table}": "csv"
+        for source, tables in CRM_TABLES[plan.crm].items()
+        for table in tables
+        if plan.campaigns or table not in CAMPAIGN_TABLES
+    }
+    return of_crms | FEEDS
+
+
+# Rows that a file of the history load has at least, if there are so many.
+PART_ROWS = 100_000
+# The part of a feed that mishaps happen to.
+MAIN_PART = "data"
 # Feeds that come on days with something in them; the others send an empty file on the rest.
 NOW_AND_THEN = {"intent/topic_scores", "spend/daily"}
+# Tables that hardly change: they are sent, mostly empty, on every fifth day.
+SELDOM = set(
+    "user_role record_type account_team_member deal_pipeline_stage owner_team team"
+    " relationships activity_delete_lead".split()
+)
 
 
 @dataclass(frozen=True)
@@ -116,11 +146,12 @@ class Landing:
     """Writes a landing folder."""
 
     def __init__(self, plan: Plan, root: Path) -> None:
-        self.plan, self.root = plan, root
+        self.plan, self.root, self.feeds = plan, root, feeds(plan)
         self.parts: dict[str, int] = {}
-        self.waiting: dict[str, list[Batch]] = {feed: [] for feed in FEEDS}
+        self.history: dict[tuple[str, str], list[pa.Table]] = {}
+        self.waiting: dict[str, list[Batch]] = {feed: [] for feed in self.feeds}
         self.schema: dict[str, pa.Schema] = {}
-        self.rows: dict[str, int] = dict.fromkeys(FEEDS, 0)
+        self.rows: dict[str, int] = dict.fromkeys(self.feeds, 0)
         self.planted: list[dict[str, str]] = []
 
     def take(self, batch: Batch) -> None:
@@ -130,7 +161,10 @@ class Landing:
         loaded = batch.day <= plan.load_day
         history = table if loaded.all() else table.filter(pa.array(loaded))
         if history.num_rows:
-            self._write_history(batch.feed, history)
+            held = self.history.setdefault((batch.feed, batch.part), [])
+            held.append(history)
+            if sum(table.num_rows for table in held) >= PART_ROWS:
+                self._write_history(batch.feed, held)
         later = ~loaded & (batch.day < plan.days)
         if later.any():
             rest = Batch(batch.feed, table.filter(pa.array(later)), batch.day[later], batch.part)
@@ -138,10 +172,11 @@ class Landing:
 
     def close(self) -> None:
         """Write the daily files of every feed, with their mishaps."""
-        for feed in FEEDS:
+        for feed in self.feeds:
             empty = Batch(feed, self.schema[feed].empty_table(), np.zeros(0, dtype=np.int64))
-            if feed not in self.parts:
-                self._write_history(feed, empty.table)
+            rest = [h for (other, _), h in sorted(self.history.items()) if other == feed and h]
+            for held in rest or ([] if feed in self.parts else [[empty.table]]):
+                self._write_history(feed, held)
             parts: dict[str, list[Batch]] = {}
             for batch in self.waiting[feed] or [empty]:
                 parts.setdefault(batch.part, [empty]).append(batch)
@@ -153,7 +188,11 @@ class Landing:
 
     def _daily(self, feed: str, part: str, table: pa.Table, day: Ints) -> None:
         plan = self.plan
-        mishaps = [(m, *self._when(m, day)) for m in MISHAPS if m.feed == feed]
+        mishaps = [
+            (m, *self._when(m, day))
+            for m in MISHAPS
+            if self.plan.mishaps and m.feed == feed and part == MAIN_PART
+        ]
         day = day.copy()
         lost = np.zeros(len(day), dtype=bool)
         silent: set[int] = set()  # days without a file
@@ -177,7 +216,10 @@ class Landing:
         days: dict[int, list[tuple[str, pa.Table]]] = {}
         for number, on in enumerate(range(plan.load_day + 1, plan.days)):
             rows = table.slice(edges[number], edges[number + 1] - edges[number])
-            if rows.num_rows or (on not in silent and feed not in NOW_AND_THEN):
+            is_due = feed not in NOW_AND_THEN and on not in silent
+            if feed.split("/")[1] in SELDOM:
+                is_due &= number % 5 == 4
+            if rows.num_rows or is_due:
                 days[on] = [(part, rows)]
         for m, on, until in mishaps:
             self._spoil(m, on, until, days)
@@ -230,7 +272,7 @@ class Landing:
             self._note(m, on, on, count)
         elif m.kind == "unreadable":
             folder = self._folder(m.feed, on)
-            if FEEDS[m.feed].endswith(".gz"):
+            if self.feeds[m.feed].endswith(".gz"):
                 (folder / "broken.csv.gz").write_bytes(b"this is not gzip\n")
             else:
                 (folder / "broken.parquet").write_bytes(b"PAR1" + bytes(200))
@@ -270,7 +312,9 @@ class Landing:
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 
-    def _write_history(self, feed: str, table: pa.Table) -> None:
+    def _write_history(self, feed: str, held: list[pa.Table]) -> None:
+        table = pa.concat_tables(held)
+        held.clear()
         number = self.parts.get(feed, 0)
         self.parts[feed] = number + 1
         path = self._folder(feed, self.plan.load_day) / f"part-{number:03d}.parquet"
@@ -278,7 +322,7 @@ class Landing:
         self.rows[feed] += table.num_rows
 
     def _write(self, feed: str, day: int, name: str, table: pa.Table) -> None:
-        form = FEEDS[feed]
+        form = self.feeds[feed]
         path = self._folder(feed, day) / f"{name}.{form}"
         table = _as_text(table)
         if form == "jsonl":

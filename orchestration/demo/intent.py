@@ -160,7 +160,8 @@ class Intent:
                 "report_date": _written(plan, dated, american=month % 2 == 1),
             }
         )
-        return Batch("intent/topic_scores", table, dated + 2, part="6sense")
+        part = "6sense_us" if month % 2 else "6sense"
+        return Batch("intent/topic_scores", table, dated + 2, part)
 
     def _g2(self, month: int) -> Batch:
         """Visits to category pages in a week, counted; no score."""
@@ -187,7 +188,7 @@ class Intent:
                 "report_date": _written(plan, dated, american=False),
             }
         )
-        return Batch("intent/topic_scores", table, dated + 2, part="g2")
+        return Batch("intent/topic_scores", table, dated + 2, "g2")
 
 
 def _written(plan: Plan, days: Ints, american: bool) -> pa.Array:

@@ -18,6 +18,7 @@ from .addresses import emails, personal_emails
 from .batches import SECONDS, Batch, Versions
 from .campaigns import Download, Mailing
 from .company import FIRST_NAMES, MONTH, NEVER, Bools
+from .homes import SALESFORCE, contact_ids, lead_ids
 from .systems import lots
 from .text import Ints
 
@@ -82,6 +83,8 @@ class Marketo:
 
         template = text.codes("", campaigns + 2001, 4)
         everyone = np.arange(len(person))
+        there = self.world.people.left_day[person] > sent // SECONDS
+        self.acting.contacted(person[there], sent[there])
         batches.append(
             feed(
                 "email_delivered",
@@ -227,8 +230,9 @@ class Marketo:
 
     def _lead_ids(self, person: Ints, second: Ints) -> pa.Array:
         """The record an activity is filed under: every other one of a double under its second."""
-        second_record = (second // SECONDS < self.merged_day[person]) & (second % 2 == 1)
-        return text.codes("", 1_000_000 * (1 + second_record) + person, 7)
+        return marketo_ids(
+            person, (second // SECONDS < self.merged_day[person]) & (second % 2 == 1)
+        )
 
     # -- records ---------------------------------------------------------------------------
 
@@ -246,18 +250,20 @@ class Marketo:
 
         def lead(who: Ints, day: Ints, double: bool = False) -> dict[str, pa.Array]:
             where = pa.array(who)
-            is_contact = self.systems.synced[who] & (contact_day[who] < day) & (not double)
-            is_lead = self.systems.synced[who] & (people.lead_day[who] < day) & (not double)
+            synced = self.systems.synced[who] & (not double)
+            synced &= self.acting.homes.of_person[who] == SALESFORCE
+            is_contact = synced & (contact_day[who] < day)
+            is_lead = synced & (people.lead_day[who] < day)
             return {
-                "id": text.codes("", 1_000_000 * (1 + double) + who, 7),
+                "id": marketo_ids(who, double),
                 "email": (private if double else mail).take(where),
                 "title": title.take(where),
                 "department": text.blank(
                     titles.departments(people.job[who]), people.known_day[who] > day
                 ),
                 "company": companies.take(where),
-                "sfdc_contact_id": text.blank(text.salesforce_ids("003", who + 1), ~is_contact),
-                "sfdc_lead_id": text.blank(text.salesforce_ids("00Q", who + 1), ~is_lead),
+                "sfdc_contact_id": text.blank(contact_ids(SALESFORCE, who + 1), ~is_contact),
+                "sfdc_lead_id": text.blank(lead_ids(SALESFORCE, who + 1), ~is_lead),
                 "unsubscribed": pa.array(self.unsubscribed_day[who] <= day),
                 "email_invalid": pa.array(self.bounced_day[who] <= day),
                 "created_at": plan.stamps(since[who] * SECONDS + 25_000),
@@ -278,7 +284,7 @@ class Marketo:
 
         done = twice[(self.merged_day[twice] < plan.days) & (self.merged_day[twice] > since[twice])]
         at = self.merged_day[done] * SECONDS + 55_000
-        merged = text.join("[", text.codes("", 2_000_000 + done, 7), "]")
+        merged = text.join("[", marketo_ids(done, second=True), "]")
         none = {"campaign_id": pa.nulls(len(done), pa.string())}
         yield self._activity("merge_leads", done, at, none | {"merge_ids": merged})
         yield self._deleted()
@@ -329,3 +335,8 @@ class Marketo:
             }
         )
         return Batch("marketo/activity_delete_lead", table, day)
+
+
+def marketo_ids(person: Ints, second: Bools | bool = False) -> pa.Array:
+    """Ids of the records of people, or of their second records."""
+    return text.codes("", 1_000_000 * (1 + np.asarray(second, dtype=np.int64)) + person, 7)

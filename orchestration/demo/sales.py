@@ -14,7 +14,25 @@ from . import text
 from .acting import STEP, STEPS, Acting
 from .batches import SECONDS, Batch, Versions
 from .company import BUYING, DEAL, MONTH, Bools
+from .systems import lots
 from .text import Ints
+
+SUBJECTS = (
+    "Data platform for your team",
+    "Quick question",
+    "Case study from your industry",
+    "Following up",
+    "Reporting without the wait",
+    "Invitation: data governance roundtable",
+    "Your data roadmap",
+    "Pricing overview",
+    "A guide to lakehouse costs",
+    "Next steps",
+)
+PLANNED, HELD, CANCELLED, NO_SHOW = range(4)
+# FIXED by the promise of company.Noise.
+COPIED_SHARE = 0.06  # mails that the sequencer files twice
+SECOND_READER_SHARE = 0.03  # mails that go to two people
 
 
 class Sales:
@@ -83,67 +101,122 @@ class Sales:
         stamp = np.where(planned & done, at + 300, created)
         is_call = kind == 1
 
-        def rows(pick: Ints, is_done: Bools) -> dict[str, pa.Array]:
+        is_call, is_mail = kind == 1, kind == 0
+        subject = text.pick(SUBJECTS, lots(at // SECONDS + 31 * who, plan.seed + 21, len(SUBJECTS)))
+        named = [SUBJECTS[0], "Call", None, "Re: "]
+        subject = pc.if_else(pa.array(is_mail), subject, text.pick(named, kind))
+        answers = text.join("Re: ", text.pick(SUBJECTS, who % len(SUBJECTS)))
+        subject = pc.if_else(pa.array(kind == 3), answers, subject)
+
+        def rows(pick: Ints, number: Ints, is_done: Bools) -> dict[str, pa.Array]:
             p = who[pick]
-            answered = text.pick(
-                ["Connected", "Voicemail", "No answer", None],
-                np.where(is_call[pick] & is_done, answer[pick], 3),
-            )
+            answered = np.where(is_call[pick] & is_done, answer[pick], -1)
             seconds = np.where(is_call & (answer == 0), 60 + (at * 7919) % 900, 0)[pick]
-            return self._filed(p, at[pick], number[pick], "00T") | {
-                "type": text.pick(["Email", "Call", "LinkedIn", "Reply"], kind[pick]),
-                "task_subtype": text.pick(["Email", "Call", "Task", "Email"], kind[pick]),
-                "subject": text.pick(
-                    ["Email: data platform", "Call", "LinkedIn message", "Re: data platform"],
-                    kind[pick],
-                ),
-                "status": text.pick(["Open", "Completed"], is_done.astype(int)),
-                "call_disposition": answered,
-                "call_duration_in_seconds": pa.array(seconds, mask=~is_call[pick]),
-                "activity_date": plan.dates(at[pick] // SECONDS),
-                "is_deleted": pa.array(np.zeros(len(pick), dtype=bool)),
-                "created_date": plan.stamps(created[pick]),
+            return self._filed(p, at[pick], number) | {
+                "kind": pa.array(kind[pick]),
+                "subject": subject.take(pa.array(pick)),
+                "is_never_done": pa.array(never[pick]),
+                "is_done": pa.array(is_done),
+                "answer": pa.array(answered),
+                "call_seconds": pa.array(seconds, mask=~is_call[pick]),
+                "owner": pa.array(self._toucher(p, at[pick] // SECONDS)),
+                "at": plan.stamps(at[pick]),
+                "created": plan.stamps(created[pick]),
             }
 
-        number = self.acting.number("task", len(who))
-        versions = Versions(plan, "salesforce/task")
-        versions.add(number, stamp, rows(np.arange(len(who)), done))
+        everyone, number = np.arange(len(who)), self.acting.number("task", len(who))
+        versions = Versions(plan, "crm/task", stamp="modified")
+        versions.add(number, stamp, rows(everyone, number, done))
         first = np.flatnonzero(planned & done)
-        versions.add(number[first], created[first], rows(first, np.zeros(len(first), dtype=bool)))
-        return [versions.batch()]
+        none = np.zeros(len(first), dtype=bool)
+        versions.add(number[first], created[first], rows(first, number[first], none))
+        # The sequencer files some mails a second time, under its own name for them.
+        lot = lots(number, plan.seed + 22, 1000)
+        copied = np.flatnonzero(is_mail & done & (lot < 1000 * COPIED_SHARE))
+        again = self.acting.number("task", len(copied))
+        copy = rows(copied, again, np.ones(len(copied), dtype=bool))
+        copy["subject"] = text.join("[Outreach] [Email] [Out] ", copy["subject"])
+        versions.add(again, stamp[copied], copy)
+        # Some mails go to a second person of the company too.
+        twice = np.flatnonzero(is_mail & done & (lot >= 1000 * (1 - SECOND_READER_SHARE)))
+        other = self._colleague(who[twice], at[twice], lot[twice])
+        read = other >= 0
+        twice, other = twice[read], other[read]
+        self.acting.contacted(other, at[twice])
+        batch = self._attendees(0, number[twice], who[twice], other, at[twice], created[twice])
+        return [versions.batch(), batch]
 
-    def _filed(self, person: Ints, at: Ints, number: Ints, prefix: str) -> dict[str, pa.Array]:
-        """The relations of a task or event: id, company, person, deal, owner."""
-        people, accounts = self.world.people, self.world.accounts
-        day = at // SECONDS
-        company = people.account[person]
-        record = self._record(person, day)
-        is_lead = people.contact_day()[person] > day
-        who = pc.if_else(
-            pa.array(is_lead),
-            text.salesforce_ids("00Q", person + 1),
-            text.salesforce_ids("003", person + 1),
+    def _toucher(self, person: Ints, day: Ints) -> Ints:
+        """Who touches: customer success its customers, the owner in a deal, else development."""
+        accounts, company = self.world.accounts, self.world.people.account[person]
+        served = (accounts.customer_since[company] <= day) & (
+            accounts.customer_until[company] > day
         )
-        deal = self.acting.deal_number[company]
+        developer = np.array([1, 2, 3, 4, 6, 7, 8, 9, 10])[company % 9]
+        owner = np.where(self.acting.deal_number[company] >= 0, accounts.owner[company], developer)
+        return np.where(served, 27 + company % 7, owner)
+
+    def _filed(self, person: Ints, at: Ints, number: Ints) -> dict[str, pa.Array]:
+        """The relations of an act: number, CRM, person, account record, deal."""
+        people, accounts, homes = self.world.people, self.world.accounts, self.acting.homes
+        records = self.acting.records
+        day, contact_day = at // SECONDS, people.contact_day()
+        company = people.account[person]
+        is_lead = contact_day[person] > day
+        contact = records.contact_of(person, day, number, contact_day)
+        deal, home = self.acting.deal_number[company], homes.files[person]
+        same = homes.of_deal(company, np.maximum(deal, 0)) == home
         return {
-            "id": text.salesforce_ids(prefix, number),
-            "account_id": text.blank(
-                text.salesforce_ids("001", record + 1), is_lead | ~accounts.in_crm[company]
+            "number": pa.array(number),
+            "home": pa.array(home),
+            "person": pa.array(person),
+            "is_lead": pa.array(is_lead),
+            "who": pa.array(np.where(is_lead, person + 1, contact)),
+            "record": pa.array(
+                np.where(is_lead | ~accounts.in_crm[company], -1, records.of_person(person, day))
             ),
-            "who_id": who,
-            "what_id": text.blank(
-                text.salesforce_ids("006", np.maximum(deal, 0)), (deal < 0) | is_lead
-            ),
-            "owner_id": text.salesforce_ids("005", accounts.owner[company]),
+            "deal": pa.array(np.where(is_lead | ~same, -1, deal)),
         }
 
-    def _record(self, person: Ints, day: Ints) -> Ints:
-        """The CRM account record a person is filed under on a day."""
-        people, twins = self.world.people, self.world.duplicates
-        filed = people.filed_under[person]
-        twin = np.clip(filed - self.world.accounts.n, 0, len(twins.survivor) - 1)
-        gone = (filed >= self.world.accounts.n) & (twins.merged_day[twin] <= day)
-        return np.where(gone, people.account[person], filed)
+    def _colleague(self, person: Ints, at: Ints, lot: Ints, involved: bool = False) -> Ints:
+        """A contact of the same company, or -1; wanted involved, only such a one."""
+        acting, people = self.acting, self.world.people
+        company, day = people.account[person], at // SECONDS
+        size = np.maximum(np.diff(acting.first_person)[company], 1)
+        step = (day - acting.month * MONTH) // STEP
+        contact_day = people.contact_day()
+        found = np.full(len(person), -1)
+        for attempt in range(6):
+            other = acting.first_person[company] + (person * 31 + lot + 5 * attempt) % size
+            fine = (other != person) & acting.there[step, other] & (contact_day[other] < day)
+            fine &= (people.opted_out_day[other] > day) & (people.bounced_day[other] > day)
+            if involved:
+                fine &= acting.involved[step, other]
+            found = np.where((found < 0) & fine, other, found)
+        return found
+
+    def _attendees(
+        self, act: int, number: Ints, person: Ints, other: Ints, at: Ints, created: Ints
+    ) -> Batch:
+        """More people of acts (0 tasks, 1 meetings), from the day the act was written down.
+
+        Somebody whom the act's CRM does not hold is not written down in any.
+        """
+        plan, files = self.world.plan, self.acting.homes.files
+        contact_day = self.world.people.contact_day()
+        contact = self.acting.records.contact_of(other, at // SECONDS, number, contact_day)
+        table = pa.table(
+            {
+                "act": pa.array(np.full(len(number), act)),
+                "number": pa.array(number),
+                "home": pa.array(np.where(files[other] == files[person], files[person], -1)),
+                "person": pa.array(other),
+                "who": pa.array(contact),
+                "key": pa.array(self.acting.number("attendee", len(number))),
+                "created": plan.stamps(created),
+            }
+        )
+        return Batch("crm/attendee", table, created // SECONDS)
 
     def _meetings(self, month: int) -> list[Batch]:
         world, plan = self.world, self.world.plan
@@ -169,25 +242,42 @@ class Sales:
         held = r.random(len(who)) < 0.92
         self.acting.contacted(who[held], at[held])
         created = at - r.integers(1, 12, len(who)) * SECONDS
+        accounts, people = world.accounts, world.people
+        ends = np.minimum(at + 3600, (at // SECONDS + 1) * SECONDS - 60)
 
         def rows(pick: Ints, number: Ints, status: Ints, shift: int = 0) -> dict[str, pa.Array]:
-            return self._filed(who[pick], at[pick], number, "00U") | {
-                "type": text.pick(["Meeting", "Demo", "Trial"], kind[pick]),
-                "event_subtype": text.pick(["Event"], np.zeros(len(pick), dtype=int)),
-                "subject": text.pick(["Meeting", "Product demo", "Trial review"], kind[pick]),
-                "status": text.pick(["Planned", "Completed", "Cancelled"], status),
-                "activity_date": plan.dates(at[pick] // SECONDS + shift),
-                "duration_in_minutes": pa.array(np.where(kind[pick] == 0, 30, 60)),
-                "is_deleted": pa.array(np.zeros(len(pick), dtype=bool)),
-                "created_date": plan.stamps(created[pick]),
+            return self._filed(who[pick], at[pick], number) | {
+                "kind": pa.array(kind[pick]),
+                "status": pa.array(status),
+                "owner": pa.array(accounts.owner[people.account[who[pick]]]),
+                "at": plan.stamps(at[pick] + shift * SECONDS),
+                "minutes": pa.array(np.where(kind[pick] == 0, 30, 60)),
+                "created": plan.stamps(created[pick]),
             }
 
         number, everyone = self.acting.number("event", len(who)), np.arange(len(who))
-        versions = Versions(plan, "salesforce/event")
-        versions.add(number, at + 3600, rows(everyone, number, np.where(held, 1, 2)))
-        versions.add(number, created, rows(everyone, number, np.zeros(len(who), dtype=np.int64)))
+        lot = lots(number, plan.seed + 23, 1000)
+        missed = np.where(lot < 400, NO_SHOW, CANCELLED)
+        versions = Versions(plan, "crm/event", stamp="modified")
+        versions.add(number, ends, rows(everyone, number, np.where(held, HELD, missed)))
+        planned = np.zeros(len(who), dtype=np.int64)
+        versions.add(number, created, rows(everyone, number, planned))
         # Meetings that stand in the calendar when the simulation ends.
         ahead = np.flatnonzero((plan.days - 1 - at // SECONDS < 6) & (r.random(len(who)) < 0.25))
         more, none = self.acting.number("event", len(ahead)), np.zeros(len(ahead), dtype=np.int64)
         versions.add(more, created[ahead], rows(ahead, more, none, shift=9))
-        return [versions.batch()]
+        # More people come: two in three meetings have a second, some of those a third.
+        batches = [versions.batch()]
+        guests = np.full((2, len(who)), -1)
+        for guest, below in enumerate((660, 250)):
+            pick = np.flatnonzero(lot < below)
+            other = self._colleague(who[pick], at[pick], lot[pick] + 7 * guest, involved=True)
+            new = (other >= 0) & (other != guests[0, pick])
+            pick, other = pick[new], other[new]
+            guests[guest, pick] = other
+            came = held[pick]
+            self.acting.contacted(other[came], at[pick][came])
+            batches.append(
+                self._attendees(1, number[pick], who[pick], other, at[pick], created[pick])
+            )
+        return batches

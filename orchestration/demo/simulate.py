@@ -12,14 +12,19 @@ import datetime as dt
 import shutil
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from . import intent, records, systems, truth
+from . import crm, deals, homes, intent, records, reference, systems, truth
+from .acting import Acting
 from .activity import Activity
+from .batches import Batch
 from .campaigns import campaigns
-from .company import Plan, build
+from .company import CRMS, Plan, build
 from .deliveries import Landing
+from .hubspot import HubSpot
+from .salesforce import Salesforce
+from .writer import Crm
 
 
 def simulate(
@@ -39,28 +44,52 @@ def simulate(
         say(f"{time.perf_counter() - began:6.1f} s  {what}")
 
     world = build(plan)
-    step(f"{world.accounts.n:,} companies with {world.people.n:,} people")
+    held = records.draw(world)
+    home = homes.draw(world, held)
     known_to = systems.draw(world)
-    deal, plans = records.deals(world), campaigns(plan)
+    step(f"{world.accounts.n:,} companies with {world.people.n:,} people")
+    deal, plans = deals.draw(world), campaigns(plan)
+    crms: list[Crm] = [
+        (HubSpot if number == homes.HUBSPOT else Salesforce)(number, world, held, home)
+        for number in home.crms
+    ]
     out = Landing(plan, landing)
-    for batch in records.before_activity(world, plans, deal):
-        out.take(batch)
-    out.take(intent.universe(world))
+
+    def land(batches: Iterable[Batch]) -> int:
+        """Facts go through every CRM, rows of other systems as they are; gives how many."""
+        count = 0
+        for batch in batches:
+            count += batch.table.num_rows
+            if not batch.feed.startswith("crm/"):
+                out.take(batch)
+                continue
+            for each in crms:
+                for rows in each.write(batch):
+                    out.take(rows)
+        return count
+
+    for each in crms:
+        land(each.settings())
+    land([crm.accounts(world, held), crm.users(world), crm.campaign_records(world, plans)])
+    land(reference.before_activity(world, held, home, deal))
+    land([intent.universe(world)])
     step("records of companies, targets, contracts")
-    acting = Activity(world, known_to, deal, plans)
+    acting = Acting(world, held, home, known_to, deal)
+    activity = Activity(acting, plans)
     acts = 0
     for month in range(plan.months):
-        for batch in acting.month(month):
-            acts += batch.table.num_rows
-            out.take(batch)
+        acts += land(activity.month(month))
         if (month + 1) % max(1, plan.months // 6) == 0:
             step(f"month {month + 1} of {plan.months}: {acts:,} rows of activity")
-    for batch in (*records.after_activity(world, deal), *acting.records()):
-        out.take(batch)
+    parts = deals.parts(world, deal)
+    land(crm.people(world, held, parts))
+    land([*deals.facts(world, home, deal), deals.named(world, home, deal, parts)])
+    land(activity.records())
+    land(reference.after_activity(world, home))
     step("records of people, deals, research")
     out.close()
     step("daily files of the last 30 days")
-    truth.write(world, known_to, acting.acting.reach, out.planted, truth_folder)
+    truth.write(world, held, home, known_to, acting.reach, out.planted, truth_folder)
     step(f"truth written to {truth_folder}, landing files to {landing}")
     return out.rows
 
@@ -87,9 +116,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--activities", type=int, default=default.activities)
     parser.add_argument("--seed", type=int, default=default.seed)
     parser.add_argument("--end-date", type=dt.date.fromisoformat, default=default.end)
+    parser.add_argument("--crm", choices=CRMS, default=default.crm)
     given = parser.parse_args(arguments)
     try:
-        plan = Plan(given.accounts, given.months, given.activities, given.seed, given.end_date)
+        plan = Plan(
+            given.accounts, given.months, given.activities, given.seed, given.end_date, given.crm
+        )
         simulate(plan, given.landing, given.truth)
     except (ValueError, FileExistsError) as problem:
         print(problem, file=sys.stderr)

@@ -40,10 +40,10 @@ def fixed_width(letters: npt.NDArray[np.uint8]) -> pa.Array:
     ).cast(pa.string())
 
 
-def salesforce_ids(prefix: str, numbers: Ints) -> pa.Array:
+def salesforce_ids(prefix: str, numbers: Ints, pod: str = "5e") -> pa.Array:
     """18-character Salesforce ids: object prefix, pod, number, and the case checksum."""
     letters = np.empty((len(numbers), 18), dtype=np.uint8)
-    letters[:, :8] = np.frombuffer(f"{prefix}5e000".encode(), dtype=np.uint8)
+    letters[:, :8] = np.frombuffer(f"{prefix}{pod}000".encode(), dtype=np.uint8)
     rest = np.asarray(numbers, dtype=np.int64).copy()
     for place in range(14, 7, -1):
         rest, digit = np.divmod(rest, 62)

@@ -6,16 +6,18 @@ import ast
 import datetime as dt
 import gzip
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 import yaml
 
 from orchestration.demo import evaluate, text
 from orchestration.demo.company import Noise, Plan, build
-from orchestration.demo.deliveries import FEEDS, MISHAPS, NOW_AND_THEN
+from orchestration.demo.deliveries import MISHAPS, NOW_AND_THEN, SELDOM, feeds
 from orchestration.demo.simulate import main, simulate
 
 ROOT = Path(__file__).parents[2]
@@ -34,8 +36,8 @@ ACTIVITY = (
 )
 
 
-def small(seed: int = 7, activities: int = 12_000) -> Plan:
-    return Plan(accounts=60, months=6, activities=activities, seed=seed, end=END)
+def small(seed: int = 7, activities: int = 12_000, crm: str = "salesforce") -> Plan:
+    return Plan(accounts=60, months=6, activities=activities, seed=seed, end=END, crm=crm)
 
 
 def run(folder: Path, plan: Plan) -> tuple[Path, Path, dict[str, int]]:
@@ -56,6 +58,12 @@ def contents(landing: Path) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def company(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, dict[str, int]]:
     return run(tmp_path_factory.mktemp("company"), small())
+
+
+@pytest.fixture(scope="module")
+def mixed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, dict[str, int]]:
+    """The same company with two Salesforce organisations and HubSpot."""
+    return run(tmp_path_factory.mktemp("mixed"), small(crm="both"))
 
 
 def test_same_seed_same_bytes_other_seed_other_company(
@@ -86,8 +94,8 @@ def test_truth_stays_out_of_the_landing_folder(
     company: tuple[Path, Path, dict[str, int]], tmp_path: Path
 ) -> None:
     landing, truth, _ = company
-    feeds = {str(folder.relative_to(landing)) for folder in landing.glob("*/*")}
-    assert feeds == set(FEEDS)
+    landed = {str(folder.relative_to(landing)) for folder in landing.glob("*/*")}
+    assert landed == set(feeds(small()))
     names = {path.name for path in landing.rglob("*") if path.is_file()}
     assert not names & {path.name for path in truth.iterdir()}
     with pytest.raises(ValueError, match="inside the landing folder"):
@@ -103,21 +111,15 @@ def test_foreign_folders_are_left_alone(tmp_path: Path) -> None:
     assert (mine / "precious.csv").read_text() == "keep me"
 
 
-# Columns that a source of this company lacks, as some sources do.
+# Columns that a source of this company lacks, and custom ones that it has, as sources do.
 MISSING = {
     "firmographics/companies": {"company_id", "status", "parent_company_id"},
-    "salesforce/account": {"is_person_account", "person_email", "person_contact_id"},
-    "salesforce/contact": {"owner_id", "master_record_id"},
-    "salesforce/lead": {
-        "department",
-        "has_opted_out_of_email",
-        "email_bounced_date",
-        "owner_id",
-        "master_record_id",
-        "is_deleted",
-    },
-    "salesforce/opportunity": {"record_type_id"},
-    "salesforce/event": {"call_disposition", "is_child", "group_event_type"},
+    "firmographics/relationships": {"company_id", "related_company_id"},
+    "salesforce/event": {"call_disposition"},
+}
+CUSTOM = {
+    "salesforce/account": {"Segment__c", "Territory__c"},
+    "hubspot/company": {"property_segment", "property_territory"},
 }
 
 
@@ -132,19 +134,16 @@ def contract() -> dict[str, set[str]]:
     return tables
 
 
-def test_every_first_wave_table_has_its_contract_columns(
-    company: tuple[Path, Path, dict[str, int]],
-) -> None:
-    landing, _, _ = company
+def test_every_table_has_its_contract_columns(mixed: tuple[Path, Path, dict[str, int]]) -> None:
+    landing, _, _ = mixed
     columns = contract()
-    for feed in FEEDS:
+    for feed in feeds(small(crm="both")):
         part = next((landing / feed).rglob("part-000.parquet"))
-        landed = set(
-            duckdb.sql(f"select * from read_parquet('{part}', hive_partitioning = false)").columns
-        )
-        assert columns[feed], feed
-        assert columns[feed] - landed == MISSING.get(feed, set()), feed
-        assert landed - columns[feed] == set(), feed
+        landed = {name.removeprefix("_") for name in pq.read_schema(part).names}
+        table = feed.replace("@emea", "")
+        assert columns[table], feed
+        assert columns[table] - landed == MISSING.get(table, set()), feed
+        assert landed - columns[table] == CUSTOM.get(table, set()), feed
 
 
 def test_every_day_has_a_delivery_except_where_planned(
@@ -154,13 +153,15 @@ def test_every_day_has_a_delivery_except_where_planned(
     planned = duckdb.sql(
         f"select feed, kind, day::date, until::date from '{truth}/mishaps.parquet'"
     )
-    silent: dict[str, set[dt.date]] = {feed: set() for feed in FEEDS}
+    every = feeds(small())
+    silent: dict[str, set[dt.date]] = {feed: set() for feed in every}
     for feed, kind, day, until in planned.fetchall():
         if kind in ("missing", "late_file"):
             silent[feed].add(day)
         if kind == "stopped":
             silent[feed] |= {day + dt.timedelta(d) for d in range((until - day).days + 1)}
-    for feed in set(FEEDS) - NOW_AND_THEN:
+    seldom = {feed for feed in every if feed.split("/")[1] in SELDOM}
+    for feed in set(every) - NOW_AND_THEN - seldom:
         for back in range(30):
             day = END - dt.timedelta(days=back)
             files = list((landing / feed / f"loaded_date={day}").glob("data.*"))
@@ -168,6 +169,8 @@ def test_every_day_has_a_delivery_except_where_planned(
     for feed in NOW_AND_THEN:
         days = {path.parent.name for path in (landing / feed).glob("loaded_date=*/*.csv")}
         assert 4 <= len(days) <= 5, feed
+    for feed in seldom:
+        assert len(list((landing / feed).glob("loaded_date=*/data.*"))) >= 6, feed
     assert len(silent["segment/pages"]) == 12
 
 
@@ -203,6 +206,201 @@ def test_planted_dirt_exists(company: tuple[Path, Path, dict[str, int]]) -> None
     surge = f"{landing}/bombora/company_surge/loaded_date=2026-05-31/*.parquet"
     assert one(f"select count(*) filter (company_name is null) > count(*) / 2 from '{surge}'")
     assert one(f"select count(*) from '{surge}' where composite_score < 60") > 0
+
+
+# What both CRMs say of one thing, and the day on which it is delivered: Salesforce, then HubSpot.
+SAME = {
+    "accounts": (
+        """select day, number(id), system_modstamp::timestamptz, is_deleted, name, website,
+            number(parent_id), industry, number_of_employees, annual_revenue, type,
+            number(owner_id), Territory__c from {account} where is_person_account = 'false'""",
+        """select day, id::bigint - 10000000000, property_hs_lastmodifieddate::timestamptz,
+            is_deleted, property_name, property_website,
+            property_hs_parent_company_id::bigint - 10000000000, property_industry,
+            property_numberofemployees, property_annualrevenue, property_type,
+            property_hubspot_owner_id::bigint - 70000000, property_territory from {company}""",
+    ),
+    "merged accounts": (
+        "select number(master_record_id), number(id) from {account} where is_deleted = 'true'",
+        """select distinct id::bigint - 10000000000,
+            property_hs_merged_object_ids::bigint - 10000000000 from {company}
+        where property_hs_merged_object_ids is not null""",
+    ),
+    "people": (
+        """select day, number(id), system_modstamp::timestamptz, is_deleted, email,
+            (select 1 from {account} as a where a.id = account_id and a.is_person_account = 'false'
+            limit 1) * number(account_id), title, department, email_bounced_date is not null,
+            has_opted_out_of_email from {contact}
+        union all
+        select day, 10000000000 + number(id), system_modstamp::timestamptz, is_converted, email,
+            null, title, null, email_bounced_date is not null, has_opted_out_of_email from {lead}
+        """,
+        """select day, id::bigint - 20000000000, property_lastmodifieddate::timestamptz,
+            _fivetran_deleted, property_email, property_associatedcompanyid::bigint - 10000000000,
+            property_jobtitle, property_department, property_hs_email_bounce = '1',
+            property_hs_email_optout from {contact}
+        """,
+    ),
+    "converted and merged people": (
+        """select number(converted_contact_id), 30000000000 + number(id) from {lead}
+        where is_converted = 'true'
+        union
+        select number(master_record_id), 20000000000 + number(id) from {contact}
+        where is_deleted = 'true'""",
+        """select distinct id::bigint - 20000000000,
+            unnest(string_split(property_hs_merged_object_ids, ';'))::bigint from {contact}""",
+    ),
+    "deals": (
+        """select day, number(id), system_modstamp::timestamptz, number(account_id), name,
+            amount::double, stage_name, is_won, is_closed, close_date::date, type = 'Renewal',
+            currency_iso_code, number(owner_id) from {opportunity}""",
+        """select d.day, d.deal_id::bigint - 40000000000,
+            property_hs_lastmodifieddate::timestamptz, c.company_id::bigint - 10000000000,
+            property_dealname, property_amount::double, s.label, s.closed_won, s.is_closed,
+            property_closedate::timestamptz::date, property_dealtype = 'renewal',
+            property_deal_currency_code, owner_id::bigint - 70000000
+        from {deal} as d
+        join {deal_pipeline_stage} as s on s.stage_id = d.deal_pipeline_stage_id
+        left join {deal_company} as c on c.deal_id = d.deal_id and c.type_id = '5'""",
+    ),
+    "stages of deals": (
+        """select day, number(opportunity_id), stage_name, created_date::timestamptz
+        from {opportunity_history}""",
+        """select d.day, deal_id::bigint - 40000000000, s.label, date_entered::timestamptz
+        from {deal_stage} as d join {deal_pipeline_stage} as s on s.stage_id = d.value""",
+    ),
+    "changes of deals": (
+        """select day, number(opportunity_id), lower(field), new_value, created_date::timestamptz
+        from {opportunity_field_history} where field <> 'StageName'""",
+        """select day, deal_id::bigint - 40000000000, name,
+            case name when 'closedate' then left(value, 10) else value end, timestamp::timestamptz
+        from {deal_property_history} where name <> 'dealstage'
+        qualify row_number() over (partition by deal_id, name order by timestamp) > 1""",
+    ),
+    "acts": (
+        """select day, number(id), system_modstamp::timestamptz, created_date::timestamptz,
+            activity_date::date, number(account_id), number(what_id),
+            lower(replace(call_disposition, 'Voicemail', 'Left voicemail')),
+            case status when 'Completed' then subject end, status = 'Completed', number(owner_id)
+        from {task}
+        union all
+        select day, 10000000000 + number(id), system_modstamp::timestamptz,
+            created_date::timestamptz, activity_date::date, number(account_id),
+            number(what_id), lower(case status when 'No Show' then status end),
+            case when status in ('Completed', 'No Show') then subject end,
+            status in ('Completed', 'No Show'), number(owner_id)
+        from {event} where is_child = 'false'""",
+        """with acts as (
+            select day, engagement_id as id, property_hs_lastmodifieddate as stamp,
+                property_hs_createdate as created, property_hs_timestamp as happened, null as answer,
+                property_hs_email_subject as subject, true as is_done, property_hubspot_owner_id
+            from {engagement_email}
+            union all by name
+            select day, engagement_id as id, property_hs_lastmodifieddate as stamp,
+                property_hs_createdate as created, property_hs_timestamp as happened,
+                property_hs_call_disposition as answer, property_hs_call_title as subject,
+                property_hs_call_status = 'COMPLETED' as is_done, property_hubspot_owner_id
+            from {engagement_call}
+            union all by name
+            select day, engagement_id as id, property_hs_lastmodifieddate as stamp,
+                property_hs_createdate as created, property_hs_timestamp as happened, null as answer,
+                null as subject, true as is_done, property_hubspot_owner_id
+            from {engagement_communication}
+            union all by name
+            select day, engagement_id as id, property_hs_lastmodifieddate as stamp,
+                property_hs_createdate as created, property_hs_timestamp as happened, null as answer,
+                null as subject, false as is_done, property_hubspot_owner_id
+            from {engagement_task}
+            union all by name
+            select day, engagement_id as id, property_hs_lastmodifieddate as stamp,
+                property_hs_createdate as created, start_time as happened,
+                case meeting_outcome when 'NO_SHOW' then 'No Show' end as answer, title as subject,
+                meeting_outcome in ('COMPLETED', 'NO_SHOW') as is_done, property_hubspot_owner_id
+            from {engagement_meeting}
+        )
+        select acts.day, id::bigint - 50000000000, stamp::timestamptz, created::timestamptz,
+            happened::timestamptz::date,
+            c.company_id::bigint - 10000000000, d.deal_id::bigint - 40000000000, lower(answer),
+            case when is_done then subject end, is_done,
+            property_hubspot_owner_id::bigint - 70000000
+        from acts
+        left join {engagement_company} as c on c.engagement_id = id
+        left join {engagement_deal} as d on d.engagement_id = id""",
+    ),
+    "attendees": (
+        """select day, number(task_id), who(relation_id) from {task_relation}
+        union all
+        select day, 10000000000 + number(event_id), who(relation_id) from {event_relation}
+        union all
+        select min(day), number(id), who(who_id) from {task} group by all
+        union all
+        select min(day), 10000000000 + number(id), who(who_id) from {event}
+        where is_child = 'false' group by all""",
+        """select day, engagement_id::bigint - 50000000000, contact_id::bigint - 20000000000
+        from {engagement_contact}""",
+    ),
+    "owners": (
+        """select day, number(id), name, email, is_active, system_modstamp::timestamptz, department
+        from {user}""",
+        """select o.day, o.owner_id::bigint - 70000000, first_name || ' ' || last_name, email,
+            active_user_id is not null, updated_at::timestamptz, t.name
+        from {owner} as o join {owner_team} as m using (owner_id)
+        join {team} as t on t.id = m.team_id""",
+    ),
+}
+
+
+def all_rows(con: duckdb.DuckDBPyConnection, landing: Path, source: str) -> dict[str, str]:
+    """A view of text for each table of a source: every delivered row, with the day it came."""
+    views = {}
+    for folder in sorted((landing / source).iterdir()):
+        views[folder.name] = f"{source}_{folder.name}"
+        files = sorted(str(path) for path in folder.rglob("data.csv"))
+        con.execute(
+            f"""
+            create view {views[folder.name]} as
+            select columns(* exclude (filename))::varchar as "\\0",
+                regexp_extract(filename, 'loaded_date=([0-9-]+)', 1) as day
+            from read_parquet('{folder}/*/part-*.parquet', filename = true)
+            union all by name
+            select * exclude (filename), regexp_extract(filename, 'loaded_date=([0-9-]+)', 1) as day
+            from read_csv({files}, filename = true, all_varchar = true, union_by_name = true,
+                header = true, delim = ',', quote = '"', escape = '"')
+            """
+        )
+    return views
+
+
+def test_hubspot_lands_what_salesforce_would(tmp_path: Path) -> None:
+    """The same facts on the same days in the words of another CRM; so the marts can be the same."""
+    plan = replace(small(), mishaps=False, campaigns=False)
+    landing, truth, _ = run(tmp_path / "salesforce", plan)
+    other, other_truth, _ = run(tmp_path / "hubspot", replace(plan, crm="hubspot"))
+    digits = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+
+    def number(key: str) -> int:
+        value = 0
+        for letter in key[8:15]:
+            value = 62 * value + digits.index(letter)
+        return value
+
+    def who(key: str) -> int:  # HubSpot numbers leads apart
+        return number(key) + (10_000_000_000 if key.startswith("00Q") else 0)
+
+    con = duckdb.connect()
+    con.execute("set timezone = 'UTC'")
+    con.create_function("number", number, ["varchar"], "bigint")
+    con.create_function("who", who, ["varchar"], "bigint")
+    left, right = all_rows(con, landing, "salesforce"), all_rows(con, other, "hubspot")
+    for what, (one, two) in SAME.items():
+        queries = one.format(**left), two.format(**right)
+        for query, against in (queries, queries[::-1]):
+            missing = con.sql(f"select * from ({query}) except all select * from ({against})")
+            assert missing.fetchall() == [], what
+        assert con.sql(f"select count(*) from ({queries[0]})").fetchall() > [(2,)], what
+    for name in ("motions", "windows", "reach"):  # and it is the same company
+        tables = [pq.read_table(folder / f"{name}.parquet") for folder in (truth, other_truth)]
+        assert tables[0].drop(["crm_account_id"]).equals(tables[1].drop(["crm_account_id"]))
 
 
 def test_the_simulator_knows_nothing_of_the_project() -> None:
