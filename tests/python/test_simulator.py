@@ -292,7 +292,8 @@ SAME = {
         from {event} where is_child = 'false'""",
         """with acts as (
             select day, engagement_id as id, property_hs_lastmodifieddate as stamp,
-                property_hs_createdate as created, property_hs_timestamp as happened, null as answer,
+                property_hs_createdate as created, property_hs_timestamp as happened,
+                null as answer,
                 property_hs_email_subject as subject, true as is_done, property_hubspot_owner_id
             from {engagement_email}
             union all by name
@@ -303,12 +304,14 @@ SAME = {
             from {engagement_call}
             union all by name
             select day, engagement_id as id, property_hs_lastmodifieddate as stamp,
-                property_hs_createdate as created, property_hs_timestamp as happened, null as answer,
+                property_hs_createdate as created, property_hs_timestamp as happened,
+                null as answer,
                 null as subject, true as is_done, property_hubspot_owner_id
             from {engagement_communication}
             union all by name
             select day, engagement_id as id, property_hs_lastmodifieddate as stamp,
-                property_hs_createdate as created, property_hs_timestamp as happened, null as answer,
+                property_hs_createdate as created, property_hs_timestamp as happened,
+                null as answer,
                 null as subject, false as is_done, property_hubspot_owner_id
             from {engagement_task}
             union all by name
