@@ -307,26 +307,90 @@ def _baseline(
     con = duckdb.connect()
     con.register("truth", _keys(truth))
 
-    def files(table: str, columns: str) -> str:
-        """All rows of a feed that read without effort, as text."""
-        parts = []
-        for pattern, reader in (
-            ("part-*.parquet", "read_parquet({})"),
-            (
-                "data.csv*",  # the dialect is given, because sniffing each file takes longer
-                "read_csv({}, all_varchar = true, union_by_name = true, header = true,"
-                " delim = ',', quote = '\"', escape = '\"')",
-            ),
-            ("data.jsonl", "read_json({}, union_by_name = true)"),
-        ):
-            paths = sorted((landing / table).glob(f"**/{pattern}"))
-            paths = [path for path in paths if path.stat().st_size > 0]
-            if paths:
-                listed = "[" + ", ".join(f"'{path}'" for path in paths) + "]"
-                texts = ", ".join(f"{c}::varchar as {c}" for c in columns.split())
-                parts.append(f"select {texts} from {reader.format(listed)}")
+    def rows(names: str, *reads: tuple[str, str]) -> str:
+        """All rows of some feeds that read without effort, as text, under these names.
+
+        A read is a feed (of every organisation of its source) and what is taken from it.
+        """
+        empty = ", ".join(f"null::varchar as {name}" for name in names.split())
+        parts = [f"select {empty} where false"]
+        for feed, columns in reads:
+            texts = zip(columns.split(), names.split(), strict=True)
+            taken = ", ".join(f"{column}::varchar as {name}" for column, name in texts)
+            source, table = feed.split("/")
+            folders = [landing / source / table, *sorted(landing.glob(f"{source}@*/{table}"))]
+            for pattern, reader in (
+                ("part-*.parquet", "read_parquet({})"),
+                (
+                    "data.csv*",  # the dialect is given, because sniffing each file takes longer
+                    "read_csv({}, all_varchar = true, union_by_name = true, header = true,"
+                    " delim = ',', quote = '\"', escape = '\"')",
+                ),
+                ("data.jsonl", "read_json({}, union_by_name = true)"),
+            ):
+                paths = [path for folder in folders for path in sorted(folder.rglob(pattern))]
+                paths = [path for path in paths if path.stat().st_size > 0]
+                if paths:
+                    listed = "[" + ", ".join(f"'{path}'" for path in paths) + "]"
+                    parts.append(f"select {taken} from {reader.format(listed)}")
         return "(" + " union all ".join(parts) + ")"
 
+    websites = rows(
+        "id website",
+        ("salesforce/account", "id website"),
+        ("hubspot/company", "id property_domain"),
+    )
+    contacts = rows(
+        "id account_id email",
+        ("salesforce/contact", "id account_id email"),
+        ("hubspot/contact", "id property_associatedcompanyid property_email"),
+    )
+    activities = rows(
+        "who_id type status date",
+        ("salesforce/task", "who_id type status activity_date"),
+        ("salesforce/event", "who_id 'MEETING' status activity_date"),
+    )
+    attendance = rows("id who_id", ("hubspot/engagement_contact", "engagement_id contact_id"))
+    engagements = rows(
+        "id type status stamp",
+        (
+            "hubspot/engagement_email",
+            "engagement_id property_hs_email_direction 'COMPLETED' property_hs_timestamp",
+        ),
+        (
+            "hubspot/engagement_call",
+            "engagement_id 'CALL' property_hs_call_status property_hs_timestamp",
+        ),
+        (
+            "hubspot/engagement_communication",
+            "engagement_id 'MESSAGE' 'COMPLETED' property_hs_timestamp",
+        ),
+        (
+            "hubspot/engagement_meeting",
+            "engagement_id 'MEETING' meeting_outcome property_hs_timestamp",
+        ),
+    )
+    sold_to = rows(
+        "id account_id type",
+        ("salesforce/opportunity", "id account_id type"),
+        ("hubspot/deal_company", "deal_id company_id 'New'"),
+    )
+    renewals = rows("id type", ("hubspot/deal", "deal_id property_dealtype"))
+    stages = rows(
+        "id stage stamp",
+        ("salesforce/opportunity_history", "opportunity_id stage_name created_date"),
+        ("hubspot/deal_stage", "deal_id value date_entered"),
+    )
+    labels = rows("id label", ("hubspot/deal_pipeline_stage", "stage_id label"))
+    members = rows(
+        "contact_id responded date",
+        ("salesforce/campaign_member", "contact_id has_responded first_responded_date"),
+    )
+    followed = rows(
+        "lead_id stamp",
+        ("marketo/activity_click_email", "lead_id activity_date"),
+        ("marketo/activity_fill_out_form", "lead_id activity_date"),
+    )
     con.execute("set timezone = 'UTC'")
     con.execute(
         f"""
@@ -336,7 +400,7 @@ def _baseline(
             select id, regexp_replace(
                 regexp_replace(lower(website), '^(https?://)?(www\\.)?', ''), '/.*$', ''
             ) as website_domain
-            from {files("salesforce/account", "id website")}
+            from {websites}
         ) group by all;
         create table places as
         select place, domain from truth
@@ -346,67 +410,64 @@ def _baseline(
         create table by_domain as select domain, min(place) as place from places group by all;
         create table by_contact as
         select c.id as contact_id, min(t.place) as place, min(lower(c.email)) as email
-        from {files("salesforce/contact", "id account_id email")} as c
+        from {contacts} as c
         join truth as t on t.crm_id = left(c.account_id, 15) group by all;
         create table by_email as select email, min(place) as place from by_contact group by all;
         create table tasks as
-        select who_id, type, status, try_cast(activity_date as date) as date
-        from {files("salesforce/task", "id who_id type status activity_date")};
+        select who_id, type, status, try_cast(date as date) as date
+        from {activities}
+        union all
+        select who_id, case type when 'INCOMING_EMAIL' then 'Reply' else type end, status,
+            try_cast(left(stamp, 10) as date)
+        from {engagements} join {attendance} using (id);
         create table mails as
-        select lower(l.email) as email, try_cast(left(a.activity_date, 10) as date) as date
-        from (
-            select lead_id, activity_date
-            from {files("marketo/activity_click_email", "lead_id activity_date")}
-            union all
-            select lead_id, activity_date
-            from {files("marketo/activity_fill_out_form", "lead_id activity_date")}
-        ) as a
+        select lower(l.email) as email, try_cast(left(a.stamp, 10) as date) as date
+        from {followed} as a
         join (
-            select id as lead_id, max(email) as email from {files("marketo/lead", "id email")}
-            group by all
+            select id as lead_id, max(email) as email
+            from {rows("id email", ("marketo/lead", "id email"))} group by all
         ) as l using (lead_id);
         create table acts as
         select place, date from tasks join by_contact on who_id = contact_id where type = 'Reply'
         union all
-        select place, try_cast(activity_date as date)
-        from {files("salesforce/event", "who_id status activity_date")}
-        join by_contact on who_id = contact_id where status = 'Completed'
+        select place, date from tasks join by_contact on who_id = contact_id
+        where type = 'MEETING' and upper(status) = 'COMPLETED'
         union all
-        select place, try_cast(first_responded_date as date)
-        from {files("salesforce/campaign_member", "contact_id has_responded first_responded_date")}
-        join by_contact using (contact_id) where has_responded = 'true'
+        select place, try_cast(date as date)
+        from {members} join by_contact using (contact_id) where responded = 'true'
         union all
         select place, date from mails join by_email using (email)
         union all
-        select coalesce(e.place, d.place), try_cast(left(p.received_at, 10) as date)
-        from {files("segment/pages", "anonymous_id context_ip received_at")} as p
+        select coalesce(e.place, d.place), try_cast(left(p.stamp, 10) as date)
+        from {rows("id ip stamp", ("segment/pages", "anonymous_id context_ip received_at"))} as p
         left join (
-            select anonymous_id, min(place) as place
-            from {files("segment/identifies", "anonymous_id email")}
+            select id, min(place) as place
+            from {rows("id email", ("segment/identifies", "anonymous_id email"))}
             join by_email using (email) group by all
-        ) as e using (anonymous_id)
+        ) as e using (id)
         left join (
             select ip, min(place) as place
-            from {files("reveal/ip_companies", "ip domain")} join by_domain using (domain)
-            group by all
-        ) as d on d.ip = p.context_ip;
+            from {rows("ip domain", ("reveal/ip_companies", "ip domain"))}
+            join by_domain using (domain) group by all
+        ) as d using (ip);
         create table touches as
         select place, who_id, date from tasks join by_contact on who_id = contact_id
-        where type <> 'Reply' and status = 'Completed';
+        where type not in ('Reply', 'MEETING') and upper(status) = 'COMPLETED';
         create table open_deals as
         select place, opened, closed from (
-            select t.place, min(try_cast(left(h.created_date, 10) as date)) as opened,
-                min(try_cast(left(h.created_date, 10) as date))
-                    filter (where h.stage_name like 'Closed%') as closed
-            from {files("salesforce/opportunity_history", "opportunity_id stage_name created_date")}
-                as h
+            select t.place, min(try_cast(left(h.stamp, 10) as date)) as opened,
+                min(try_cast(left(h.stamp, 10) as date))
+                    filter (where coalesce(l.label, h.stage) like 'Closed%') as closed
+            from {stages} as h
+            left join {labels} as l on l.id = h.stage
             join (
-                select id, min(account_id) as account_id
-                from {files("salesforce/opportunity", "id account_id type")}
-                where type <> 'Renewal' group by all
-            ) as o on o.id = h.opportunity_id
+                select id, min(account_id) as account_id from {sold_to}
+                where type <> 'Renewal'
+                    and id not in (select id from {renewals} where type = 'renewal')
+                group by all
+            ) as o on o.id = h.id
             join truth as t on t.crm_id = left(o.account_id, 15)
-            group by t.place, h.opportunity_id
+            group by t.place, h.id
         )
         """
     )
