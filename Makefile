@@ -24,7 +24,9 @@ export DBT_PROFILES_DIR := $(CURDIR)/profiles
 DEMO := data/demo
 DEMO_ACCOUNTS ?= 2000
 DEMO_ACTIVITIES ?= 1000000
-SIMULATION := --accounts $(DEMO_ACCOUNTS) --activities $(DEMO_ACTIVITIES)
+# salesforce, hubspot or both.
+DEMO_CRM ?= both
+SIMULATION := --accounts $(DEMO_ACCOUNTS) --activities $(DEMO_ACTIVITIES) --crm $(DEMO_CRM)
 # Written last, so a simulation that was stopped is made again.
 SIMULATED := $(DEMO)/.simulated
 

@@ -131,7 +131,7 @@ class Ads:
                 "function": text.pick(FUNCTIONS, which),
                 "campaign_id": pa.concat_arrays([p[2] for p in parts]),
                 "crm_account_id": text.blank(
-                    self.acting.homes.account_ids(np.maximum(account, 0)), account < 0
+                    self.acting.homes.account_names(np.maximum(account, 0)), account < 0
                 ),
                 "spend_usd": pa.array(np.round(usd, 2)),
             }

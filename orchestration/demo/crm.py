@@ -23,6 +23,7 @@ from .batches import SECONDS, Batch, Versions
 from .campaigns import KINDS, Campaigns
 from .company import COUNTRIES, FIRST_NAMES, INDUSTRIES, LAST_NAMES, NEVER, Bools, World
 from .deals import Parts
+from .homes import EMEA, Homes
 from .intent import TOPICS
 from .records import PARTNER, PERSON, TEST, TWIN, VARIANT, Records, person_names
 from .reference import domain_moves
@@ -428,32 +429,35 @@ def _leads(world: World, r: np.random.Generator, spelled: np.ndarray) -> Batch:
     return versions.batch()
 
 
-def users(world: World) -> Batch:
-    """The sellers; one leaves in the last days."""
+def users(world: World, homes: Homes) -> Batch:
+    """The sellers; one leaves in the last days. The second organisation has people of its own."""
     plan = world.plan
     number = np.arange(1, USERS + 1)
     role = np.searchsorted([10, 26, 33], number - 1, side="right")
     born = np.full(USERS, -1400) * SECONDS
-    first, last = text.pick(FIRST_NAMES, number), text.pick(LAST_NAMES, number * 3 % 90)
-    mail = text.join(
-        text.join(pc.utf8_lower(first), pc.utf8_lower(last), by="."), "ourplatform.io", by="@"
-    )
-    columns = {
-        "number": pa.array(number),
-        "first_name": first,
-        "last_name": last,
-        "email": mail,
-        "role": pa.array(role),
-        "created": plan.stamps(born),
-    }
     versions = Versions(plan, "crm/user", stamp="modified")
-    versions.add(number, born, columns | {"is_active": pa.array(number != 5)})
-    leaves = {name: values.slice(20, 1) for name, values in columns.items()}
-    versions.add(
-        number[20:21],
-        np.array([(plan.days - 9) * SECONDS]),
-        leaves | {"is_active": pa.array([False])},
-    )
+    for crm in homes.crms:
+        is_emea = crm == EMEA
+        first = text.pick(FIRST_NAMES, (number + 40 * is_emea) % len(FIRST_NAMES))
+        last = text.pick(LAST_NAMES, (number * 3 + 50 * is_emea) % 90)
+        local = text.join(pc.utf8_lower(first), pc.utf8_lower(last), by=".")
+        columns = {
+            "number": pa.array(number),
+            "home": pa.array(np.full(USERS, crm)),
+            "first_name": first,
+            "last_name": last,
+            "email": text.join(local, "ourplatform.eu" if is_emea else "ourplatform.io", by="@"),
+            "role": pa.array(role),
+            "created": plan.stamps(born),
+        }
+        record = 1000 * crm + number
+        versions.add(record, born, columns | {"is_active": pa.array(number != 5)})
+        leaves = {name: values.slice(20, 1) for name, values in columns.items()}
+        versions.add(
+            record[20:21],
+            np.array([(plan.days - 9) * SECONDS]),
+            leaves | {"is_active": pa.array([False])},
+        )
     return versions.batch()
 
 

@@ -225,17 +225,24 @@ def _project(
 ) -> tuple[dict[dt.date, Codes], Bools, Bools]:
     """The marts' states by date (-1 where missing), their drivers, and which companies they have.
 
-    Companies are matched by CRM id (15 characters), else by domain.
+    Companies are matched by CRM id (15 characters) of any record of theirs, else by domain.
     """
     con = duckdb.connect()
     con.execute(f"attach '{marts}' as published (read_only)")
     con.register("truth", _keys(truth))
+    has_crosswalk = con.execute(
+        "select count(*) from duckdb_tables() where database_name = 'published'"
+        " and table_name = 'account_crosswalk'"
+    ).fetchall() > [(0,)]
+    named = "published.marts." + ("account_crosswalk" if has_crosswalk else "accounts")
     con.execute(
-        """
+        f"""
         create table matched as
-        select t.place, m.account_id
+        select t.place, min(m.account_id) as account_id
         from truth as t
-        join published.marts.accounts as m on left(m.crm_account_id, 15) = t.crm_id
+        join {named} as m on left(regexp_replace(m.crm_account_id, '^.*:', ''), 15) = t.crm_id
+        where m.account_id in (select account_id from published.marts.accounts)
+        group by t.place
         union all
         select t.place, min(m.account_id)
         from truth as t

@@ -58,15 +58,29 @@ class Homes:
         return np.where(company < 0, self.crms[0], home)
 
     def account_ids(self, record: Ints) -> pa.Array:
-        """The ids by which others name accounts."""
+        """The ids of accounts in the CRM that names them."""
         return _by_home(self.of_record[record], record, account_ids)
 
-    def contact_ids(self, number: Ints, person: Ints) -> pa.Array:
-        """The ids of contacts in the CRM of the person."""
-        return _by_home(self.of_person[person], number, contact_ids)
+    def account_names(self, record: Ints) -> pa.Array:
+        """How other systems name accounts: by that id, with the organisation if it is another."""
+        return _by_home(self.of_record[record], record, _named(account_ids))
+
+    def contact_names(self, number: Ints, person: Ints) -> pa.Array:
+        """How other systems name contacts."""
+        return _by_home(self.of_person[person], number, _named(contact_ids))
 
 
-def _by_home(home: Ints, number: Ints, ids: Callable[[int, Ints], pa.Array]) -> pa.Array:
+Ids = Callable[[int, Ints], pa.Array]
+
+
+def _named(ids: Ids) -> Ids:
+    def names(crm: int, number: Ints) -> pa.Array:
+        return text.join("emea:", ids(crm, number)) if crm == EMEA else ids(crm, number)
+
+    return names
+
+
+def _by_home(home: Ints, number: Ints, ids: Ids) -> pa.Array:
     crms = np.unique(home)
     if len(crms) == 1:
         return ids(int(crms[0]), number)

@@ -58,7 +58,7 @@ def _targets(world: World, homes: Homes) -> Batch:
         return pa.table(
             {
                 "domain": text.blank(accounts.domain.take(pa.array(who)), ~with_domain[who]),
-                "crm_account_id": text.blank(homes.account_ids(ids), ~with_id[who]),
+                "crm_account_id": text.blank(homes.account_names(ids), ~with_id[who]),
                 "account_name": accounts.name.take(pa.array(who)),
                 "tier": text.pick(["tier_1", "tier_2", "tier_3"], accounts.tier[who] - 1),
                 "programme_id": text.pick(["ABX-2025"], who * 0),
@@ -112,7 +112,7 @@ def _contracts(world: World, homes: Homes, deal: pa.Table) -> Batch:
     table = pa.table(
         {
             "contract_id": text.codes("CTR-", np.arange(1, len(account) + 1), 6),
-            "crm_account_id": homes.account_ids(account),
+            "crm_account_id": homes.account_names(account),
             "starts_on": plan.dates(starts),
             "ends_on": plan.dates(starts + 364),
             "arr_usd": pa.array(value.astype(np.float64)),
@@ -209,7 +209,7 @@ def _timing(world: World, homes: Homes) -> Batch:
     table = pa.table(
         {
             "domain": text.blank(accounts.domain.take(pa.array(who)), by_id),
-            "crm_account_id": text.blank(homes.account_ids(who), ~by_id),
+            "crm_account_id": text.blank(homes.account_names(who), ~by_id),
             "window_type": text.pick(WINDOW_TYPES, windows.kind[rows]),
             "effect": text.pick(["closed", "open"], windows.is_open[rows].astype(int)),
             "starts_on": plan.dates(windows.starts[rows]),
@@ -237,9 +237,9 @@ def _research(world: World, homes: Homes) -> Iterator[Batch]:
         {
             "interview_id": text.codes("INT-", np.arange(1, k + 1), 5),
             "account_domain": text.blank(accounts.domain.take(pa.array(account)), by_id),
-            "crm_account_id": text.blank(homes.account_ids(account), ~by_id),
+            "crm_account_id": text.blank(homes.account_names(account), ~by_id),
             "respondent_role": text.pick(PERSONAS, people.persona[person]),
-            "contact_id": text.blank(homes.contact_ids(person + 1, person), ~on_file),
+            "contact_id": text.blank(homes.contact_names(person + 1, person), ~on_file),
             "source_type": text.pick(
                 ["interview", "survey", "discovery_call"], r.integers(0, 3, k)
             ),

@@ -70,7 +70,7 @@ def simulate(
 
     for each in crms:
         land(each.settings())
-    land([crm.accounts(world, held), crm.users(world), crm.campaign_records(world, plans)])
+    land([crm.accounts(world, held), crm.users(world, home), crm.campaign_records(world, plans)])
     land(reference.before_activity(world, held, home, deal))
     land([intent.universe(world)])
     step("records of companies, targets, contracts")
@@ -116,7 +116,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--activities", type=int, default=default.activities)
     parser.add_argument("--seed", type=int, default=default.seed)
     parser.add_argument("--end-date", type=dt.date.fromisoformat, default=default.end)
-    parser.add_argument("--crm", choices=CRMS, default=default.crm)
+    parser.add_argument("--crm", choices=CRMS, default="both")
     given = parser.parse_args(arguments)
     try:
         plan = Plan(

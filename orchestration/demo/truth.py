@@ -124,7 +124,7 @@ def write(
             "known_on": plan.dates(people.known_day),
             "left_on": plan.dates(people.left_day),
             "contact_id": text.blank(
-                homes.contact_ids(np.arange(people.n) + 1, np.arange(people.n)),
+                homes.contact_names(np.arange(people.n) + 1, np.arange(people.n)),
                 people.contact_day() >= NEVER,
             ),
         },
@@ -257,7 +257,7 @@ def _identity_changes(world: World, homes: Homes) -> list[dict[str, str]]:
     changes.append(("target_moved", "targets/target_accounts", plan.days - 13, *listing))
     rows = []
     for kind, feed, day, old, new in changes:
-        ids = homes.account_ids(np.array([old, new])).to_pylist()
+        ids = homes.account_names(np.array([old, new])).to_pylist()
         date = str(plan.first_date + dt.timedelta(days=day))
         note = f"from {ids[0]} to {ids[1]}"
         rows.append(

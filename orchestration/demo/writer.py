@@ -58,7 +58,7 @@ class Crm:
 
     def _holds(self, table: pa.Table, kind: str) -> Bools:
         everything = np.ones(table.num_rows, dtype=bool)
-        if len(self.homes.crms) == 1 or kind in ("campaign", "user"):
+        if len(self.homes.crms) == 1 or kind == "campaign":
             return everything
         if "home" in table.column_names:
             mine: Bools = ints(table, "home") == self.crm
