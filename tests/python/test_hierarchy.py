@@ -202,8 +202,15 @@ def families(
         | {"country": "", "status": "active", "updated_at": SINCE}
         for name in ("e1", "e2", "e3", "e4")
     ]
+    # A register without ids, two companies with one website; and words that no seed maps.
+    companies += [
+        {"company_id": "", "domain": "twins-planted.com", "company_name": name}
+        | {"country": "", "status": "Dormant", "updated_at": SINCE}
+        for name in ("Twin A", "Twin B")
+    ]
     relations = [(row["ror_id"], row["related_ror_id"], row["type"]) for row in register.relations]
     relations += [(child, parent, "Parent") for child, parent in PLANTED_PARENTS]
+    relations += [("e1", "e4", "Cousin")]
     write(landing, "firmographics/companies", companies)
     write(
         landing,
@@ -359,14 +366,26 @@ def test_shared_websites_are_for_review(register: Register, families: Path) -> N
         "select split_part(item, ':', 1), occurrences from marts.review_items"
         " where item_type = 'shared_website'",
     )
-    assert dict(items) == {domain: len(names) for domain, names in shared(register).items()}
-    assert (len(items), sum(count for _, count in items)) == SHARED_WEBSITES
+    expected = {domain: len(names) for domain, names in shared(register).items()}
+    assert dict(items) == expected | {"twins-planted.com": 2}
+    assert (len(expected), sum(expected.values())) == SHARED_WEBSITES
     contested = one(
         families,
         "select count(distinct domain) from marts.domain_ownership"
         " where is_contested and claim_source = 'crm_website'",
     )
-    assert contested == len(items)
+    assert contested == len(expected)
+
+
+def test_words_that_no_seed_maps_are_for_review(families: Path) -> None:
+    assert query(
+        families,
+        "select item_type, item, occurrences from marts.review_items"
+        " where item_type like 'unmapped_%' order by 1",
+    ) == [
+        ("unmapped_company_status", "dormant", 1),
+        ("unmapped_relationship_type", "cousin", 1),
+    ]
 
 
 def test_a_free_mail_domain_is_claimed_and_owned_by_nobody(families: Path) -> None:

@@ -2,16 +2,25 @@
     'industry', 'employees', 'revenue_usd', 'country', 'technologies', 'fiscal_year_end_month'
 ] -%}
 
-with records as (
+with delivered as (
 
     select
         *,
-        coalesce(company_id, '') || '|' || coalesce(domain, '') as record_key,
         row_number() over (
-            partition by company_id, domain order by version_at
-        ) as version_order
+            partition by record_key, version_at order by load_id, length(website), company_name
+        ) as delivery_order
     from {{ ref('stg_firmographics__companies') }}
     where company_key is not null and not is_conflicting
+
+),
+
+records as (
+
+    select
+        *,
+        row_number() over (partition by record_key order by version_at) as version_order
+    from delivered
+    where delivery_order = 1
 
 ),
 
@@ -29,6 +38,7 @@ versions as (
         company_key,
         company_id,
         domain,
+        website,
         company_name,
         status,
         parent_company_id,
@@ -77,9 +87,11 @@ spans as (
 )
 
 select
+    spans.record_key,
     spans.company_key,
     spans.company_id,
     spans.domain,
+    spans.website,
     spans.company_name,
     {{ plain_name('spans.company_name') }} as plain_name,
     statuses.standing,

@@ -68,7 +68,8 @@ account_companies as (
 
 ),
 
--- The company that the account is for certain goes first, then one that is still there.
+-- The company that the account is for certain goes first, then one that is still there, then the one
+-- of the whole website before those of pages in it.
 enrichments as (
 
     select
@@ -80,7 +81,8 @@ enrichments as (
         account_companies.match_rank
         || '|' || account_companies.precedence
         || case when account_companies.is_gone then '|1|' else '|0|' end
-        || coalesce(account_companies.domain, '') || '|' || companies.company_key as tie_break,
+        || right('000' || coalesce(length(companies.website), 0), 4) || '|'
+        || coalesce(account_companies.domain, '') || '|' || companies.record_key as tie_break,
         greatest(companies.valid_from, account_companies.valid_from) as valid_from,
         least(companies.valid_to, account_companies.valid_to) as valid_to
     from companies

@@ -60,7 +60,11 @@ company_relationship_types as (
 -- What the register says, with the rows that ingestion put aside because they conflict.
 companies as (
 
-    select * from {{ ref('stg_firmographics__companies') }}
+    select
+        *,
+        rank() over (partition by record_key order by version_at desc) as version_age,
+        max(company_id) over (partition by domain) is not null as is_domain_of_ids
+    from {{ ref('stg_firmographics__companies') }}
     where known_date <= {{ end_date() }}
 
 ),
@@ -72,31 +76,16 @@ relationships as (
 
 ),
 
-companies_in_force as (
-
-    select domain, company_key, company_name, plain_name
-    from {{ ref('int_company_spans') }}
-    where domain is not null
-        and {{ end_date() }} >= valid_from and {{ end_date() }} < valid_to
-
-),
-
--- Without ids, a second company with the same website conflicts with the first.
+-- A company is known by its id, and where the provider has none by its name.
 website_companies as (
 
-    select domain, company_key, company_name
-    from companies_in_force
-
-    union
-
-    select
-        companies.domain,
-        companies.company_key || '|' || {{ plain_name('companies.company_name') }},
-        companies.company_name
+    select distinct
+        domain,
+        coalesce(company_id, {{ plain_name('company_name') }}) as company,
+        company_name
     from companies
-    inner join companies_in_force on companies.company_key = companies_in_force.company_key
-    where companies.is_conflicting
-        and {{ plain_name('companies.company_name') }} != companies_in_force.plain_name
+    where domain is not null and version_age = 1
+        and (company_id is not null or not is_domain_of_ids)
 
 ),
 
@@ -180,16 +169,16 @@ items as (
         'shared_website',
         website_companies.domain || ': '
         || string_agg(
-            distinct coalesce(website_companies.company_name, website_companies.company_key), ', '
-            order by coalesce(website_companies.company_name, website_companies.company_key)
+            distinct coalesce(website_companies.company_name, website_companies.company), ', '
+            order by coalesce(website_companies.company_name, website_companies.company)
         ),
-        count(distinct website_companies.company_key),
+        count(distinct website_companies.company),
         'Give each account the name of its company, or its id in a CRM field, if they are several.'
     from website_companies
     left join excluded_domains on website_companies.domain = excluded_domains.domain
     where excluded_domains.domain is null
     group by website_companies.domain
-    having count(distinct website_companies.company_key) > 1
+    having count(distinct website_companies.company) > 1
 
     union all
 

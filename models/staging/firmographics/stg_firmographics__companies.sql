@@ -1,14 +1,21 @@
 with source as (
 
-    select * from {{ source('firmographics', 'companies') }}
+    select
+        *,
+        -- The website without what does not tell companies apart.
+        regexp_replace(lower(trim(domain)), '^([a-z]+://)?(www[.])?|/+$', '', 'g') as website
+    from {{ source('firmographics', 'companies') }}
     where _status in ('accepted', 'conflicting')
 
 )
 
 select
+    coalesce(nullif(trim(company_id), '') || '|' || coalesce(domain_registrable, ''), website)
+        as record_key,
     coalesce(nullif(trim(company_id), ''), 'domain:' || domain_registrable) as company_key,
     nullif(trim(company_id), '') as company_id,
     domain_registrable as domain,
+    website,
     nullif(trim(company_name), '') as company_name,
     nullif(lower(trim(status)), '') as status,
     nullif(trim(industry), '') as industry,
