@@ -1,4 +1,7 @@
 {%- set measures = ['filed', 'reached', 'engaged'] -%}
+{%- set requirement = [
+    'persona', 'rule_rank', 'decision_role', 'weight', 'required_people', 'is_required'
+] -%}
 
 with person_spans as (
 
@@ -25,49 +28,80 @@ personas as (
 
 ),
 
-accounts as (
+attributes as (
 
-    select account_id, min(valid_from) as valid_from from {{ ref('int_accounts') }}
-    group by account_id
+    select * from {{ ref('int_account_attributes') }}
 
 ),
 
--- Who is required on an account: the row of its employee band, else the row for all.
-account_bands as (
+accounts as (
 
-    select account_id, valid_from, valid_to, employee_band from profiles
+    select distinct account_id from {{ ref('int_accounts') }}
 
+),
+
+-- Who is required on an account: of the rows of the seed that hold for it the one of lowest rank.
+-- Of an account about which nothing is known yet is asked what is asked of all.
+requirement_claims as (
+
+    select
+        accounts.account_id,
+        {%- for column in requirement %}
+        personas.{{ column }},
+        {%- endfor %}
+        cast('1900-01-01' as date) as valid_from,
+        {{ forever() }} as valid_to
+    from accounts
+    cross join personas
+    where personas.segment_type = 'all'
+
+    {% for attribute in ['employee_band', 'region'] %}
     union all
 
-    -- An account whose size is not known yet is asked for what all are asked for.
     select
-        accounts.account_id, cast('1900-01-01' as date),
-        coalesce(min(profiles.valid_from), {{ forever() }}), null
-    from accounts
-    left join profiles on accounts.account_id = profiles.account_id
-    group by accounts.account_id
+        profiles.account_id,
+        {%- for column in requirement %}
+        personas.{{ column }},
+        {%- endfor %}
+        profiles.valid_from,
+        profiles.valid_to
+    from profiles
+    inner join personas
+        on
+            personas.segment_type = '{{ attribute }}'
+            and {{ is_one_of('profiles.' ~ attribute, 'personas.segment_value') }}
+    {% endfor %}
+    union all
+
+    select
+        attributes.account_id,
+        {%- for column in requirement %}
+        personas.{{ column }},
+        {%- endfor %}
+        attributes.valid_from,
+        attributes.valid_to
+    from attributes
+    inner join personas
+        on
+            attributes.attribute = personas.segment_type
+            and {{ is_one_of('attributes.value_text', 'personas.segment_value') }}
+
+),
+
+requirements as (
+
+    {{ winning_claims(
+        'requirement_claims', key=['account_id', 'persona'],
+        columns=['decision_role', 'weight', 'required_people', 'is_required'],
+        order_by='requirement_claims.rule_rank'
+    ) }}
 
 ),
 
 requirement_changes as (
 
-    select
-        account_bands.account_id,
-        defaults.persona,
-        account_bands.valid_from,
-        account_bands.valid_to,
-        coalesce(specific.decision_role, defaults.decision_role) as decision_role,
-        coalesce(specific.weight, defaults.weight) as weight,
-        coalesce(specific.required_people, defaults.required_people) as required_people,
-        coalesce(specific.is_required, defaults.is_required) as is_required
-    from account_bands
-    inner join personas as defaults on defaults.employee_band = 'all'
-    left join personas as specific
-        on
-            account_bands.employee_band = specific.employee_band
-            and defaults.persona = specific.persona
-    where account_bands.valid_to > {{ replay_start_date() }}
-        and account_bands.valid_from <= {{ end_date() }}
+    select * from requirements
+    where valid_to > {{ replay_start_date() }} and valid_from <= {{ end_date() }}
 
 ),
 

@@ -11,6 +11,12 @@ title_personas as (
 
 ),
 
+stated_personas as (
+
+    select * from {{ ref('int_stated_personas') }}
+
+),
+
 persona_overrides as (
 
     select * from {{ ref('persona_overrides') }}
@@ -29,12 +35,35 @@ winners as (
             records.created_date, records.record_id'''
     ) }}
 
+),
+
+-- A person whose part is stated in the CRM is cut where that begins and ends.
+boundaries as (
+
+    select person_id, valid_from as boundary from winners
+    union
+    select person_id, valid_to from winners
+    union
+    select person_id, valid_from from stated_personas
+    union
+    select person_id, valid_to from stated_personas
+
+),
+
+stretches as (
+
+    select
+        person_id,
+        boundary as valid_from,
+        lead(boundary) over (partition by person_id order by boundary) as valid_to
+    from boundaries
+
 )
 
 select
     winners.person_id,
-    winners.valid_from,
-    winners.valid_to,
+    stretches.valid_from,
+    stretches.valid_to,
     winners.account_id,
     winners.record_id,
     winners.email,
@@ -44,15 +73,32 @@ select
     winners.is_contactable and not title_personas.is_departed as is_contactable,
     winners.is_present and not title_personas.is_departed as is_present,
     winners.created_date,
-    coalesce(persona_overrides.persona, title_personas.persona) as persona,
+    case
+        when persona_overrides.persona is not null then persona_overrides.persona
+        when stated_personas.confidence_share >= title_personas.confidence_share
+            then stated_personas.persona
+        else title_personas.persona
+    end as persona,
     case
         when persona_overrides.persona is not null then 1.0
-        else title_personas.confidence_share
+        else greatest(
+            title_personas.confidence_share, coalesce(stated_personas.confidence_share, 0.0)
+        )
     end as persona_confidence_share,
     title_personas.seniority
-from winners
+from stretches
+inner join winners
+    on
+        stretches.person_id = winners.person_id
+        and stretches.valid_from >= winners.valid_from
+        and stretches.valid_from < winners.valid_to
 inner join title_personas
     on
         winners.title is not distinct from title_personas.title
         and winners.department is not distinct from title_personas.department
+left join stated_personas
+    on
+        stretches.person_id = stated_personas.person_id
+        and stretches.valid_from >= stated_personas.valid_from
+        and stretches.valid_from < stated_personas.valid_to
 left join persona_overrides on winners.email = lower(persona_overrides.email)
