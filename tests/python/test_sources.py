@@ -1,12 +1,35 @@
-"""Which sources count: one that is switched off leaves nothing broken and counts for nothing."""
+"""Which sources count, and that it is the same company whichever CRM tells of it."""
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import duckdb
-from conftest import REFRESHED, Company
-from runner import Place, Runs
+from conftest import COMPANY, REFRESHED, Company
+from runner import Place, Runs, compute
+
+from orchestration.demo.simulate import simulate
+
+# What names a record differs between two CRMs; what is said of it does not.
+RECORD_IDS = {
+    "crm_account_id",
+    "owner_id",
+    "ruleset_version",
+    "source",
+    "stale_feeds",
+    "hierarchy_path",
+}
+ACCOUNT_IDS = {"account_id", "parent_account_id", "ultimate_parent_id", "successor_account_id"}
+OTHER_MARTS = {
+    "account_crosswalk": "about records, of which each CRM has its own",
+    "data_health": "about files",
+    "review_items": "names records",
+    "domain_ownership": "lists losing claims by what each CRM says of contacts without an account",
+}
 
 OFF = ["marketo", "linkedin_ads", "intent", "hubspot"]
 
@@ -38,3 +61,65 @@ def test_a_source_that_is_off_counts_for_nothing_and_breaks_nothing(
     assert not feeds & set(OFF)
     assert set(features.values()) == {"switched off in the var sources_off"}
     assert delivered > 0, "files of a source that is off are still taken in"
+
+
+def test_the_same_company_in_hubspot_has_the_same_account_marts(
+    runs: Runs, template: Place, tmp_path: Path
+) -> None:
+    places: list[Place] = []
+    running = []
+    for crm in ("salesforce", "hubspot"):
+        folder = tmp_path / crm
+        plan = replace(COMPANY, crm=crm, campaigns=False, mishaps=False)
+        simulate(plan, folder / "landing", folder / "truth", say=lambda _: None)
+        place = template.copy(folder / "place", folder / "landing")
+        running.append(runs.start(compute, place, "2026-06-24", "2026-06-30"))
+        places.append(place)
+    for run in running:
+        run.result().check()
+    ours, theirs = (marts_without_ids(place.warehouse) for place in places)
+    assert set(ours) == set(theirs)
+    assert len(ours["accounts"]) > 60
+    assert len({row[0] for row in ours["accounts"]}) == len(ours["accounts"]), "names tell apart"
+    assert ours["account_touches"], "there are touches to compare"
+    for mart, rows in ours.items():
+        only_ours = Counter(rows) - Counter(theirs[mart])
+        only_theirs = Counter(theirs[mart]) - Counter(rows)
+        assert (mart, list(only_ours), list(only_theirs)) == (mart, [], [])
+
+
+def marts_without_ids(warehouse: Path) -> dict[str, Sequence[tuple[Any, ...]]]:
+    """Rows of the account marts, accounts named by name and domain, floats to 6 decimals."""
+    found: dict[str, Sequence[tuple[Any, ...]]] = {}
+    with duckdb.connect(str(warehouse), read_only=True) as connection:
+        names = dict(
+            connection.execute(
+                "select crm_account_id, max_by(account_name, valid_from) || ' of '"
+                " || min(created_date) from intermediate.int_account_versions"
+                " group by crm_account_id"
+            ).fetchall()
+        )
+        tables = connection.execute(
+            "select table_name from duckdb_tables() where schema_name = 'marts' order by 1"
+        ).fetchall()
+        for (table,) in tables:
+            if table in OTHER_MARTS:
+                continue
+            relation = connection.table(f"marts.{table}")
+            if "segment_type" in relation.columns:
+                relation = relation.filter("segment_type != 'owner'")
+            kept = [
+                name for name in relation.columns if name not in RECORD_IDS | {"hierarchy_path"}
+            ]
+            rows = relation.project(", ".join(f'"{name}"' for name in kept)).fetchall()
+            found[table] = [
+                tuple(_plain(name, value, names) for name, value in zip(kept, row, strict=True))
+                for row in rows
+            ]
+    return found
+
+
+def _plain(column: str, value: Any, names: dict[str, str]) -> Any:
+    if column in ACCOUNT_IDS:
+        return names.get(value, value)
+    return round(value, 6) if isinstance(value, float) else value
