@@ -127,7 +127,8 @@ resolved as (
 
     select
         companies_meant.company_key,
-        related_meant.company_key as related_company_key,
+        -- Nobody is one's own relation. (Compared as a join condition, this makes every pair meet.)
+        nullif(related_meant.company_key, companies_meant.company_key) as related_company_key,
         stated.link,
         stated.related_key not like 'domain:%' as is_named_by_id,
         greatest(stated.valid_from, companies_meant.valid_from, related_meant.valid_from)
@@ -136,7 +137,6 @@ resolved as (
     from stated
     inner join meant as companies_meant on stated.company_key = companies_meant.stated_key
     inner join meant as related_meant on stated.related_key = related_meant.stated_key
-    where companies_meant.company_key != related_meant.company_key
 
 )
 
@@ -148,4 +148,4 @@ select
     valid_from,
     valid_to
 from resolved
-where valid_from < valid_to
+where valid_from < valid_to and related_company_key is not null
