@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -284,6 +285,7 @@ def _shape(form: str) -> str:
     return re.sub("%[YymMd]", lambda part: part[0] if part[0] == "%M" else "#", form)
 
 
+@lru_cache(maxsize=1 << 14)
 def plain_name(name: str) -> str:
     """A column name as compared with a file's: `CreatedDate`, `CREATED DATE` -> `createddate`."""
     return "".join(letter for letter in name.casefold() if letter.isalnum())

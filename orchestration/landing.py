@@ -32,6 +32,7 @@ from orchestration.landing_files import (
     SQL_TYPES,
     FileToRead,
     Outcome,
+    content_hash,
     quoted,
     stage,
 )
@@ -73,7 +74,6 @@ STAMPS = {
     "_status": "varchar",
     "_version_at": "timestamp",
     "_version_number": "integer",
-    "_content_hash": "varchar",
     "_extra": "varchar",
 }
 
@@ -797,9 +797,9 @@ def _judge(warehouse: Warehouse, table: Table) -> None:
         create or replace temp table earlier as
         select {key_list}, max(_version_number) as version_number
         from {table.raw_table} as taken
-        where _status = 'accepted' and {anywhere} and exists (
-            select 1 from staged where _reason is null and {same_key("staged", "taken")}
-        )
+        semi join (select {key_list} from staged where _reason is null) as new
+            on {same_key("new", "taken")}
+        where _status = 'accepted' and {anywhere}
         group by {key_list}
         """
     )
@@ -822,28 +822,29 @@ def _judge(warehouse: Warehouse, table: Table) -> None:
             select
                 0 as origin, {key_list}, _version_at as version_at,
                 {_is_only_seen(table)} as is_only_seen,
-                _delivery_day, _content_hash, null as file_number, null as row_number
+                _delivery_day, {content_hash(table)} as content_hash,
+                null as file_number, null as row_number
             from {table.raw_table} as taken
+            semi join earlier on {same_key("earlier", "taken")}
             where _status = 'accepted' and {within}
-                and exists (select 1 from earlier where {same_key("earlier", "taken")})
             union all
             select
                 1, {key_list}, {_version_at(table)}, {_is_only_seen(table)},
-                _delivery_day, _content_hash, file_number, row_number
+                _delivery_day, {content_hash(table)}, file_number, row_number
             from staged
+            semi join contested on {same_key("contested", "staged")}
             where _reason is null
-                and exists (select 1 from contested where {same_key("contested", "staged")})
         ),
         placed as (
             select
                 *,
                 row_number() over one_version as place,
-                first_value(_content_hash) over one_version as standing
+                first_value(content_hash) over one_version as standing
             from lineup
             window one_version as (
                 partition by
                     {key_list}, version_at, case when is_only_seen then _delivery_day end
-                order by origin, _delivery_day, _content_hash, file_number, row_number
+                order by origin, _delivery_day, content_hash, file_number, row_number
             )
         ),
         {_judged(table, key_list, same_key)}
@@ -852,7 +853,7 @@ def _judge(warehouse: Warehouse, table: Table) -> None:
             case when status = 'accepted' then
                 coalesce(earlier.version_number, 0) + row_number() over (
                     partition by {", ".join(f"judged.{key}" for key in keys)}, status
-                    order by judged._delivery_day, version_at, judged._content_hash
+                    order by judged._delivery_day, version_at, judged.content_hash
                 )
             end as version_number
         from judged
@@ -865,7 +866,7 @@ def _judged(table: Table, key_list: str, same_key: Callable[[str, str], str]) ->
     """SQL of the CTE `judged` over `placed`: the new rows with their status."""
     by_place = """
         when place = 1 then 'accepted'
-        when placed._content_hash = standing then 'duplicate'
+        when placed.content_hash = standing then 'duplicate'
         else 'conflicting'
     """
     if table.is_always_stamped:
@@ -885,7 +886,7 @@ def _judged(table: Table, key_list: str, same_key: Callable[[str, str], str]) ->
         last_seen as (
             select
                 {key_list}, version_at, _delivery_day, is_only_seen,
-                lag(_content_hash) over (
+                lag(content_hash) over (
                     partition by {key_list} order by _delivery_day, version_at
                 ) as content
             from weighed
@@ -895,7 +896,7 @@ def _judged(table: Table, key_list: str, same_key: Callable[[str, str], str]) ->
             select
                 placed.*,
                 case
-                    when placed._content_hash = last_seen.content then 'duplicate'
+                    when placed.content_hash = last_seen.content then 'duplicate'
                     when is_beaten then 'conflicting'
                     {by_place}
                 end as status
@@ -1008,7 +1009,6 @@ def _append(warehouse: Warehouse, table: Table, load_id: int) -> list[tuple[str,
             {_version_at(table, "staged")} as _version_at,
             case when verdicts.status is null then 1 else verdicts.version_number end
                 as _version_number,
-            staged._content_hash,
             staged._extra
         from staged
         inner join staged_counts as counts using (file_number)
@@ -1168,6 +1168,7 @@ def _suffixes() -> tldextract.TLDExtract:
     return tldextract.TLDExtract(suffix_list_urls=(), cache_dir=None)
 
 
+@lru_cache(maxsize=1 << 17)
 def registrable_domain(host: str) -> str | None:
     """The part of a host that is registered: `www.Acme.co.uk` -> `acme.co.uk`.
 

@@ -107,7 +107,7 @@ def test_a_csv_lands_with_types_stamps_and_registrable_domain(landed: Landed) ->
     assert landed.accounts(
         "id, name, website, website_registrable, number_of_employees, annual_revenue, is_deleted,"
         " created_date, system_modstamp, industry, _instance, _delivery_day, _is_first_load, _file,"
-        " _row, _load_id, _status, _version_number, length(_content_hash), _extra"
+        " _row, _load_id, _status, _version_number, _extra"
     ) == [
         (
             "1",
@@ -128,7 +128,6 @@ def test_a_csv_lands_with_types_stamps_and_registrable_domain(landed: Landed) ->
             1,
             "accepted",
             1,
-            32,
             None,
         )
     ]
@@ -1295,8 +1294,10 @@ def test_any_shuffle_within_a_day_gives_the_same_rows(
             landed = Landed(tmp_path_factory.mktemp("x") / "landing", ONE_TABLE[key])
             deliver(landed, key, order)
             landed.ingest()
-            columns = "_content_hash, _delivery_day, _status, _version_number, _is_first_load"
-            taken.append(rows_taken(landed, key, columns))
+            # Of rows that differ in nothing but where they stood and when they were copied, any may
+            # stand.
+            places = ["_file", "_row", *ONE_TABLE[key].tables[key].syncs]
+            taken.append(rows_taken(landed, key, f"* exclude ({', '.join(places)})"))
         assert taken[0] == taken[1]
 
     law()
