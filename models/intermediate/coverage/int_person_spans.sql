@@ -112,23 +112,17 @@ presence as (
         people.account_id,
         people.person_id,
         people.persona,
+        people.is_mapped,
         people.is_contactable,
+        people.is_present,
+        people.absence_reason,
+        people.persona_confidence_share,
         verified.valid_from,
         verified.valid_to,
-        case
-            when people.is_present then least(
-                power(
-                    1 - {{ var('yearly_leave_share') }},
-                    greatest({{ dbt.datediff(
-                        'greatest(people.created_date, coalesce(verified.verified_date, people.created_date))',
-                        'verified.valid_from', 'month'
-                    ) }}, 0) / 12.0
-                ),
-                1.0
-            )
-            else 0.0
-        end as presence_probability,
-        people.persona_confidence_share
+        greatest({{ dbt.datediff(
+            'greatest(people.created_date, coalesce(verified.verified_date, people.created_date))',
+            'verified.valid_from', 'month'
+        ) }}, 0) as months_since_verified
     from verified
     inner join people
         on
@@ -136,16 +130,38 @@ presence as (
             and verified.valid_from >= people.valid_from
             and verified.valid_from < people.valid_to
 
+),
+
+probabilities as (
+
+    select
+        presence.*,
+        case
+            when is_present
+                then
+                    least(
+                        power(
+                            1 - {{ var('yearly_leave_share') }}, months_since_verified / 12.0
+                        ),
+                        1.0
+                    )
+            else 0.0
+        end as presence_probability
+    from presence
+
 )
 
 select
     account_id,
     person_id,
     persona,
+    is_mapped,
     is_contactable,
+    absence_reason,
+    months_since_verified,
     greatest(valid_from, {{ replay_start_date() }}) as valid_from,
     valid_to,
     presence_probability,
     least(presence_probability * persona_confidence_share, {{ var('max_presence_probability') }})
         as seat_probability
-from presence
+from probabilities

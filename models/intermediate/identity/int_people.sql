@@ -29,7 +29,7 @@ winners as (
         'records', key=['person_id'],
         columns=[
             'account_id', 'record_id', 'email', 'title', 'department', 'buying_role',
-            'is_contactable', 'is_present', 'created_date'
+            'is_contactable', 'is_present', 'absence_reason', 'created_date'
         ],
         order_by='''records.is_present desc, records.precedence, records.source_rank,
             records.created_date, records.record_id'''
@@ -72,6 +72,8 @@ select
     winners.buying_role,
     winners.is_contactable and not title_personas.is_departed as is_contactable,
     winners.is_present and not title_personas.is_departed as is_present,
+    coalesce(winners.absence_reason, case when title_personas.is_departed then 'departed' end)
+        as absence_reason,
     winners.created_date,
     case
         when persona_overrides.persona is not null then persona_overrides.persona
@@ -85,6 +87,9 @@ select
             title_personas.confidence_share, coalesce(stated_personas.confidence_share, 0.0)
         )
     end as persona_confidence_share,
+    title_personas.is_mapped
+    or stated_personas.persona is not null
+    or persona_overrides.persona is not null as is_mapped,
     title_personas.seniority
 from stretches
 inner join winners

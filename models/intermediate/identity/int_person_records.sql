@@ -222,13 +222,26 @@ records as (
 ),
 
 -- The day from which an address is known to bounce or to have opted out, in whatever system.
-gone as (
+ranked_outcomes as (
 
-    select records.email, min(greatest(outcomes.known_date, records.valid_from)) as gone_from
+    select
+        records.email,
+        outcomes.outcome,
+        greatest(outcomes.known_date, records.valid_from) as gone_from,
+        row_number() over (
+            partition by records.email
+            order by greatest(outcomes.known_date, records.valid_from), outcomes.outcome
+        ) as outcome_order
     from outcomes
     inner join records on outcomes.record_id = records.record_id
     where outcomes.outcome in ('bounced', 'opted_out') and records.email is not null
-    group by records.email
+
+),
+
+gone as (
+
+    select email, outcome, gone_from from ranked_outcomes
+    where outcome_order = 1
 
 ),
 
@@ -287,9 +300,15 @@ states as (
             when deleted.gone_from is null then gone.gone_from
             else least(deleted.gone_from, coalesce(gone.gone_from, deleted.gone_from))
         end as gone_from,
-        not placed.is_bounced
-        and not placed.is_opted_out
-        and not placed.is_deleted as is_there
+        case
+            when deleted.gone_from <= coalesce(gone.gone_from, deleted.gone_from) then 'deleted'
+            else gone.outcome
+        end as gone_reason,
+        case
+            when placed.is_deleted then 'deleted'
+            when placed.is_bounced then 'bounced'
+            when placed.is_opted_out then 'opted_out'
+        end as absence_reason
     from placed
     left join gone on placed.email = gone.email
     left join deleted on placed.record_id = deleted.record_id
@@ -318,8 +337,9 @@ select
     title,
     department,
     buying_role,
-    is_there and not is_gone and email is not null as is_contactable,
-    is_there and not is_gone as is_present,
+    absence_reason is null and not is_gone and email is not null as is_contactable,
+    absence_reason is null and not is_gone as is_present,
+    coalesce(absence_reason, case when is_gone then gone_reason end) as absence_reason,
     is_excluded,
     created_date,
     precedence,
