@@ -15,6 +15,9 @@ from typing import Any, TypeVar
 import yaml
 
 from orchestration.scoring.activation import StateRule, StateRules
+from orchestration.scoring.matching import MatchRules, levels_from_rows
+from orchestration.scoring.name_pairs import FEATURES
+from orchestration.scoring.names import rules_from_rows
 
 T = TypeVar("T")
 
@@ -89,6 +92,45 @@ def state_rules(project_dir: Path) -> StateRules:
         keep_factor=float(values["keep_factor"]),
         days_below_to_fall=int(values["days_below_to_fall"]),
     )
+
+
+def match_rules(project_dir: Path) -> MatchRules:
+    """The word lists, weights and levels of match review, in seeds/identity, and its vars.
+
+    Raises:
+        ValueError: a row that does not read, or a feature without a weight.
+    """
+    values = project_vars(project_dir)
+    weights = {
+        row["feature"]: float(row["weight_bits"])
+        for row in seed_rows(project_dir, "identity/match_weights.csv")
+    }
+    if set(weights) != set(FEATURES):
+        raise ValueError(
+            f"match_weights.csv must name each feature once: {set(weights) ^ set(FEATURES)}"
+        )
+    return MatchRules(
+        names=rules_from_rows(
+            seed_rows(project_dir, "identity/legal_forms.csv"),
+            seed_rows(project_dir, "identity/country_names.csv"),
+            seed_rows(project_dir, "identity/name_words.csv"),
+            seed_rows(project_dir, "identity/name_abbreviations.csv"),
+        ),
+        weights=weights,
+        levels=levels_from_rows(seed_rows(project_dir, "identity/match_levels.csv")),
+        free_mail=frozenset(
+            row["domain"] for row in seed_rows(project_dir, "identity/excluded_domains.csv")
+        ),
+        pairs_per_account=dict(values["match_pairs_per_account"]),
+        list_prior=dict(values["match_list_prior"]),
+        min_probability=float(values["match_min_probability"]),
+    )
+
+
+def seed_rows(project_dir: Path, name: str) -> list[dict[str, str]]:
+    """Rows of a seed, by its path under seeds/, as text."""
+    with (project_dir / "seeds" / name).open(newline="", encoding="utf-8") as handle:
+        return list(csv.DictReader(handle))
 
 
 def _one_of(words: tuple[str, ...]) -> Callable[[str], str]:

@@ -1,0 +1,444 @@
+"""Compares two company names: which words agree and how, which are left over, and what that tells.
+
+What belongs here: aligning the words of two names and counting features of the alignment. What does
+not: reading a name (names.py), probabilities and everything but names (matching.py).
+
+The weight of a feature is how many bits (log2 of the odds) it adds to "these are names of one
+company"; the weights are the seed `match_weights`, fitted as a logistic regression on labelled
+pairs. A word that agrees counts by how rare it is, -log2 of the share of companies that carry it:
+the weight that the Fellegi-Sunter model gives to agreement on a value (Winkler 1989, "Frequency-
+based matching in Fellegi-Sunter model of record linkage").
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+
+from rapidfuzz.distance import OSA
+
+from orchestration.scoring.names import (
+    BRAND,
+    DESCRIPTOR,
+    GLUE,
+    HOUSE,
+    INDUSTRY,
+    LEGAL,
+    NUMBER,
+    OWN,
+    PLACE,
+    STRUCTURE,
+    UNIT,
+    Name,
+    NameRules,
+    Token,
+)
+
+NAMING = frozenset({OWN, BRAND, HOUSE})
+"""Classes of words that name a company, beside those that describe it."""
+CLASSES = (OWN, BRAND, HOUSE, DESCRIPTOR, INDUSTRY, UNIT, STRUCTURE, PLACE, NUMBER, LEGAL)
+DESCRIBING = frozenset({DESCRIPTOR, STRUCTURE})
+"""What a company leaves out or replaces when it names itself anew."""
+STRONG = NAMING | {UNIT, INDUSTRY, NUMBER}
+"""Left over, these often name another company."""
+
+FEATURES = (
+    "constant",
+    "naming_word_bits",
+    "describing_word_bits",
+    "naming_words",
+    "joined_bits",
+    "acronym_bits",
+    "variant_words",
+    "typo_words",
+    "short_typo_words",
+    "begins_alike_words",
+    "only_doubtful_words",
+    "nothing_left",
+    *(f"one_side_{word_class}" for word_class in CLASSES),
+    *(f"both_sides_{word_class}" for word_class in CLASSES),
+    "both_sides_left",
+    "many_left",
+    "first_word_left",
+    "first_naming_word_left",
+    "numbers_differ",
+    "house_unit",
+    "house_many_left",
+    "other_descriptor",
+    "house_other_descriptor",
+    "common_word_both_sides",
+    "common_word_one_side",
+    "both_sides_telling",
+)
+
+ACRONYM_LETTER_BITS = 3.5
+"""Initials are no even draw of 26 letters: the entropy of first letters of English words."""
+MAX_NAMING_BITS = 18.0
+"""One company in 260,000: rarer agreement tells no more, for the words of a name go together."""
+SHARE_BY_LENGTH = {1: 0.02, 2: 2e-3, 3: 6e-4, 4: 2e-4, 5: 1e-4}
+SHARE_OF_LONG_WORDS = 4e-5
+SHARE_OF_NUMBERS = 2e-3
+SHARE_OF_COUNTRIES = 1e-2
+PRIOR_COMPANIES = 5_000
+"""How many companies the word lists stand for beside the accounts at hand."""
+
+# Spellings of one sound, for transliterated and adapted names (Mueller, Müller).
+SOUNDS = (
+    ("ae", "a"),
+    ("oe", "o"),
+    ("ue", "u"),
+    ("ou", "u"),
+    ("oo", "o"),
+    ("ph", "f"),
+    ("ck", "k"),
+    ("th", "t"),
+    ("sh", "s"),
+    ("tz", "z"),
+    ("ts", "z"),
+    ("kh", "h"),
+    ("y", "i"),
+    ("w", "v"),
+    ("c", "k"),
+    ("q", "k"),
+    ("x", "ks"),
+    ("j", "i"),
+)
+DOUBLED = re.compile(r"(.)\1+")
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """Words that say the same on both sides. kind: same, joined, acronym, variant, typo,
+    short_typo, begins_alike. bits: how rare the agreement is."""
+
+    kind: str
+    bits: float
+    left: tuple[Token, ...]
+    right: tuple[Token, ...]
+
+
+@dataclass(frozen=True)
+class Alignment:
+    """Two names side by side: what agrees, and what stands on one side only."""
+
+    agreements: tuple[Agreement, ...]
+    left_only: tuple[Token, ...]
+    right_only: tuple[Token, ...]
+
+
+@dataclass(frozen=True)
+class NameEvidence:
+    """What two names tell of being one company. bits: log2 odds, without any prior."""
+
+    bits: float
+    alignment: Alignment
+    left: Name
+    right: Name
+
+
+class Rarity:
+    """How rare a word is among companies: the word lists, blended with the accounts at hand."""
+
+    def __init__(self, rules: NameRules, names: Iterable[Name] = ()) -> None:
+        self._rules = rules
+        self._companies = 0
+        self._carrying: Counter[str] = Counter()
+        self._known: dict[Token, float] = {}
+        for name in names:
+            self._companies += 1
+            self._carrying.update(set(name.words))
+
+    def bits(self, token: Token) -> float:
+        """-log2 of the share of other companies that carry the word."""
+        known = self._known.get(token)
+        if known is None:
+            # The two names that are compared carry it themselves.
+            others = max(0, self._carrying[token.word] - 2)
+            share = others + PRIOR_COMPANIES * _listed_share(token, self._rules)
+            known = -math.log2(share / (self._companies + PRIOR_COMPANIES))
+            self._known[token] = known
+        return known
+
+
+def _listed_share(token: Token, rules: NameRules) -> float:
+    listed = rules.words.get(token.word)
+    if listed is not None:
+        return listed.companies_per_10000 / 10_000
+    if token.word.startswith("="):
+        return SHARE_OF_COUNTRIES
+    if token.word_class == NUMBER:
+        return SHARE_OF_NUMBERS
+    # A sign of a script without spaces says about as much as two letters.
+    length = len(token.raw) if token.raw.isascii() else 2 * len(token.raw)
+    return SHARE_BY_LENGTH.get(length, SHARE_OF_LONG_WORDS)
+
+
+def compare_names(
+    left: Name, right: Name, rarity: Rarity, weights: Mapping[str, float]
+) -> NameEvidence:
+    """The evidence of the two names, or of the other names said with them, whichever is most."""
+    best: NameEvidence | None = None
+    for one in (left, *left.alternates):
+        for other in (right, *right.alternates):
+            alignment = align(one, other, rarity)
+            bits = weigh(count_features(one, other, alignment), weights)
+            if best is None or bits > best.bits:
+                best = NameEvidence(bits, alignment, one, other)
+    assert best is not None
+    return best
+
+
+def weigh(features: Mapping[str, float], weights: Mapping[str, float]) -> float:
+    """Sum of the weights of the features, in the order of FEATURES."""
+    return sum(features[name] * weights[name] for name in FEATURES if features.get(name))
+
+
+def align(left: Name, right: Name, rarity: Rarity) -> Alignment:
+    """Aligns the words of two names, surest agreements first. Symmetric in its two names."""
+    if (right.compact, right.words) < (left.compact, left.words):
+        turned = align(right, left, rarity)
+        return Alignment(
+            tuple(Agreement(a.kind, a.bits, a.right, a.left) for a in turned.agreements),
+            turned.right_only,
+            turned.left_only,
+        )
+    found: list[Agreement] = []
+    ours, theirs = list(left.tokens), list(right.tokens)
+    if left.compact and left.compact == right.compact and left.words != right.words:
+        found.append(_whole(ours, theirs, rarity))
+        ours = [token for token in ours if token.word.startswith("=")]
+        theirs = [token for token in theirs if token.word.startswith("=")]
+    _take_same(ours, theirs, found, rarity)
+    _take_joined(ours, theirs, found, rarity, turned=False)
+    _take_joined(theirs, ours, found, rarity, turned=True)
+    _take_acronym(ours, theirs, right, found, turned=False)
+    _take_acronym(theirs, ours, left, found, turned=True)
+    _take_alike(ours, theirs, found, rarity)
+    # "Virbac New Zealand" is "Virbac (New Zealand)".
+    if right.is_country_noted and not theirs:
+        ours = [token for token in ours if token.word != f"={right.country}"]
+    if left.is_country_noted and not ours:
+        theirs = [token for token in theirs if token.word != f"={left.country}"]
+    return Alignment(tuple(found), tuple(ours), tuple(theirs))
+
+
+def _whole(ours: list[Token], theirs: list[Token], rarity: Rarity) -> Agreement:
+    left = tuple(token for token in ours if not token.word.startswith("="))
+    right = tuple(token for token in theirs if not token.word.startswith("="))
+    bits = min(sum(map(rarity.bits, left)), sum(map(rarity.bits, right)))
+    return Agreement("joined", bits, left, right)
+
+
+def _take_same(
+    ours: list[Token], theirs: list[Token], found: list[Agreement], rarity: Rarity
+) -> None:
+    left = list(ours)
+    ours.clear()
+    for token in left:
+        for place, other in enumerate(theirs):
+            if other.word == token.word:
+                found.append(Agreement("same", rarity.bits(token), (token,), (other,)))
+                del theirs[place]
+                break
+        else:
+            ours.append(token)
+
+
+def _take_joined(
+    split: list[Token],
+    whole: list[Token],
+    found: list[Agreement],
+    rarity: Rarity,
+    *,
+    turned: bool,
+) -> None:
+    """Neighbouring words of one name that are one word of the other."""
+    size = 2
+    while size <= 4:
+        for start in range(len(split) - size + 1):
+            part = tuple(split[start : start + size])
+            text = "".join(token.raw for token in part)
+            other = next((token for token in whole if token.raw == text), None)
+            if other is None or len(text) < 4:
+                continue
+            bits = min(sum(map(rarity.bits, part)), rarity.bits(other) + 3)
+            pair = ((other,), part) if turned else (part, (other,))
+            found.append(Agreement("joined", bits, *pair))
+            del split[start : start + size]
+            whole.remove(other)
+            size = 1
+            break
+        size += 1
+
+
+def _take_acronym(
+    short: list[Token],
+    long: list[Token],
+    long_name: Name,
+    found: list[Agreement],
+    *,
+    turned: bool,
+) -> None:
+    """A word that is the initials of the other name, or of all that is left of it."""
+    if not long:
+        return
+    initials = long_name.initials | (
+        {"".join(token.raw[0] for token in long)} if len(long) > 2 else set()
+    )
+    for token in short:
+        is_word = token.raw.isalpha() and token.raw.isascii() and token.word_class in SPELLED
+        if is_word and 2 <= len(token.raw) <= 7 and token.raw in initials:
+            bits = ACRONYM_LETTER_BITS * len(token.raw)
+            pair = (tuple(long), (token,)) if turned else ((token,), tuple(long))
+            found.append(Agreement("acronym", bits, *pair))
+            short.remove(token)
+            long.clear()
+            return
+
+
+SPELLED = NAMING | {GLUE}
+
+
+def _take_alike(
+    ours: list[Token], theirs: list[Token], found: list[Agreement], rarity: Rarity
+) -> None:
+    """Words that differ by spelling. Two listed words are two words, however near."""
+    left = list(ours)
+    ours.clear()
+    for token in left:
+        best: tuple[int, int] | None = None
+        for place, other in enumerate(theirs):
+            if token.word_class not in UNLISTED and other.word_class not in UNLISTED:
+                continue
+            kind = likeness(token.raw, other.raw)
+            if kind == "begins_alike" and not _is_shortened(token, other):
+                kind = None
+            if kind and (best is None or ALIKE.index(kind) < best[0]):
+                best = (ALIKE.index(kind), place)
+        if best is None:
+            ours.append(token)
+        else:
+            other = theirs.pop(best[1])
+            bits = min(rarity.bits(token), rarity.bits(other))
+            found.append(Agreement(ALIKE[best[0]], bits, (token,), (other,)))
+
+
+def _is_shortened(one: Token, other: Token) -> bool:
+    """Whether a beginning is a shortening: of a listed word, or of six letters and more."""
+    short, long = sorted((one, other), key=lambda token: len(token.raw))
+    if short.word_class not in UNLISTED:
+        return False
+    return long.word_class not in UNLISTED or len(short.raw) >= 6
+
+
+UNLISTED = frozenset({OWN, HOUSE})
+ALIKE = ("variant", "typo", "short_typo", "begins_alike")
+
+
+@lru_cache(maxsize=200_000)
+def likeness(one: str, other: str) -> str | None:
+    """How two folded words are alike, one of ALIKE, or None. Symmetric.
+
+    typo: one edit (letter changed, left out, put in, or two swapped) in seven letters or more, two
+    in eight or more; short_typo: one edit in five or six letters, where it is as often another word.
+    """
+    short, long = sorted((one, other), key=lambda word: (len(word), word))
+    if short.isdigit() or long.isdigit() or " " in long or " " in short or len(short) < 4:
+        return None
+    if long in (short + "s", short + "es"):
+        return "variant"
+    if len(long) - len(short) <= 3 and sounds(short) == sounds(long):
+        return "variant"
+    if len(short) >= 5 and len(long) - len(short) <= 2:
+        edits = OSA.distance(short, long, score_cutoff=2)
+        if edits == 1:
+            return "typo" if len(short) >= 7 else "short_typo"
+        if edits == 2 and len(short) >= 8:
+            return "typo"
+    return "begins_alike" if long.startswith(short) else None
+
+
+@lru_cache(maxsize=100_000)
+def sounds(word: str) -> str:
+    """The word with spellings of one sound made one, and doubled letters single."""
+    for spelling, sound in SOUNDS:
+        word = word.replace(spelling, sound)
+    return DOUBLED.sub(r"\1", word)
+
+
+def count_features(left: Name, right: Name, alignment: Alignment) -> dict[str, float]:
+    """Features of an alignment, by the names of FEATURES; what is missing is 0."""
+    features: Counter[str] = Counter()
+    features["constant"] = 1
+    shared: list[Token] = []
+    doubtful = sure = 0
+    for agreement in alignment.agreements:
+        is_naming = False
+        if agreement.kind == "same":
+            is_naming = agreement.left[0].word_class in NAMING
+            which = "naming_word_bits" if is_naming else "describing_word_bits"
+            features[which] += agreement.bits
+        elif agreement.kind == "joined":
+            features["joined_bits"] += min(agreement.bits, MAX_NAMING_BITS)
+        elif agreement.kind == "acronym":
+            features["acronym_bits"] += agreement.bits
+        else:
+            features[f"{agreement.kind}_words"] += 1
+        if agreement.kind in ("short_typo", "begins_alike"):
+            doubtful += 1
+        elif agreement.kind != "same" or is_naming:
+            sure += 1
+        shared += (
+            token
+            for token in max(agreement.left, agreement.right, key=len)
+            if token.word_class in NAMING
+        )
+    features["naming_word_bits"] = min(features["naming_word_bits"], MAX_NAMING_BITS)
+    features["naming_words"] = min(3, len(shared))
+    features["only_doubtful_words"] = doubtful > 0 and sure == 0
+    left_over = alignment.left_only + alignment.right_only
+    is_both = bool(alignment.left_only and alignment.right_only)
+    is_one = bool(left_over) and not is_both
+    side = "both_sides" if is_both else "one_side"
+    for token in left_over:
+        features[f"{side}_{token.word_class if token.word_class in CLASSES else OWN}"] += 1
+    features["nothing_left"] = not left_over
+    features["both_sides_left"] = is_both
+    features["many_left"] = is_one and len(left_over) > 2
+    features["numbers_differ"] = all(
+        any(token.word_class == NUMBER for token in tokens)
+        for tokens in (alignment.left_only, alignment.right_only)
+    )
+    features["first_naming_word_left"] = (
+        _naming_word(left) in alignment.left_only or _naming_word(right) in alignment.right_only
+    )
+    features["both_sides_telling"] = all(
+        any(token.word_class in STRONG for token in tokens)
+        for tokens in (alignment.left_only, alignment.right_only)
+    )
+    has_house = any(token.word_class == HOUSE for token in shared)
+    if shared and left_over and all(token.word_class in (BRAND, HOUSE) for token in shared):
+        is_common = is_both or (len(shared) == 1 and not has_house)
+        features[f"common_word_{side}"] = is_common
+    if is_both and shared and all(token.word_class in DESCRIBING for token in left_over):
+        features["house_other_descriptor" if has_house else "other_descriptor"] = 1
+    if is_one:
+        longer = left if alignment.left_only else right
+        first = longer.tokens[0]
+        features["first_word_left"] = first in left_over and first.word_class != PLACE
+        is_strong = any(token.word_class in STRONG for token in left_over)
+        features["house_unit"] = has_house and is_strong
+        features["house_many_left"] = has_house and len(left_over) > 1
+    return {name: float(value) for name, value in features.items()}
+
+
+def _naming_word(name: Name) -> Token | None:
+    """The first word that names the company, else its first word."""
+    for token in name.tokens:
+        if token.word_class in NAMING:
+            return token
+    return name.tokens[0] if name.tokens else None
