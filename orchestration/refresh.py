@@ -59,6 +59,7 @@ STAGE_OF_STEP = {
     "ingestion": "taking in the landing files",
     "dbt": "building and checking the models",
     "activation_scores": "scoring",
+    "match_review": "looking for doubles and parents",
     PUBLISH_STEP: "publishing",
 }
 

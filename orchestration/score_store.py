@@ -7,6 +7,7 @@ blocks are read and written. What does not: the rules of the states (scoring/), 
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -19,7 +20,10 @@ from orchestration.warehouse import Warehouse
 TRANSITIONS = "scores.activation_transitions"
 CHECKPOINTS = "scores.activation_checkpoints"
 RUNS = "scores.runs"
+MATCHES = "scores.match_proposals"
+MATCH_RUNS = "scores.match_runs"
 PLANS = "raw_landing.plans"
+MATCH_ACCOUNTS = "features.feat_match_accounts"
 FEATURES = "features.feat_account_days"
 
 TABLES = {
@@ -33,6 +37,13 @@ TABLES = {
         "account_id varchar, as_of_date date, state varchar, state_since date,"
         " days_below integer, is_attribution_changed boolean, ruleset_version varchar"
     ),
+    MATCHES: (
+        "as_of_date date, left_account_id varchar, right_account_id varchar,"
+        " proposal_type varchar, probability_share double, match_weight_bits double,"
+        " evidence varchar, ruleset_version varchar"
+    ),
+    # Of what the proposals of a day were made: the same again need not be made again.
+    MATCH_RUNS: "as_of_date date, input_hash varchar",
     RUNS: "start_date date, end_date date, ruleset_version varchar",
     # One row per run. What a run computes is settled when it starts, for its own scores change
     # what the same request would mean; and a run that stored scores but never published is redone.
@@ -42,6 +53,8 @@ TABLES = {
     ),
 }
 
+# accounts -> proposals
+Matcher = Callable[[pa.Table], pa.Table]
 # checkpoint, features -> transitions, checkpoint
 Scorer = Callable[[pa.Table, pa.Table], tuple[pa.Table, pa.Table]]
 
@@ -165,6 +178,56 @@ def score_activation(
             f"update {PLANS} set scored_at = ? where run_id = ?", [_naive(now), run_id]
         )
     return ScoreCounts(account_days, new_transitions.num_rows, new_checkpoints.num_rows)
+
+
+def score_matches(
+    warehouse: Warehouse, plan: Plan, matcher: Matcher, version: str, ruleset_version: str
+) -> int:
+    """Stores the pairs that match review proposes on the plan's last day; returns how many.
+
+    version: of the rules and the code that make them. Where neither it nor the accounts have
+    changed since a stored day, that day's proposals are taken over. Raises StoredScoresError when
+    the features were built for another day.
+    """
+    accounts = warehouse.read(f"select * from {MATCH_ACCOUNTS} order by account_id")
+    days = accounts["as_of_date"].unique().to_pylist()
+    if days not in ([plan.end], []):
+        raise StoredScoresError(
+            f"The accounts to match are those of {days[0]}, this run needs {plan.end}: another run"
+            " came between. Run the whole job again (make refresh)."
+        )
+    read = accounts.drop_columns(["as_of_date"])
+    input_hash = _hash(version, read)
+    kept = warehouse.rows(
+        f"select max(as_of_date) from {MATCH_RUNS} where input_hash = ? and as_of_date <= ?",
+        [input_hash, plan.end],
+    )[0][0]
+    if kept is None:
+        proposals = matcher(read)
+    else:
+        columns = "left_account_id, right_account_id, proposal_type, probability_share,"
+        proposals = warehouse.read(
+            f"select {columns} match_weight_bits, evidence from {MATCHES} where as_of_date = ?"
+            " order by left_account_id, right_account_id",
+            [kept],
+        )
+    days_of_rows = pa.array([plan.end] * proposals.num_rows, pa.date32())
+    proposals = proposals.add_column(0, "as_of_date", days_of_rows)
+    run = pa.table({"as_of_date": pa.array([plan.end]), "input_hash": pa.array([input_hash])})
+    with warehouse.transaction():
+        for table, rows in (
+            (MATCHES, _with_ruleset(proposals, ruleset_version)),
+            (MATCH_RUNS, run),
+        ):
+            warehouse.replace(table, rows, "as_of_date >= ?", [plan.start])
+    return int(proposals.num_rows)
+
+
+def _hash(version: str, rows: pa.Table) -> str:
+    digest = hashlib.sha256(version.encode())
+    for row in rows.to_pylist():
+        digest.update(repr(sorted(row.items())).encode())
+    return digest.hexdigest()
 
 
 def mark_checked(warehouse: Warehouse, run_id: str, now: datetime) -> None:

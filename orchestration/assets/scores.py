@@ -11,13 +11,16 @@ import pyarrow as pa
 
 from orchestration import score_store
 from orchestration.assets.partitions import DAYS, ONE_RUN
-from orchestration.ruleset import state_rules
+from orchestration.ruleset import match_rules, state_rules
 from orchestration.run_context import Run
+from orchestration.scoring import matching
 from orchestration.scoring.activation import advance
 from orchestration.settings import PROJECT_DIR
 from orchestration.stages import TIMES
 
 FEATURES = dg.AssetKey(["features", "feat_account_days"])
+MATCH_ACCOUNTS = dg.AssetKey(["features", "feat_match_accounts"])
+MATCHES = dg.AssetKey(["scores", "match_proposals"])
 TRANSITIONS = dg.AssetKey(["scores", "activation_transitions"])
 CHECKPOINTS = dg.AssetKey(["scores", "activation_checkpoints"])
 
@@ -66,3 +69,35 @@ def activation_scores(context: dg.AssetExecutionContext) -> Iterator[Any]:
         raise dg.Failure(str(error), allow_retries=False) from error
     yield dg.MaterializeResult(asset_key=TRANSITIONS, metadata={"rows": counts.transitions})
     yield dg.MaterializeResult(asset_key=CHECKPOINTS, metadata={"rows": counts.checkpoint_rows})
+
+
+@dg.multi_asset(
+    name="match_review",
+    specs=[
+        dg.AssetSpec(
+            MATCHES,
+            deps=[MATCH_ACCOUNTS],
+            description="Pairs of accounts that are probably one company, or child and parent.",
+            group_name="scores",
+            kinds={"python"},
+        )
+    ],
+    partitions_def=DAYS,
+    backfill_policy=ONE_RUN,
+)
+def match_review(context: dg.AssetExecutionContext) -> Iterator[Any]:
+    """Proposes doubles and parents among the accounts of the run's last day."""
+    run = Run.of(context.run_id, context.run.tags)
+    version = f"{run.ruleset_version} {matching.code_version()}"
+
+    def matcher(accounts: pa.Table) -> pa.Table:
+        return matching.propose(accounts, match_rules(PROJECT_DIR))
+
+    try:
+        with TIMES.stage("match review"), run.warehouse() as warehouse:
+            proposals = score_store.score_matches(
+                warehouse, run.plan(warehouse), matcher, version, run.ruleset_version
+            )
+    except score_store.StoredScoresError as error:
+        raise dg.Failure(str(error), allow_retries=False) from error
+    yield dg.MaterializeResult(asset_key=MATCHES, metadata={"rows": proposals})

@@ -27,6 +27,8 @@ from orchestration.scoring.matching import (
     PARENT,
     Level,
     MatchRules,
+    is_of_initials,
+    name_level,
     parent_pattern,
 )
 from orchestration.scoring.name_pairs import (
@@ -41,7 +43,7 @@ from orchestration.scoring.names import Name, read_name
 RIDGE = 2.0
 """As if this many pairs spoke for the starting weight of each feature (times its square)."""
 ABROAD_BITS = -10.0
-"""Taken off where the names say other countries: that is told by the country, a field of its own."""
+"""Taken off where the names say other countries: that is told by the country, another field."""
 ROUNDS = 3
 PSEUDO_PAIRS = 0.5
 """Added to each level's counts, so that no share is 0."""
@@ -151,22 +153,24 @@ def _duplicate_levels(
     levels: Sequence[Level],
     possible: float,
 ) -> list[Level]:
-    def place(bits: float) -> int:
-        return next(
-            index
-            for index, level in enumerate(levels)
-            if level.min_bits is None or bits >= level.min_bits
-        )
-
     matches, strangers = np.zeros(len(levels)), np.zeros(len(levels))
     for item, found in zip(read, evidence, strict=True):
         if item.pair.weight != 1:
             continue
         if item.pair.is_match:
-            matches[place(found.bits)] += 1
+            matches[name_level(found, levels, is_chosen=True)] += 1
         elif not item.is_abroad:
-            strangers[place(found.bits)] += 1
-    return _with_shares(levels, matches, strangers, possible, is_ordered=True)
+            strangers[name_level(found, levels, is_chosen=True)] += 1
+    # The levels of initials are for all pairs of accounts, which no list of pairs stands for.
+    by_bits = [index for index, level in enumerate(levels) if not is_of_initials(level)]
+    shares = _with_shares(
+        [levels[index] for index in by_bits],
+        matches[by_bits],
+        strangers[by_bits],
+        possible,
+        is_ordered=True,
+    )
+    return [*(level for level in levels if is_of_initials(level)), *shares]
 
 
 def _parent_levels(

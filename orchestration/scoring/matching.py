@@ -1,12 +1,12 @@
 """Match review: pairs of accounts that are probably one company, or probably child and parent.
 
-What belongs here: blocking, probabilities and the words of the evidence, Arrow in and Arrow out. What
-does not: reading and comparing names (names.py, name_pairs.py), storing (score_store.py), decisions
-(the seed `match_decisions`, which the mart reads).
+What belongs here: blocking, probabilities and the words of the evidence, Arrow in and Arrow out.
+What does not: reading and comparing names (names.py, name_pairs.py), storing (score_store.py),
+decisions (the seed `match_decisions`, which the mart reads).
 
 The model is Fellegi and Sunter's (1969, "A theory for record linkage"), run by splink: a pair has
-the prior odds of two random accounts, times m/u for the level at which each field agrees, where m is
-how often that level is seen on pairs that belong together and u how often on pairs that do not.
+the prior odds of two random accounts, times m/u for the level at which each field agrees, where m
+is how often that level is seen on pairs that belong together and u how often on pairs that do not.
 splink expects several fields that are not correlated and advises against a bag of words as one
 field, so the name enters as one field with ordered levels: the bits that name_pairs.py finds in it.
 Nothing is ever joined here; a pair is a proposal.
@@ -17,9 +17,12 @@ the order of the rows and are rounded to six decimals.
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+import hashlib
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -71,7 +74,7 @@ PROPOSAL_SCHEMA = pa.schema(
         ("evidence", pa.string()),
     ]
 )
-"""One row per proposed pair. Of a parent: left is the child. Of a duplicate: left is the lesser id."""
+"""One row per proposed pair. Left is the child of a parent, of doubles the one of lesser id."""
 
 PAIR_SCHEMA = pa.schema(
     [
@@ -98,6 +101,15 @@ JUDGED_SCHEMA = pa.schema(
 MAX_BLOCK_ACCOUNTS = 60
 """A key that more accounts share than this tells nothing, and its pairs grow with its square."""
 MIN_KEY_LETTERS = 4
+
+LONG_INITIALS, SHORT_INITIALS, WEAK_INITIALS = (
+    "initials, four letters and more",
+    "initials, three letters",
+    "initials, two letters or words left over",
+)
+
+BESIDE_INITIALS = frozenset({STRUCTURE, PLACE, LEGAL})
+"""What may stand beside initials and leave them whole: BGI Group, MSD Peru."""
 
 MIN_HOUSE_BITS = 11.0
 """What names a group is a word of at most one company in 2,000, or of a listed house."""
@@ -147,7 +159,9 @@ class MatchRules:
 
     def __post_init__(self) -> None:
         if not 0 < self.min_probability <= 1:
-            raise ValueError(f"match_min_probability must lie in (0, 1], got {self.min_probability}")
+            raise ValueError(
+                f"match_min_probability must lie in (0, 1], got {self.min_probability}"
+            )
         for level in self.levels:
             if not (0 < level.m_share < 1 and 0 < level.u_share < 1):
                 raise ValueError(
@@ -155,7 +169,9 @@ class MatchRules:
                     " m_share and u_share must lie between 0 and 1"
                 )
         for relation in (DUPLICATE, PARENT):
-            bits = [level.min_bits for level in self.of(relation, NAME) if level.min_bits is not None]
+            bits = [
+                level.min_bits for level in self.of(relation, NAME) if level.min_bits is not None
+            ]
             if bits != sorted(bits, reverse=True):
                 raise ValueError(f"match_levels, {relation}: min_bits must fall from row to row")
 
@@ -178,6 +194,14 @@ class Record:
     is_country_noted: bool
     employees: float | None = None
     parent_id: str | None = None
+
+
+def code_version() -> str:
+    """Hash of the code that makes proposals: with the rules, it settles what they are."""
+    digest = hashlib.sha256()
+    for name in ("names.py", "name_pairs.py", "matching.py"):
+        digest.update(Path(__file__).with_name(name).read_bytes())
+    return digest.hexdigest()[:12]
 
 
 # -- proposals among accounts ----------------------------------------------------------------------
@@ -212,6 +236,13 @@ def propose(accounts: pa.Table, rules: MatchRules) -> pa.Table:
             scored[relation] = splink.score(
                 [table], relation, min(prior, 0.1), evidence, rules, rules.min_probability
             )
+    # A pair is what it is likelier to be; and whose name adds a country is a unit there.
+    doubles = {
+        pair: found
+        for pair, found in scored[DUPLICATE].items()
+        if pair not in scored[PARENT]
+        or (found.bits >= scored[PARENT][pair].bits and not evidence.adds_country(*pair))
+    }
     proposals = [
         {
             "left_account_id": ids[left],
@@ -219,9 +250,10 @@ def propose(accounts: pa.Table, rules: MatchRules) -> pa.Table:
             "proposal_type": DUPLICATE,
             **_result(found, evidence.in_words(left, right, found)),
         }
-        for (left, right), found in scored[DUPLICATE].items()
+        for (left, right), found in doubles.items()
     ]
-    for child, parent, found in _best_parents(scored, evidence, ids):
+    parents = {pair: found for pair, found in scored[PARENT].items() if pair not in doubles}
+    for child, parent, found in _best_parents(parents, evidence, ids):
         proposals.append(
             {
                 "left_account_id": ids[child],
@@ -243,17 +275,15 @@ def _result(found: _Scored, words: str) -> dict[str, Any]:
 
 
 def _best_parents(
-    scored: Mapping[str, Mapping[tuple[int, int], _Scored]], evidence: _Evidence, ids: Sequence[str]
+    scored: Mapping[tuple[int, int], _Scored], evidence: _Evidence, ids: Sequence[str]
 ) -> list[tuple[int, int, _Scored]]:
-    """(child, parent, score): for each account its likeliest parent that is no duplicate of it.
+    """(child, parent, score): for each account its likeliest parent.
 
     An account that has a parent on file keeps it, and nobody is proposed as parent of its parent.
     """
     best: dict[int, tuple[tuple[float, float, str], int, _Scored]] = {}
     place = {account_id: index for index, account_id in enumerate(ids)}
-    for (left, right), found in scored[PARENT].items():
-        if (left, right) in scored[DUPLICATE]:
-            continue
+    for (left, right), found in scored.items():
         child, parent = evidence.direction(left, right, ids)
         above = evidence.left[parent].parent_id
         if evidence.left[child].parent_id is not None or place.get(above or "") == child:
@@ -275,18 +305,19 @@ def judge(pairs: pa.Table, rules: MatchRules) -> pa.Table:
     of two random accounts.
     """
     rows = pairs.select(PAIR_SCHEMA.names).to_pylist()
-    sides = [
+    left, right = (
         [
             _record(row[f"name_{side}"] or "", row[f"domain_{side}"], row[f"country_{side}"], rules)
             for row in rows
         ]
         for side in ("left", "right")
-    ]
+    )
     if not rows:
         return JUDGED_SCHEMA.empty_table()
     # Names of a list repeat for reasons of the list, so only the word lists say what is rare.
-    evidence = _Evidence(*sides, rules, Rarity(rules.names), is_by_row=True)
-    tables = [_records_table(records, [[str(i)] for i in range(len(rows))]) for records in sides]
+    evidence = _Evidence(left, right, rules, Rarity(rules.names), is_by_row=True)
+    by_row = [[str(row)] for row in range(len(rows))]
+    tables = [_records_table(left, by_row), _records_table(right, by_row)]
     with _Splink() as splink:
         scored = {
             relation: splink.score(
@@ -361,7 +392,7 @@ def _keys(record: Record) -> set[str]:
     for name in (record.name, *record.name.alternates):
         words = [token.word for token in name.tokens]
         keys.add("words " + " ".join(sorted(words)))
-        keys |= {f"two {one} {other}" for one, other in zip(words, words[1:], strict=False)}
+        keys |= {f"two {one} {other}" for one, other in pairwise(words)}
         naming = [token for token in name.tokens if token.word_class in NAMING]
         for token in naming or name.tokens[:1]:
             keys |= {f"word {token.word}", f"sound {sounds(token.raw)}"}
@@ -440,12 +471,7 @@ class _Evidence:
         levels = self._rules.of(relation, NAME)
 
         def by_bits(left: int, right: int) -> int:
-            bits = self.of(left, right).bits
-            return next(
-                place
-                for place, level in enumerate(levels)
-                if level.min_bits is None or bits >= level.min_bits
-            )
+            return name_level(self.of(left, right), levels, is_chosen=self.is_by_row)
 
         def by_pattern(left: int, right: int) -> int:
             pattern = self.pattern(left, right)
@@ -458,6 +484,12 @@ class _Evidence:
         one, other = self.left[left], self.right[right]
         is_abroad = None not in (one.country, other.country) and one.country != other.country
         return parent_pattern(self.of(left, right).alignment, is_abroad=is_abroad)
+
+    def adds_country(self, left: int, right: int) -> bool:
+        """Whether one of the names has a country's name in it that the other lacks."""
+        alignment = self.of(left, right).alignment
+        left_over = alignment.left_only + alignment.right_only
+        return any(token.word.startswith("=") for token in left_over)
 
     def direction(self, left: int, right: int, ids: Sequence[str]) -> tuple[int, int]:
         """(child, parent): the parent's name says less; else it is larger, or says no country."""
@@ -477,9 +509,7 @@ class _Evidence:
         one, other = (left, right) if self.is_by_row else (min(left, right), max(left, right))
         alignment = self.of(one, other).alignment
         if (one, other) != (left, right):
-            alignment = Alignment(
-                alignment.agreements, alignment.right_only, alignment.left_only
-            )
+            alignment = Alignment(alignment.agreements, alignment.right_only, alignment.left_only)
         said = _names_in_words(alignment)
         a, b = self.left[left], self.right[right]
         if a.country and b.country:
@@ -498,12 +528,61 @@ class _Evidence:
         return f"{'; '.join(said)}. Bits: {bits or 'none'}."
 
 
+def name_level(evidence: NameEvidence, levels: Sequence[Level], *, is_chosen: bool) -> int:
+    """The place of the level at which two names agree, among those of doubles.
+
+    Where nothing but initials says so, their number of letters does: among all pairs of accounts,
+    strangers with the same three are as many as matches. Not so where people chose the pairs
+    (is_chosen): they seldom choose strangers that meet in their initials only.
+    """
+    initials = None if is_chosen else initials_level(evidence.alignment)
+    return next(
+        place
+        for place, level in enumerate(levels)
+        if (level.level == initials if initials else _holds(level, evidence.bits))
+    )
+
+
+def is_of_initials(level: Level) -> bool:
+    """Whether the level is one of those for names that only initials hold together."""
+    return level.level in (LONG_INITIALS, SHORT_INITIALS, WEAK_INITIALS)
+
+
+def _holds(level: Level, bits: float) -> bool:
+    is_reached = level.min_bits is None or bits >= level.min_bits
+    return is_reached and not is_of_initials(level)
+
+
+def initials_level(alignment: Alignment) -> str | None:
+    """The level of names that only initials hold together, None for all others."""
+    initials = [a for a in alignment.agreements if a.kind == "acronym"]
+    naming = [
+        agreement
+        for agreement in alignment.agreements
+        if agreement.kind != "acronym"
+        and any(token.word_class in NAMING for token in agreement.left + agreement.right)
+    ]
+    if not initials or naming:
+        return None
+    letters = min(
+        len(side[0].raw)
+        for agreement in initials
+        for side in (agreement.left, agreement.right)
+        if len(side) == 1
+    )
+    left_over = alignment.left_only + alignment.right_only
+    if letters < 3 or any(token.word_class not in BESIDE_INITIALS for token in left_over):
+        return WEAK_INITIALS
+    return LONG_INITIALS if letters > 3 else SHORT_INITIALS
+
+
 def parent_pattern(alignment: Alignment, *, is_abroad: bool) -> str:
     """How two names could be those of a parent and its child.
 
     national unit: one name in two countries, or with a place on one side only; described unit: one
     side adds what the unit does; named unit: one side adds a name; same house: both add something
-    to a word that names them; other: no word that names them is shared, or only common ones.
+    to a word that names them; other: no word that names them is shared, or only common ones, or
+    nothing tells the two names apart.
     """
     shared = [
         agreement
@@ -511,12 +590,12 @@ def parent_pattern(alignment: Alignment, *, is_abroad: bool) -> str:
         if agreement.kind not in ("short_typo", "begins_alike")
         and any(token.word_class in NAMING for token in agreement.left + agreement.right)
     ]
-    has_house = any(
-        token.word_class == HOUSE for agreement in shared for token in agreement.left
-    )
+    has_house = any(token.word_class == HOUSE for agreement in shared for token in agreement.left)
     if not has_house and sum(agreement.bits for agreement in shared) < MIN_HOUSE_BITS:
         return OTHER
     left_over = alignment.left_only + alignment.right_only
+    if not left_over and not is_abroad:
+        return OTHER
     classes = {token.word_class for token in left_over}
     if classes <= {PLACE, STRUCTURE, LEGAL} and (is_abroad or PLACE in classes):
         return NATIONAL_UNIT
@@ -588,6 +667,7 @@ class _Splink:
 
         Returns what splink gives by (left record, right record). min_probability: drop less.
         """
+        from duckdb.func import PythonUDFType
         from splink import DuckDBAPI, Linker, block_on
 
         function = f"{relation}_name_level"
@@ -596,7 +676,7 @@ class _Splink:
             _arrow_function(evidence.level(relation)),
             ["INTEGER", "INTEGER"],
             "INTEGER",
-            type="arrow",
+            type=PythonUDFType.ARROW,
             side_effects=False,
         )
         api = DuckDBAPI(self._connection)
@@ -647,9 +727,7 @@ def _comparisons(relation: str, function: str, rules: MatchRules) -> list[dict[s
     """splink's settings of the three comparisons, in the levels of the seed."""
     conditions = {
         COUNTRY: {
-            "same, both said in the names": (
-                "country_l = country_r and is_noted_l and is_noted_r"
-            ),
+            "same, both said in the names": ("country_l = country_r and is_noted_l and is_noted_r"),
             "same": "country_l = country_r",
             "different, both said in the names": "is_noted_l and is_noted_r",
             "different": "ELSE",

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -256,14 +256,13 @@ def _take_joined(
     *,
     turned: bool,
 ) -> None:
-    """Neighbouring words of one name that are one word of the other."""
+    """Neighbouring words of one name that are one word of the other (Deep Blue, DeepBlue)."""
     size = 2
     while size <= 4:
         for start in range(len(split) - size + 1):
             part = tuple(split[start : start + size])
-            text = "".join(token.raw for token in part)
-            other = next((token for token in whole if token.raw == text), None)
-            if other is None or len(text) < 4:
+            other = next((token for token in whole if _is_joined(part, token.raw)), None)
+            if other is None:
                 continue
             bits = min(sum(map(rarity.bits, part)), rarity.bits(other) + 3)
             pair = ((other,), part) if turned else (part, (other,))
@@ -275,6 +274,21 @@ def _take_joined(
         size += 1
 
 
+def _is_joined(part: tuple[Token, ...], text: str) -> bool:
+    """Whether the words joined are the text, the last of them perhaps cut short (LigaChemBio)."""
+    if len(text) < MIN_JOINED_LETTERS:
+        return False
+    if "".join(token.raw for token in part) == text:
+        return True
+    begin = "".join(token.raw for token in part[:-1])
+    rest = text.removeprefix(begin)
+    is_cut = len(begin) >= MIN_JOINED_LETTERS and len(rest) >= 3 and text.startswith(begin)
+    return is_cut and part[-1].raw.startswith(rest)
+
+
+MIN_JOINED_LETTERS = 4
+
+
 def _take_acronym(
     short: list[Token],
     long: list[Token],
@@ -283,20 +297,28 @@ def _take_acronym(
     *,
     turned: bool,
 ) -> None:
-    """A word that is the initials of the other name, or of all that is left of it."""
+    """A word that is the initials of the other name, or of all that is left of it.
+
+    A country at the end may stand beside the initials (MSD Peru, Merck Sharp & Dohme Peru). Two
+    letters are initials only beside another agreement.
+    """
     if not long:
         return
-    initials = long_name.initials | (
-        {"".join(token.raw[0] for token in long)} if len(long) > 2 else set()
-    )
+    spelled = [token for token in long if not token.word.startswith("=")]
+    rest = "".join(token.raw[0] for token in spelled)
     for token in short:
         is_word = token.raw.isalpha() and token.raw.isascii() and token.word_class in SPELLED
-        if is_word and 2 <= len(token.raw) <= 7 and token.raw in initials:
+        if not is_word or not 2 <= len(token.raw) <= 7:
+            continue
+        is_whole = token.raw in long_name.initials
+        if is_whole or (token.raw == rest and (len(rest) > 2 or found)):
+            taken = spelled if token.raw == rest else list(long)
             bits = ACRONYM_LETTER_BITS * len(token.raw)
-            pair = (tuple(long), (token,)) if turned else ((token,), tuple(long))
+            pair = (tuple(taken), (token,)) if turned else ((token,), tuple(taken))
             found.append(Agreement("acronym", bits, *pair))
             short.remove(token)
-            long.clear()
+            for used in taken:
+                long.remove(used)
             return
 
 
@@ -344,7 +366,7 @@ def likeness(one: str, other: str) -> str | None:
     """How two folded words are alike, one of ALIKE, or None. Symmetric.
 
     typo: one edit (letter changed, left out, put in, or two swapped) in seven letters or more, two
-    in eight or more; short_typo: one edit in five or six letters, where it is as often another word.
+    in nine or more; short_typo: one edit in five or six letters, which is as often another word.
     """
     short, long = sorted((one, other), key=lambda word: (len(word), word))
     if short.isdigit() or long.isdigit() or " " in long or " " in short or len(short) < 4:
@@ -357,7 +379,7 @@ def likeness(one: str, other: str) -> str | None:
         edits = OSA.distance(short, long, score_cutoff=2)
         if edits == 1:
             return "typo" if len(short) >= 7 else "short_typo"
-        if edits == 2 and len(short) >= 8:
+        if edits == 2 and len(short) >= 9:
             return "typo"
     return "begins_alike" if long.startswith(short) else None
 
@@ -372,7 +394,7 @@ def sounds(word: str) -> str:
 
 def count_features(left: Name, right: Name, alignment: Alignment) -> dict[str, float]:
     """Features of an alignment, by the names of FEATURES; what is missing is 0."""
-    features: Counter[str] = Counter()
+    features: defaultdict[str, float] = defaultdict(float)
     features["constant"] = 1
     shared: list[Token] = []
     doubtful = sure = 0

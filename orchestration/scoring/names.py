@@ -52,7 +52,9 @@ SPECIAL_LETTERS = str.maketrans(
 CYRILLIC = dict(
     zip(
         "абвгдеёжзийклмнопрстуфхцчшщъыьэюяіїєґў",
-        "a b v g d e e zh z i i k l m n o p r s t u f kh ts ch sh shch - y - e yu ya i i e g u".split(),
+        (
+            "a b v g d e e zh z i i k l m n o p r s t u f kh ts ch sh shch - y - e yu ya i i e g u"
+        ).split(),
         strict=True,
     )
 )
@@ -176,13 +178,17 @@ def read_name(text: str, rules: NameRules) -> Name:
         words = tuple(split_words(content))
         if not words or (len(words) == 1 and len(words[0]) == 1):
             return " "
-        if words in rules.countries:
-            country = country or rules.countries[words]
-            return " "
+        for size in range(len(words), 0, -1):
+            # "(Germany)", "(Beijing, China)"
+            if words[-size:] in rules.countries and (size == len(words) or "," in content):
+                country = country or rules.countries[words[-size:]]
+                return f" {' '.join(words[:-size])} "
         # "(Suzhou)", "(Holdings)" are words of the name; "(IRISYS)" is another name.
         known = (rules.words.get(rules.abbreviations.get(word, word)) for word in words)
         is_form = words in rules.legal_any or words in rules.legal_end
-        if is_form or all(word is not None and word.word_class not in (BRAND, HOUSE) for word in known):
+        if is_form or all(
+            word is not None and word.word_class not in (BRAND, HOUSE) for word in known
+        ):
             return f" {content} "
         others.append(OTHER_NAME.sub(" ", f" {content}").strip() or content)
         return " "
@@ -261,7 +267,7 @@ def canonical(raw: str, rules: NameRules) -> str:
     """The word that a form stands for: abbreviations, translations and plurals of listed words."""
     if raw in rules.abbreviations:
         return rules.abbreviations[raw]
-    if raw not in rules.words and raw.endswith("s") and raw[:-1] in rules.words:
+    if len(raw) > 4 and raw not in rules.words and raw.endswith("s") and raw[:-1] in rules.words:
         return raw[:-1]
     return raw
 
@@ -319,9 +325,7 @@ def _initials(core: list[str], legal: list[str], rules: NameRules) -> frozenset[
     bare = [word for word in core if not _is_glue(word, rules)]
     spoken = [word for word in legal if len(word) > 3][:1]
     chains = (core, bare, core + spoken, bare + spoken)
-    return frozenset(
-        "".join(word[0] for word in chain) for chain in chains if 2 <= len(chain) <= 8
-    )
+    return frozenset("".join(word[0] for word in chain) for chain in chains if 2 <= len(chain) <= 8)
 
 
 def _humps(text: str) -> frozenset[str]:

@@ -66,6 +66,7 @@ def test_dbt_is_split_around_the_scores(selections: dict[str, set[dg.AssetKey]])
         "ingestion",
         "dbt",
         "activation_scores",
+        "match_review",
         "dbt_2",
         "published__marts",
     ]

@@ -28,6 +28,7 @@ STAGING_READ_ABOVE = {
 }
 SCORES_READ_BY = {
     "int_account_states": "the one reader of the scores as intervals; marts read it",
+    "match_proposals": "the one reader of the proposals",
 }
 LITERALS_IN_MARTS = {
     ("account_gap_drivers", "2"): "halves of an account, made in int_account_gap_days",
@@ -269,6 +270,12 @@ def test_every_seed_column_is_described_and_typed(seeds: list[dict[str, Any]]) -
 
 
 SEEDS_READ_BY_PYTHON = {
+    "legal_forms": "orchestration/ruleset.py reads it for match review",
+    "country_names": "orchestration/ruleset.py reads it for match review",
+    "name_words": "orchestration/ruleset.py reads it for match review",
+    "name_abbreviations": "orchestration/ruleset.py reads it for match review",
+    "match_weights": "orchestration/ruleset.py reads it for match review",
+    "match_levels": "orchestration/ruleset.py reads it for match review",
     "live_since": "orchestration/landing.py reads it before dbt runs",
 }
 

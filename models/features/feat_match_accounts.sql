@@ -1,0 +1,52 @@
+with accounts as (
+
+    select account_id, crm_account_id from {{ ref('int_accounts') }}
+    where {{ end_date() }} >= valid_from and {{ end_date() }} < valid_to
+
+),
+
+profiles as (
+
+    select * from {{ ref('int_account_profiles') }}
+    where {{ end_date() }} >= valid_from and {{ end_date() }} < valid_to
+
+),
+
+hierarchy as (
+
+    select account_id, parent_account_id from {{ ref('int_account_hierarchy') }}
+
+),
+
+excluded_domains as (
+
+    select domain from {{ ref('excluded_domains') }}
+
+),
+
+-- The website an account states itself: its domain may be owned by the very double that is sought.
+websites as (
+
+    select
+        versions.crm_account_id,
+        versions.website_domain
+    from {{ ref('int_account_versions') }} as versions
+    left join excluded_domains on versions.website_domain = excluded_domains.domain
+    where {{ end_date() }} >= versions.valid_from and {{ end_date() }} < versions.valid_to
+        and versions.website_domain is not null
+        and excluded_domains.domain is null
+
+)
+
+select
+    accounts.account_id,
+    {{ end_date() }} as as_of_date,
+    profiles.account_name,
+    coalesce(websites.website_domain, profiles.primary_domain) as domain,
+    profiles.country,
+    profiles.employees,
+    hierarchy.parent_account_id
+from accounts
+left join profiles on accounts.account_id = profiles.account_id
+left join hierarchy on accounts.account_id = hierarchy.account_id
+left join websites on accounts.crm_account_id = websites.crm_account_id
