@@ -184,7 +184,7 @@ def _parent_levels(
     for item, found in zip(read, evidence, strict=True):
         if item.pair.weight != 1:
             continue
-        place = names.index(parent_pattern(found.alignment, is_abroad=item.is_abroad))
+        place = names.index(parent_pattern(found, is_abroad=item.is_abroad))
         if item.pair.is_related:
             related[place] += 1
         elif not item.pair.is_match:

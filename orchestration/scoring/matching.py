@@ -33,6 +33,7 @@ from orchestration.scoring.name_pairs import (
     NameEvidence,
     Rarity,
     compare_names,
+    naming_word,
     sounds,
 )
 from orchestration.scoring.names import (
@@ -483,7 +484,7 @@ class _Evidence:
         """How the two names could be those of a parent and its child; see `parent_pattern`."""
         one, other = self.left[left], self.right[right]
         is_abroad = None not in (one.country, other.country) and one.country != other.country
-        return parent_pattern(self.of(left, right).alignment, is_abroad=is_abroad)
+        return parent_pattern(self.of(left, right), is_abroad=is_abroad)
 
     def adds_country(self, left: int, right: int) -> bool:
         """Whether one of the names has a country's name in it that the other lacks."""
@@ -576,14 +577,15 @@ def initials_level(alignment: Alignment) -> str | None:
     return LONG_INITIALS if letters > 3 else SHORT_INITIALS
 
 
-def parent_pattern(alignment: Alignment, *, is_abroad: bool) -> str:
+def parent_pattern(evidence: NameEvidence, *, is_abroad: bool) -> str:
     """How two names could be those of a parent and its child.
 
     national unit: one name in two countries, or with a place on one side only; described unit: one
     side adds what the unit does; named unit: one side adds a name; same house: both add something
-    to a word that names them; other: no word that names them is shared, or only common ones, or
-    nothing tells the two names apart.
+    to the first word that names them; other: no word that names them is shared, or only common
+    ones, or nothing tells the two names apart.
     """
+    alignment = evidence.alignment
     shared = [
         agreement
         for agreement in alignment.agreements
@@ -600,7 +602,8 @@ def parent_pattern(alignment: Alignment, *, is_abroad: bool) -> str:
     if classes <= {PLACE, STRUCTURE, LEGAL} and (is_abroad or PLACE in classes):
         return NATIONAL_UNIT
     if alignment.left_only and alignment.right_only:
-        return SAME_HOUSE
+        firsts = naming_word(evidence.left), naming_word(evidence.right)
+        return OTHER if any(first in left_over for first in firsts) else SAME_HOUSE
     if classes <= {PLACE, STRUCTURE, LEGAL, DESCRIPTOR, INDUSTRY, UNIT}:
         return DESCRIBED_UNIT
     return NAMED_UNIT

@@ -436,7 +436,7 @@ def count_features(left: Name, right: Name, alignment: Alignment) -> dict[str, f
         for tokens in (alignment.left_only, alignment.right_only)
     )
     features["first_naming_word_left"] = (
-        _naming_word(left) in alignment.left_only or _naming_word(right) in alignment.right_only
+        naming_word(left) in alignment.left_only or naming_word(right) in alignment.right_only
     )
     features["both_sides_telling"] = all(
         any(token.word_class in STRONG for token in tokens)
@@ -458,7 +458,7 @@ def count_features(left: Name, right: Name, alignment: Alignment) -> dict[str, f
     return {name: float(value) for name, value in features.items()}
 
 
-def _naming_word(name: Name) -> Token | None:
+def naming_word(name: Name) -> Token | None:
     """The first word that names the company, else its first word."""
     for token in name.tokens:
         if token.word_class in NAMING:

@@ -267,7 +267,8 @@ def canonical(raw: str, rules: NameRules) -> str:
     """The word that a form stands for: abbreviations, translations and plurals of listed words."""
     if raw in rules.abbreviations:
         return rules.abbreviations[raw]
-    if len(raw) > 4 and raw not in rules.words and raw.endswith("s") and raw[:-1] in rules.words:
+    singular = rules.words.get(raw[:-1])
+    if raw.endswith("s") and singular and raw not in rules.words and singular.word_class != GLUE:
         return raw[:-1]
     return raw
 

@@ -28,8 +28,9 @@ from typing import Any
 
 from orchestration import dbt_runner, landing, score_store
 from orchestration.planning import Plan
-from orchestration.ruleset import ruleset_version, state_rules
+from orchestration.ruleset import match_rules, ruleset_version, state_rules
 from orchestration.run_context import contract, cutoff_hours, dbt_environment, snapshots
+from orchestration.scoring import matching
 from orchestration.scoring.activation import advance
 from orchestration.settings import PROJECT_DIR, Settings
 from orchestration.warehouse import Warehouse, connect
@@ -198,6 +199,9 @@ def compute(
         step = advance(checkpoint, features, rules)
         return step.transitions, step.checkpoint
 
+    def matcher(accounts: Any) -> Any:
+        return matching.propose(accounts, match_rules(PROJECT_DIR))
+
     with connect(place.warehouse) as warehouse:
         landing.ensure_tables(warehouse, contract())
         if manifest:
@@ -227,6 +231,7 @@ def compute(
     _build(place, plan, version, after_scores=False)
     with connect(place.warehouse) as warehouse:
         score_store.score_activation(warehouse, run_id, plan, scorer, version, now)
+        score_store.score_matches(warehouse, plan, matcher, version, version)
     _build(place, plan, version, after_scores=True)
     with connect(place.warehouse) as warehouse:
         score_store.mark_checked(warehouse, run_id, now)

@@ -14,6 +14,7 @@ from orchestration import score_store
 from orchestration.planning import Plan
 from orchestration.score_store import StoredScoresError
 from orchestration.scoring.activation import CHECKPOINT_SCHEMA, TRANSITION_SCHEMA
+from orchestration.scoring.matching import PROPOSAL_SCHEMA
 from orchestration.settings import PROJECT_DIR
 from orchestration.warehouse import Warehouse, connect
 
@@ -232,3 +233,70 @@ def test_a_replay_under_other_rules_leaves_what_is_stored(warehouse: Warehouse) 
     assert [(row["state"], row["state_since"], row["days_below"]) for row in resumed] == [
         ("warming", date(2026, 7, 2), 0)
     ]
+
+
+# -- proposals of match review ---------------------------------------------------------------------
+
+
+class Matcher:
+    """Proposes the first two accounts; counts how often it was asked."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def __call__(self, accounts: pa.Table) -> pa.Table:
+        self.asked += 1
+        left, right = accounts["account_id"].to_pylist()[:2]
+        row = {"left_account_id": left, "right_account_id": right, "probability_share": 0.9}
+        return pa.Table.from_pylist([row], schema=PROPOSAL_SCHEMA)
+
+
+def match(
+    warehouse: Warehouse, matcher: Matcher, day: date, names: str, version: str = "v"
+) -> list[tuple[date, str]]:
+    """Scores the accounts a, b, ... with these names on a day; returns what is stored."""
+    values = ", ".join(f"('{chr(97 + i)}', '{name}')" for i, name in enumerate(names.split()))
+    warehouse.execute(
+        "create or replace table features.feat_match_accounts as"
+        f" select account_id, date '{day}' as as_of_date, account_name"
+        f" from (values {values}) as accounts(account_id, account_name)"
+    )
+    score_store.score_matches(warehouse, Plan(day, day, day), matcher, version, "r")
+    return [
+        (row[0], row[1])
+        for row in warehouse.rows(
+            "select as_of_date, left_account_id || right_account_id"
+            " from scores.match_proposals order by 1"
+        )
+    ]
+
+
+def test_accounts_that_did_not_change_are_not_matched_again(warehouse: Warehouse) -> None:
+    matcher = Matcher()
+    first, second = date(2026, 7, 1), date(2026, 7, 2)
+    assert match(warehouse, matcher, first, "Acme Acme") == [(first, "ab")]
+    assert match(warehouse, matcher, second, "Acme Acme") == [(first, "ab"), (second, "ab")]
+    assert matcher.asked == 1
+    match(warehouse, matcher, second, "Acme Bolt")
+    match(warehouse, matcher, second, "Acme Acme", version="another rule")
+    assert matcher.asked == 3
+
+
+def test_the_proposals_of_a_day_computed_again_replace_it_and_later_ones(
+    warehouse: Warehouse,
+) -> None:
+    matcher = Matcher()
+    first, second = date(2026, 7, 1), date(2026, 7, 2)
+    match(warehouse, matcher, first, "Acme Acme")
+    match(warehouse, matcher, second, "Acme Bolt")
+    assert match(warehouse, matcher, first, "Acme Cogs") == [(first, "ab")]
+
+
+def test_accounts_of_another_day_are_refused(warehouse: Warehouse) -> None:
+    day = date(2026, 7, 1)
+    match(warehouse, Matcher(), day, "Acme Acme")
+    with pytest.raises(StoredScoresError, match="another run"):
+        score_store.score_matches(warehouse, Plan(NEXT, NEXT, NEXT), Matcher(), "v", "r")
+
+
+NEXT = date(2026, 7, 2)

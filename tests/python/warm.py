@@ -15,6 +15,7 @@ for name in (
     "orchestration.event_log",
     "orchestration.refresh",
     "runner",
+    "splink.internals.duckdb.database_api",
 ):
     import_module(name)
 
