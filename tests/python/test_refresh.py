@@ -298,7 +298,7 @@ def test_an_empty_feed_is_a_delivery(crm_only: Place, company: Company) -> None:
     assert query(
         crm_only.published,
         "select last_delivery_date, delivered, quarantined, files from marts.data_health"
-        " where table_name = 'contact'",
+        " where source = 'salesforce' and table_name = 'contact'",
     ) == [(company.load_day, 0, 0, 1)]
 
 
@@ -307,7 +307,8 @@ def test_a_renamed_required_column_quarantines_the_file_and_the_rest_goes_on(
 ) -> None:
     assert query(
         crm_only.published,
-        "select delivered, accepted, quarantined from marts.data_health where table_name = 'lead'",
+        "select delivered, accepted, quarantined from marts.data_health"
+        " where source = 'salesforce' and table_name = 'lead'",
     ) == [(3, 0, 3)]
     reasons = query(crm_only.warehouse, "select distinct reason from raw_landing.quarantine")
     assert "created_date" in reasons[0][0]
