@@ -52,15 +52,20 @@ account_people as (
         sum(case when absence_reason = '{{ reason }}' then people else 0 end)
             as {{ reason }}_people,
         {%- endfor %}
-        {%- for age in ['stale', 'outdated'] %}
         sum(
             case
-                when is_present and months_since_verified >= {{ var('record_' ~ age ~ '_months') }}
+                when is_present and months_since_verified >= {{ var('record_stale_months') }}
                     then people
                 else 0
             end
-        ) as {{ age }}_people{{ ',' if not loop.last }}
-        {%- endfor %}
+        ) as stale_people,
+        sum(
+            case
+                when is_present and months_since_verified >= {{ var('record_outdated_months') }}
+                    then people
+                else 0
+            end
+        ) as outdated_people
     from records
     group by as_of_date, account_id
 
