@@ -81,3 +81,15 @@ def refreshed(
     place = template.copy(folder / "place", company.until(REFRESHED[1], folder / "landing"))
     runs.refresh(place, start=str(REFRESHED[0]), end=str(REFRESHED[1])).check()
     return place
+
+
+# Files that take minutes come first, so that no processor waits for the last of them.
+LONG_FILES = ("test_time_laws", "test_crash", "test_refresh", "test_hierarchy", "test_maven")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(
+        key=lambda item: (
+            LONG_FILES.index(item.path.stem) if item.path.stem in LONG_FILES else len(LONG_FILES)
+        )
+    )

@@ -78,13 +78,19 @@ class Result:
         return self
 
 
+def _at_a_time() -> int:
+    """How many runs at once: the processors, shared with other test processes."""
+    others = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    return max(1, min(2, os.cpu_count() or 1) // others)
+
+
 @dataclass
 class Runs:
     """Starts runs in forked processes, as many at a time as there are processors."""
 
     folder: Path
     threads: ThreadPoolExecutor = field(
-        default_factory=lambda: ThreadPoolExecutor(max_workers=min(2, os.cpu_count() or 1))
+        default_factory=lambda: ThreadPoolExecutor(max_workers=_at_a_time())
     )
     numbers: count[int] = field(default_factory=count)
 

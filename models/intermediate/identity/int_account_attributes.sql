@@ -68,8 +68,8 @@ account_companies as (
 
 ),
 
--- The company that the account is for certain goes first, then one that is still there, then the one
--- of the whole website before those of pages in it.
+-- The company that the account is for certain goes first, then one that is still there, then the
+-- one of the whole website before those of pages in it.
 enrichments as (
 
     select

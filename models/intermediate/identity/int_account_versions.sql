@@ -145,14 +145,14 @@ select
     in_force.created_date,
     in_force.first_delivery_date,
     in_force.is_backfilled,
-    coalesce(in_force.is_person, false)
-    or exists(
+    exists(
         select 1 from exclusions
         where case exclusions.field
             when 'record_type' then lower(record_types.record_type)
             else lower(in_force.account_name)
         end like exclusions.pattern
-    ) as is_excluded
+    )
+    or coalesce(in_force.is_person, false) as is_excluded
 from in_force
 left join record_types on in_force.record_type_id = record_types.record_type_id
 left join currency_rates

@@ -44,7 +44,9 @@ departments as (
     select
         title,
         department,
-        row_number() over (partition by title order by count(*) desc, department asc) as frequency_rank
+        row_number() over (
+            partition by title order by count(*) desc, department asc
+        ) as frequency_rank
     from unmapped
     where department is not null and department not like '%@%'
     group by title, department
