@@ -145,7 +145,7 @@ select
     in_force.created_date,
     in_force.first_delivery_date,
     in_force.is_backfilled,
-    exists(
+    exists (
         select 1 from exclusions
         where case exclusions.field
             when 'record_type' then lower(record_types.record_type)

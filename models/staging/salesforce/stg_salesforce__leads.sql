@@ -19,7 +19,8 @@ select
     email_bounced_date is not null as is_bounced,
     coalesce(has_opted_out_of_email, false) as is_opted_out,
     coalesce(is_deleted, false) as is_deleted,
-    coalesce({{ crm_id('converted_contact_id') }}, {{ crm_id('master_record_id') }}) as linked_record_id,
+    coalesce({{ crm_id('converted_contact_id') }}, {{ crm_id('master_record_id') }})
+        as linked_record_id,
     cast(null as {{ dbt.type_string() }}) as merged_record_ids,
     cast(null as {{ dbt.type_string() }}) as synced_record_id,
     {{ to_day('created_date') }} as created_date,
