@@ -91,6 +91,8 @@ ifneq ($(SIMULATION),$(shell cat $(SIMULATED) 2>/dev/null))
 endif
 $(SIMULATED): $(wildcard orchestration/demo/*.py) | $(READY)
 	@rm -rf $(DEMO)
-	@$(PYTHON) -m orchestration.demo.simulate \
-		--landing $(DEMO)/landing --truth $(DEMO)/truth $(SIMULATION)
+	@# The refresh to come wants the dbt project parsed, which takes as long as the simulation.
+	@WAREHOUSE_PATH=$(DEMO)/warehouse.duckdb $(PYTHON) -m orchestration.dbt_runner & \
+	$(PYTHON) -m orchestration.demo.simulate \
+		--landing $(DEMO)/landing --truth $(DEMO)/truth $(SIMULATION) && wait $$!
 	@echo '$(SIMULATION)' > $@

@@ -103,7 +103,7 @@ def build(
     """
     # Compiling writes into the manifest, so each build gets a copy.
     manifest: Manifest = parse(settings).deepcopy()  # type: ignore[no-untyped-call]
-    selection = [".".join(_fqn(manifest, unique_id)) for unique_id in unique_ids]
+    selection = _selection(manifest, unique_ids)
 
     def heed(event: Any) -> None:
         if on_slow_node and event.info.name == "NodeFinished":
@@ -117,7 +117,7 @@ def build(
         try:
             outcome = dbtRunner(manifest=manifest, callbacks=[heed]).invoke(
                 ["build", "--no-write-json", *_flags()],
-                select=selection,
+                **selection,
                 indirect_selection="empty",
                 # Naming a model selects its unit tests too; they want a built warehouse.
                 exclude_resource_types=("unit_test",),
@@ -178,14 +178,17 @@ def _flags() -> list[str]:
     ]
 
 
-def _fqn(manifest: Manifest, unique_id: str) -> Sequence[str]:
-    node = manifest.nodes.get(unique_id)
-    if node is None:
+def _selection(manifest: Manifest, unique_ids: Sequence[str]) -> dict[str, list[str]]:
+    """dbt's options select or exclude, whichever is shorter: it compares each with every node."""
+    gone = [unique_id for unique_id in unique_ids if unique_id not in manifest.nodes]
+    if gone:
         raise DbtError(
-            f"{unique_id} is no longer in the project. Start the command again: the files changed"
+            f"{gone[0]} is no longer in the project. Start the command again: the files changed"
             " after Dagster loaded them."
         )
-    return node.fqn
+    others = manifest.nodes.keys() - set(unique_ids)
+    option, named = ("exclude", others) if len(others) < len(unique_ids) else ("select", unique_ids)
+    return {option: [".".join(manifest.nodes[unique_id].fqn) for unique_id in sorted(named)]}
 
 
 def _is_stale(manifest_path: Path) -> bool:
