@@ -21,13 +21,22 @@ from orchestration.settings import PROJECT_DIR
 # What names a record differs between two CRMs; what is said of it does not.
 RECORD_IDS = {
     "crm_account_id",
+    "salesforce_account_id",
+    "hubspot_company_id",
     "owner_id",
     "ruleset_version",
     "source",
     "stale_feeds",
     "hierarchy_path",
 }
-ACCOUNT_IDS = {"account_id", "parent_account_id", "ultimate_parent_id", "successor_account_id"}
+ACCOUNT_IDS = {
+    "account_id",
+    "parent_account_id",
+    "ultimate_parent_id",
+    "successor_account_id",
+    "left_account_id",
+    "right_account_id",
+}
 OTHER_MARTS = {
     "account_crosswalk": "about records, of which each CRM has its own",
     "data_health": "about files",
