@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
@@ -12,18 +13,30 @@ import duckdb
 from conftest import COMPANY, REFRESHED, Company
 from runner import Place, Runs, compute
 
+from orchestration.demo.deals import PARTS
+from orchestration.demo.hubspot import BUYING_ROLES
 from orchestration.demo.simulate import simulate
+from orchestration.settings import PROJECT_DIR
 
 # What names a record differs between two CRMs; what is said of it does not.
 RECORD_IDS = {
     "crm_account_id",
+    "salesforce_account_id",
+    "hubspot_company_id",
     "owner_id",
     "ruleset_version",
     "source",
     "stale_feeds",
     "hierarchy_path",
 }
-ACCOUNT_IDS = {"account_id", "parent_account_id", "ultimate_parent_id", "successor_account_id"}
+ACCOUNT_IDS = {
+    "account_id",
+    "parent_account_id",
+    "ultimate_parent_id",
+    "successor_account_id",
+    "left_account_id",
+    "right_account_id",
+}
 OTHER_MARTS = {
     "account_crosswalk": "about records, of which each CRM has its own",
     "data_health": "about files",
@@ -61,6 +74,16 @@ def test_a_source_that_is_off_counts_for_nothing_and_breaks_nothing(
     assert not feeds & set(OFF)
     assert set(features.values()) == {"switched off in the var sources_off"}
     assert delivered > 0, "files of a source that is off are still taken in"
+
+
+def test_a_part_in_a_purchase_is_as_sure_in_the_words_of_either_crm() -> None:
+    with (PROJECT_DIR / "seeds" / "coverage" / "persona_roles.csv").open(newline="") as handle:
+        means = {
+            row["role"]: (row["persona"], row["confidence_share"]) for row in csv.DictReader(handle)
+        }
+    for ours, theirs in zip(PARTS, BUYING_ROLES, strict=True):
+        said = means.get(theirs.lower().replace("_", " "))
+        assert (theirs, said) == (theirs, means.get(ours.lower()))
 
 
 def test_the_same_company_in_hubspot_has_the_same_account_marts(

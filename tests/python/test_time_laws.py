@@ -26,6 +26,9 @@ from conftest import Company
 from marts import Rows, differences, mart_differences, query, read, tables
 from runner import Place, Runs
 
+from orchestration.contract import plain_name
+from orchestration.run_context import contract
+
 FIRST = date(2026, 5, 20)  # before the history load, so that a late file finds something to rewrite
 LATE = date(2026, 6, 4)  # meetings of May are delivered
 TWICE = date(2026, 6, 9)  # a file of three days before is delivered again
@@ -371,29 +374,6 @@ def history_until(place: Place, day: date) -> dict[str, dict[str, list[Any]]]:
     return found
 
 
-# What says when a row was recorded; a finding has its interview's.
-RECORDED = {
-    "salesforce/opportunity_history": "created_date",
-    "salesforce/opportunity_field_history": "created_date",
-    "bombora/company_surge": "report_date",
-    "segment/pages": "received_at",
-    "segment/identifies": "received_at",
-    "reveal/ip_companies": "resolved_at",
-    "targets/target_accounts": "recorded_at",
-    "firmographics/companies": "updated_at",
-    "intent_coverage/domains": "seen_on",
-    "timing/windows": "recorded_at",
-    "billing/contracts": "recorded_at",
-    "research/interviews": "recorded_at",
-    "research/findings": "",
-    "marketo/lead": "updated_at",
-    "linkedin_ads/company_engagement": "date",
-    # Exports mix two forms of a date.
-    "intent/topic_scores": (
-        "coalesce(try_cast(report_date as date), try_strptime(report_date, '%m/%d/%Y'))"
-    ),
-    "spend/daily": "date",
-}
 EARLY = date(2026, 5, 16)
 NO_BACKFILL = {"backfill_first_load": False}
 
@@ -443,21 +423,22 @@ def _cut(landing: Path, target: Path, file: str) -> int:
     feed = "/".join(file.split("/")[:2])
     source = landing / file
     (target / file).parent.mkdir(parents=True, exist_ok=True)
-    default = "activity_date" if feed.startswith("marketo/activity") else "system_modstamp"
-    late = f"cast({RECORDED.get(feed, default)} as date) > date '{EARLY}'"
-    if feed == "research/findings":
-        interviews = source.parent.parent.parent / "interviews" / source.parent.name / "*.parquet"
-        late = (
-            "interview_id in (select interview_id from"
-            f" read_parquet('{interviews}') where cast(recorded_at as date) > date '{EARLY}')"
-        )
     rows = f"read_parquet('{source}')"
-    kept = f"select * from {rows} where ({late}) is not true"
     with duckdb.connect() as connection:
         connection.execute("set TimeZone = 'UTC'")
+        columns = [row[0] for row in connection.execute(f"describe from {rows}").fetchall()]
+        if feed == "research/findings":  # recorded with their interview
+            interviews = source.parent.parent.parent / "interviews" / source.parent.name
+            late = (
+                "interview_id in (select interview_id from"
+                f" read_parquet('{interviews}/*.parquet')"
+                f" where cast(recorded_at as date) > date '{EARLY}')"
+            )
+        else:
+            late = f"{_recorded(feed, columns)} > date '{EARLY}'"
+        kept = f"select * from {rows} where ({late}) is not true"
         if feed == "salesforce/account":
             # An account stood in the CRM from its creation; of what it said then, nothing is known.
-            columns = [row[0] for row in connection.execute(f"describe {kept}").fetchall()]
             then = {"id": "id", "name": "'unknown'", "is_deleted": "false"}
             then |= dict.fromkeys(("created_date", "system_modstamp"), "created_date")
             values = ", ".join(f"{then.get(name, 'null')} as {name}" for name in columns)
@@ -469,6 +450,25 @@ def _cut(landing: Path, target: Path, file: str) -> int:
         connection.execute(f"copy ({kept}) to '{target / file}' (format parquet)")
         ((count,),) = connection.execute(f"select count(*) from {rows} where {late}").fetchall()
     return int(count)
+
+
+def _recorded(feed: str, columns: Sequence[str]) -> str:
+    """The day on which a row was recorded: its version's, else the one in its key."""
+    source, name = feed.split("/")
+    table = contract().tables[source, name]
+    dated = {column.name for column in table.columns if column.data_type in ("date", "timestamp")}
+    stamps = table.version or tuple(name for name in table.key if name in dated)
+    assert stamps, f"{feed} does not say when a row was recorded"
+    written = {plain_name(column): column for column in columns}
+    days = []
+    for stamp in (written[plain_name(stamp)] for stamp in stamps):
+        if not table.date_formats:
+            days.append(f"cast({stamp} as date)")
+            continue
+        # Exports mix the forms of a date.
+        days.append(f"try_cast({stamp} as date)")
+        days += [f"cast(try_strptime({stamp}, '{form}') as date)" for form in table.date_formats]
+    return f"coalesce({', '.join(days)})"
 
 
 # --- the planted deliveries do something ----------------------------------------------------------
