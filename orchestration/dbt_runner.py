@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from orchestration.settings import NO_TRACKING, PROJECT_DIR, Settings, load_settings
+from orchestration.warehouse import connect
 
 if TYPE_CHECKING:
     from dbt.contracts.graph.manifest import Manifest
@@ -28,6 +29,7 @@ MANIFEST_PATH = PROJECT_DIR / "target" / "manifest.json"
 PARSED_FROM = ("dbt_project.yml", "profiles", "models", "seeds", "macros", "tests/data")
 DATES = ("START_DATE", "END_DATE", "REPLAY_START_DATE", "RULESET_VERSION")
 SLOW_NODE_SECONDS = 2.0
+SHOWN_ROWS = 3
 
 
 class DbtError(RuntimeError):
@@ -38,7 +40,8 @@ class DbtError(RuntimeError):
 class NodeResult:
     """Outcome of a model, seed or test. status: success, pass, warn, error, fail or skipped.
 
-    seconds: run time. failures: rows that a test returned, None for models.
+    seconds: run time. failures: rows that a test returned, None for models. rows: the first of
+    them, in words.
     """
 
     unique_id: str
@@ -46,6 +49,7 @@ class NodeResult:
     message: str
     seconds: float
     failures: int | None
+    rows: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -134,6 +138,7 @@ def build(
             message=str(result.message or ""),
             seconds=float(result.execution_time),
             failures=result.failures,
+            rows=_first_rows(settings, result.node) if result.failures else (),
         )
         for result in results
     ]
@@ -150,10 +155,21 @@ def describe_failures(results: Sequence[NodeResult]) -> str:
         if kind == "test" and result.failures:
             message = f"{result.failures} rows that should not be there. {message}"
         lines.append(f"{kind} {result.name}: {message}")
+        lines.extend(f"    {row}" for row in result.rows)
     skipped = sum(result.status == "skipped" for result in results)
     if skipped:
         lines.append(f"{skipped} models and tests that build on these were left out.")
     return "\n".join(lines)
+
+
+def _first_rows(settings: Settings, test: Any) -> tuple[str, ...]:
+    """The first rows that a failed test returns, as `column value` pairs."""
+    query = f"select * from ({test.compiled_code}) as faults limit {SHOWN_ROWS}"
+    with connect(settings.warehouse_path, read_only=True) as warehouse:
+        table = warehouse.read(query)
+    return tuple(
+        ", ".join(f"{column} {value}" for column, value in row.items()) for row in table.to_pylist()
+    )
 
 
 def _error(exception: BaseException | None, default: str) -> BaseException:

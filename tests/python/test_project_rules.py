@@ -234,7 +234,8 @@ def test_every_mart_tests_its_key(manifest: dict[str, Any], models: list[dict[st
         test["attached_node"]
         for test in manifest["nodes"].values()
         if test["resource_type"] == "test"
-        and (test.get("test_metadata") or {}).get("name") in ("unique_together", "unique")
+        and (test.get("test_metadata") or {}).get("name") == "well_formed"
+        and test["test_metadata"]["kwargs"].get("key")
     }
     untested = [
         model["name"]

@@ -1,0 +1,37 @@
+{#- Views and tables that are made under their own name. dbt's make them aside, move the old one out of the
+    way, rename and drop: four statements more for each of over a hundred, to keep the old one until the new
+    one is there. DuckDB's transactions hold statements that define tables too, so one that fails leaves the
+    old one as it was. -#}
+{% materialization view, adapter='duckdb' %}
+    {%- set relation = this.incorporate(type='view') -%}
+    {%- set existing = load_cached_relation(this) -%}
+    {{ run_hooks(pre_hooks) }}
+    {%- if existing is not none and not existing.is_view -%}
+        {%- do adapter.drop_relation(existing) -%}
+    {%- endif -%}
+    {% call statement('main') -%}
+        create or replace view {{ relation }} as (
+            {{ sql }}
+        )
+    {%- endcall %}
+    {%- do persist_docs(relation, model) -%}
+    {{ run_hooks(post_hooks) }}
+    {{ adapter.commit() }}
+    {{ return({'relations': [relation]}) }}
+{% endmaterialization %}
+
+{% materialization table, adapter='duckdb' %}
+    {%- set relation = this.incorporate(type='table') -%}
+    {%- set existing = load_cached_relation(this) -%}
+    {{ run_hooks(pre_hooks) }}
+    {%- if existing is not none -%}
+        {%- do adapter.drop_relation(existing) -%}
+    {%- endif -%}
+    {% call statement('main') -%}
+        {{ create_table_as(false, relation, compiled_code) }}
+    {%- endcall %}
+    {%- do persist_docs(relation, model) -%}
+    {{ run_hooks(post_hooks) }}
+    {{ adapter.commit() }}
+    {{ return({'relations': [relation]}) }}
+{% endmaterialization %}
