@@ -20,6 +20,7 @@ from dagster._core.storage.event_log import SqlEventLogStorageTable, SqliteEvent
 from dagster._core.storage.sql import create_engine
 from dagster._serdes import ConfigurableClassData
 from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.event import listen
 from sqlalchemy.pool import QueuePool
 
 # Dagster hands events over in batches only where this variable says so, in every process.
@@ -27,6 +28,12 @@ os.environ.setdefault("DAGSTER_EVENT_BATCH_SIZE", "1000")
 
 BUSY_TIMEOUT_SECONDS = 60
 BATCHED = ASSET_EVENTS | ASSET_CHECK_EVENTS
+
+
+def _wait_for_no_disk(connection: Any, _: Any) -> None:
+    # With a write-ahead log, which Dagster's files have, a crash of the machine may lose the last
+    # events and breaks nothing; waiting for the disk after each is a tenth of a run.
+    connection.execute("pragma synchronous = normal")
 
 
 class BatchedSqliteEventLog(SqliteEventLogStorage):
@@ -52,6 +59,7 @@ class BatchedSqliteEventLog(SqliteEventLogStorage):
                     poolclass=QueuePool,
                     connect_args={"timeout": BUSY_TIMEOUT_SECONDS, "check_same_thread": False},
                 )
+                listen(engine, "connect", _wait_for_no_disk)
             if shard not in self._initialized_dbs:
                 self._initdb(engine)
                 self._initialized_dbs.add(shard)

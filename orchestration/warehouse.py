@@ -106,6 +106,8 @@ def connect(path: Path, *, read_only: bool = False) -> Iterator[Warehouse]:
         ) from error
     try:
         connection.execute("set TimeZone = 'UTC'")
+        # Written to the file when it is closed; in the middle of a load that only takes time.
+        connection.execute("set checkpoint_threshold = '1GB'")
         yield Warehouse(connection)
     finally:
         connection.close()
