@@ -16,6 +16,7 @@ from __future__ import annotations
 import csv
 import os
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from difflib import get_close_matches
@@ -44,6 +45,7 @@ FORMATS = ("csv", "parquet", "jsonl")
 DAY_FOLDER = "loaded_date="
 SHOWN_FILES = 5  # in a message
 SHOWN_REASONS = 3  # why the rows of a file are in quarantine
+TABLES_AT_A_TIME = 2  # two processors are in every machine
 
 MANIFEST_COLUMNS = """
     file varchar, source varchar, table_name varchar, instance varchar, delivery_day date,
@@ -189,19 +191,22 @@ def ingest(
         if entry.delivery_day <= max(end_date, first_days[entry.owner]):
             chosen.setdefault((entry.source, entry.table), []).append(entry)
     load_id = _start_load(warehouse, end_date, now) if chosen else None
-    for key, table in contract.tables.items():
-        if key in chosen and load_id is not None:
-            earlier = [entry for entry in entries if (entry.source, entry.table) == key]
-            _load(
-                warehouse,
-                table,
-                [(entry, found[entry.file]) for entry in chosen[key]],
-                earlier,
-                live_since or {},
-                snapshots,
-                load_id,
-                problems,
-            )
+    if load_id is not None:
+        problems += _load_all(
+            warehouse,
+            [
+                (
+                    table,
+                    [(entry, found[entry.file]) for entry in chosen[key]],
+                    [entry for entry in entries if (entry.source, entry.table) == key],
+                )
+                for key, table in contract.tables.items()
+                if key in chosen
+            ],
+            live_since or {},
+            snapshots,
+            load_id,
+        )
     entries = _manifest(warehouse)
     _describe_tables(warehouse, contract, entries)
     if warehouse.rows("select 1 from raw_landing.loads where not is_finished"):
@@ -577,6 +582,35 @@ def _start_load(warehouse: Warehouse, end_date: date, now: datetime) -> int:
 # --- one table ------------------------------------------------------------------------------------
 
 
+TableLoad = tuple[Table, Sequence[tuple[Entry, FoundFile]], Sequence[Entry]]
+
+
+def _load_all(
+    warehouse: Warehouse,
+    loads: Sequence[TableLoad],
+    live_since: LiveSince,
+    snapshots: Snapshots,
+    load_id: int,
+) -> list[str]:
+    """Loads tables, some at a time; gives the problems in the order of the tables.
+
+    Much of a table's load is many small statements, each of which keeps one processor busy.
+    """
+
+    def load(one: TableLoad) -> list[str]:
+        with warehouse.another() as mine:
+            return _load(mine, *one, live_since, snapshots, load_id)
+
+    def size(number: int) -> int:
+        return sum(file.size for _, file in loads[number][1])
+
+    with ThreadPoolExecutor(TABLES_AT_A_TIME) as threads:
+        # The largest first, so that no thread is left alone with it at the end.
+        largest_first = sorted(range(len(loads)), key=size, reverse=True)
+        started = {number: threads.submit(load, loads[number]) for number in largest_first}
+        return [problem for number in sorted(started) for problem in started[number].result()]
+
+
 def _load(
     warehouse: Warehouse,
     table: Table,
@@ -585,12 +619,12 @@ def _load(
     live_since: LiveSince,
     snapshots: Snapshots,
     load_id: int,
-    problems: list[str],
-) -> None:
+) -> list[str]:
     """Reads files of a table and appends their rows, with the manifest, in one transaction.
 
-    entries: all that the manifest has of the table.
+    entries: all that the manifest has of the table. Gives what is wrong with the files, in words.
     """
+    problems: list[str] = []
     outcome = stage(
         warehouse,
         table,
@@ -610,7 +644,7 @@ def _load(
     told = {files[number][0].file for number in outcome.faults}
     taken = [number for number in range(len(files)) if number not in outcome.postponed]
     if not taken:
-        return
+        return problems
     # A first delivery that nobody can read is none: the next one is the first load then.
     unread = {files[number][0].file for number in (*outcome.unreadable, *outcome.postponed)}
     first_days = _first_days([entry for entry in entries if entry.file not in unread], live_since)
@@ -659,6 +693,7 @@ def _load(
         warehouse.connection.unregister("_batch")
         for name in ("staged", "staged_lines", "staged_files", "verdicts"):
             warehouse.execute(f"drop table if exists temp.{name}")
+    return problems
 
 
 def _tell(

@@ -66,6 +66,15 @@ class Warehouse:
         )
 
     @contextmanager
+    def another(self) -> Iterator[Warehouse]:
+        """One more connection to the open database, for work in a thread of its own.
+
+        It has its own transactions and temporary tables.
+        """
+        with _set_up(self.connection.cursor()) as connection:
+            yield Warehouse(connection)
+
+    @contextmanager
     def transaction(self) -> Iterator[None]:
         """All statements inside take effect together, or none does. Joins one already open."""
         if self._is_in_transaction:
@@ -104,10 +113,16 @@ def connect(path: Path, *, read_only: bool = False) -> Iterator[Warehouse]:
             " process is done or close it, then run this again. To look at results, open the"
             " published copy instead."
         ) from error
-    try:
-        connection.execute("set TimeZone = 'UTC'")
+    with _set_up(connection):
         # Written to the file when it is closed; in the middle of a load that only takes time.
         connection.execute("set checkpoint_threshold = '1GB'")
         yield Warehouse(connection)
+
+
+@contextmanager
+def _set_up(connection: duckdb.DuckDBPyConnection) -> Iterator[duckdb.DuckDBPyConnection]:
+    try:
+        connection.execute("set TimeZone = 'UTC'")
+        yield connection
     finally:
         connection.close()
