@@ -39,7 +39,7 @@ from orchestration.landing import (
     read_live_since,
     registrable_domain,
 )
-from orchestration.warehouse import WarehouseBusyError, connect
+from orchestration.warehouse import Warehouse, WarehouseBusyError, connect
 
 ROOT = Path(__file__).parents[2]
 WHOLE_CONTRACT = load_contract(ROOT / "models")
