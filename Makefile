@@ -27,19 +27,14 @@ DEMO_ACTIVITIES ?= 1000000
 # salesforce, hubspot or both.
 DEMO_CRM ?= both
 SIMULATION := --accounts $(DEMO_ACCOUNTS) --activities $(DEMO_ACTIVITIES) --crm $(DEMO_CRM)
-# Written last, so a simulation that was stopped is made again.
-SIMULATED := $(DEMO)/.simulated
 
 PORT ?= 3000
 
 help: ## List the commands
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-16s%s\n", $$1, $$2}'
 
-demo: $(READY) $(SIMULATED) ## Simulate a company, refresh all of its days, print the activation gap
-	@LANDING_DIR=$(DEMO)/landing WAREHOUSE_PATH=$(DEMO)/warehouse.duckdb \
-	PUBLISHED_DIR=$(DEMO)/published END_DATE= \
-	START_DATE=$$($(PYTHON) -c 'from orchestration.demo.company import Plan; print(Plan().first_date)') \
-	$(PYTHON) -m orchestration.refresh
+demo: $(READY) ## Simulate a company, refresh all of its days, print the activation gap
+	@$(PYTHON) -m orchestration.demo_refresh --folder $(DEMO) $(SIMULATION)
 
 refresh: $(READY) ## Take in LANDING_DIR and publish the marts, for START_DATE to END_DATE
 	@$(PYTHON) -m orchestration.refresh
@@ -84,15 +79,3 @@ $(READY): requirements.lock
 	@$(BOOTSTRAP)/bin/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
 	@$(BOOTSTRAP)/bin/uv pip sync --system-certs --require-hashes --python $(PYTHON) requirements.lock
 	@touch $@
-
-# Simulated again only when the simulator or its size changes; results of another company go too.
-ifneq ($(SIMULATION),$(shell cat $(SIMULATED) 2>/dev/null))
-.PHONY: $(SIMULATED)
-endif
-$(SIMULATED): $(wildcard orchestration/demo/*.py) | $(READY)
-	@rm -rf $(DEMO)
-	@# The refresh to come wants the dbt project parsed, which takes as long as the simulation.
-	@WAREHOUSE_PATH=$(DEMO)/warehouse.duckdb $(PYTHON) -m orchestration.dbt_runner & \
-	$(PYTHON) -m orchestration.demo.simulate \
-		--landing $(DEMO)/landing --truth $(DEMO)/truth $(SIMULATION) && wait $$!
-	@echo '$(SIMULATION)' > $@

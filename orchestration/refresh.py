@@ -15,6 +15,7 @@ import time
 import warnings
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 
@@ -71,6 +72,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     signal.signal(signal.SIGINT, _stop)
     with ThreadPoolExecutor(max_workers=1) as worker:
         return worker.submit(_main, arguments).result()
+
+
+def get_ready() -> None:
+    """Loads dbt, Dagster and the definitions, ahead of `main` in this process.
+
+    What is wrong with the settings or the project is left for `main` to say.
+    """
+    with suppress(SettingsError, dbt_runner.DbtError):
+        os.environ.update(NO_TRACKING)
+        dbt_runner.parse(load_settings())
+        import orchestration.definitions  # noqa: F401
 
 
 def _stop(*_: object) -> None:
