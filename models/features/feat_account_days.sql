@@ -113,7 +113,7 @@ running as (
 
 ),
 
--- What follows from the changes alone: worked out once for each of them, not for every day it holds.
+-- What follows from the changes alone, worked out once for each of them and not for every day.
 held as (
 
     select

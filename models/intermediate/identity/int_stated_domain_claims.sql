@@ -10,6 +10,16 @@ survivors as (
 
 ),
 
+-- A record merged into another is gone itself; its website goes with it to the other one.
+merges as (
+
+    select crm_account_id, min(valid_from) as merged_on
+    from {{ ref('int_account_links') }}
+    where basis = 'merged'
+    group by crm_account_id
+
+),
+
 memberships as (
 
     select * from {{ ref('int_target_memberships') }}
@@ -110,10 +120,17 @@ claims as (
 
     union all
 
-    select website_domain, crm_account_id, 3, 'crm_website', valid_from, valid_to
+    select
+        versions.website_domain, versions.crm_account_id, 3, 'crm_website',
+        case
+            when versions.is_deleted then greatest(versions.valid_from, merges.merged_on)
+            else versions.valid_from
+        end,
+        versions.valid_to
     from versions
-    where website_domain is not null and not is_excluded
-        and (not is_deleted or master_crm_account_id is not null)
+    left join merges on versions.crm_account_id = merges.crm_account_id
+    where versions.website_domain is not null and not versions.is_excluded
+        and (not versions.is_deleted or merges.merged_on is not null)
 
     union all
 
