@@ -320,10 +320,10 @@ def _die(*_: object, **__: object) -> None:
 def _between_two_tables() -> None:
     load, taken = landing._load, count()
 
-    def die_at_the_sixth(*arguments: Any) -> None:
+    def die_at_the_sixth(*arguments: Any) -> list[str]:
         if next(taken) == 5:
             _die()
-        load(*arguments)
+        return load(*arguments)
 
     landing._load = die_at_the_sixth  # type: ignore[assignment]
 
