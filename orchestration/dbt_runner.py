@@ -163,12 +163,15 @@ def describe_failures(results: Sequence[NodeResult]) -> str:
 
 
 def _first_rows(settings: Settings, test: Any) -> tuple[str, ...]:
-    """The first rows that a failed test returns, as `column value` pairs."""
+    """The first rows that a failed test returns: `column value` pairs, or the text if it is one."""
     query = f"select * from ({test.compiled_code}) as faults limit {SHOWN_ROWS}"
     with connect(settings.warehouse_path, read_only=True) as warehouse:
         table = warehouse.read(query)
     return tuple(
-        ", ".join(f"{column} {value}" for column, value in row.items()) for row in table.to_pylist()
+        str(row["fault"])
+        if row.keys() == {"fault"}
+        else ", ".join(f"{column} {value}" for column, value in row.items())
+        for row in table.to_pylist()
     )
 
 

@@ -29,7 +29,7 @@
 {%- endfor -%}
 {%- set where_it_is = dbt.concat(parts) -%}
 {%- if key %}
-select 'several rows have one key' as fault, {{ where_it_is }} as of_row
+select {{ dbt.concat(["'several rows have one key: '", where_it_is]) }} as fault
 from {{ model }}
 group by {{ key | join(', ') }}
 having count(*) > 1
@@ -38,15 +38,14 @@ having count(*) > 1
 union all
 {%- endif %}
 {%- if faults %}
-select fault, of_row
+select fault
 from (
     select
         case
             {%- for fault, condition in faults.items() %}
-            when {{ condition }} then '{{ fault }}'
+            when {{ condition }} then {{ dbt.concat(["'" ~ fault ~ ": '", where_it_is]) }}
             {%- endfor %}
-        end as fault,
-        {{ where_it_is }} as of_row
+        end as fault
     from {{ model }}
 ) as judged
 where fault is not null
