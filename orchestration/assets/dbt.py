@@ -26,7 +26,7 @@ class Translator(DagsterDbtTranslator):
     def get_partitions_def(
         self, dbt_resource_props: Mapping[str, Any]
     ) -> dg.PartitionsDefinition[str] | None:
-        """Daily, where a run writes its own days: features, and tables kept by as_of_date."""
+        """Daily, where a run writes its own days."""
         return DAYS if is_daily(dbt_resource_props) else None
 
     def get_asset_spec(
@@ -71,12 +71,13 @@ class Translator(DagsterDbtTranslator):
 
 
 def is_daily(node: Mapping[str, Any]) -> bool:
-    """Whether a run rewrites exactly its own days of the model, and so a partition is a day."""
+    """Whether a run rewrites exactly its own days of the model, and so a partition is a day.
+
+    Such a model names as_of_date in its unique_key.
+    """
     unique_key = node.get("config", {}).get("unique_key") or []
     keys = [unique_key] if isinstance(unique_key, str) else unique_key
-    return node["resource_type"] == "model" and (
-        node["fqn"][1] == "features" or "as_of_date" in keys
-    )
+    return node["resource_type"] == "model" and "as_of_date" in keys
 
 
 def owner_of_test(test: Mapping[str, Any]) -> str | None:

@@ -82,8 +82,6 @@ def activation_scores(context: dg.AssetExecutionContext) -> Iterator[Any]:
             kinds={"python"},
         )
     ],
-    partitions_def=DAYS,
-    backfill_policy=ONE_RUN,
 )
 def match_review(context: dg.AssetExecutionContext) -> Iterator[Any]:
     """Proposes doubles and parents among the accounts of the run's last day."""
