@@ -148,6 +148,10 @@ class Rarity:
         self._companies = 0
         self._carrying: Counter[str] = Counter()
         self._known: dict[Token, float] = {}
+        self.short_forms: defaultdict[str, list[str]] = defaultdict(list)
+        for form, word in rules.abbreviations.items():
+            if 2 <= len(form) < len(word):
+                self.short_forms[word].append(form)
         for name in names:
             self._companies += 1
             self._carrying.update(set(name.words))
@@ -217,6 +221,8 @@ def align(left: Name, right: Name, rarity: Rarity) -> Alignment:
     _take_joined(theirs, ours, found, rarity, turned=True)
     _take_acronym(ours, theirs, right, found, turned=False)
     _take_acronym(theirs, ours, left, found, turned=True)
+    _take_contraction(ours, theirs, found, rarity, turned=False)
+    _take_contraction(theirs, ours, found, rarity, turned=True)
     _take_alike(ours, theirs, found, rarity)
     # "Virbac New Zealand" is "Virbac (New Zealand)".
     if right.is_country_noted and not theirs:
@@ -265,8 +271,10 @@ def _take_joined(
             if other is None:
                 continue
             bits = min(sum(map(rarity.bits, part)), rarity.bits(other) + 3)
+            # "Health Care" and "Healthcare" only describe: that they agree names nobody.
+            is_naming = any(token.word_class in NAMING for token in (*part, other))
             pair = ((other,), part) if turned else (part, (other,))
-            found.append(Agreement("joined", bits, *pair))
+            found.append(Agreement("joined" if is_naming else "same", bits, *pair))
             del split[start : start + size]
             whole.remove(other)
             size = 1
@@ -325,6 +333,54 @@ def _take_acronym(
 SPELLED = NAMING | {GLUE}
 
 
+def _take_contraction(
+    short: list[Token],
+    long: list[Token],
+    found: list[Agreement],
+    rarity: Rarity,
+    *,
+    turned: bool,
+) -> None:
+    """A word made of the beginnings or short forms of the other name's words (ComEd, InfexTx)."""
+    for token in short:
+        if len(token.raw) < MIN_CONTRACTION_LETTERS or token.word_class not in UNLISTED:
+            continue
+        for size in (2, 3, 4):
+            part = tuple(long[:size])
+            saved = sum(len(word.raw) for word in part) - len(token.raw)
+            if len(part) < size or saved < MIN_LETTERS_SAVED:
+                continue
+            if not _is_contraction(token.raw, part, rarity):
+                continue
+            # Where each word is cut is free, which costs about a letter a word.
+            bits = ACRONYM_LETTER_BITS * (len(token.raw) - size)
+            pair = (part, (token,)) if turned else ((token,), part)
+            found.append(Agreement("acronym", bits, *pair))
+            short.remove(token)
+            del long[:size]
+            return
+
+
+MIN_CONTRACTION_LETTERS = 5
+"""ComEd, FedEx: in four letters the beginnings of two words meet by chance."""
+
+
+MIN_LETTERS_SAVED = 4
+"""A contraction is made to be short: Allstate is none of Ally State."""
+
+
+def _is_contraction(text: str, part: tuple[Token, ...], rarity: Rarity) -> bool:
+    """Whether the text is two letters and more of the beginning of each word, or a short form."""
+    if not part or not text:
+        return not part and not text
+    raw = part[0].raw
+    begins = [raw[:size] for size in range(2, min(len(raw), len(text)) + 1)]
+    return any(
+        text.startswith(begin) and _is_contraction(text[len(begin) :], part[1:], rarity)
+        for begin in (*begins, *rarity.short_forms.get(part[0].word, ()))
+    )
+
+
 def _take_alike(
     ours: list[Token], theirs: list[Token], found: list[Agreement], rarity: Rarity
 ) -> None:
@@ -367,6 +423,8 @@ def likeness(one: str, other: str) -> str | None:
 
     typo: one edit (letter changed, left out, put in, or two swapped) in seven letters or more, two
     in nine or more; short_typo: one edit in five or six letters, which is as often another word.
+    The first letter is seldom a slip (Pollock and Zamora 1984, "Automatic spelling correction in
+    scientific and scholarly text"), and as often another name: Genomics, qGenomics.
     """
     short, long = sorted((one, other), key=lambda word: (len(word), word))
     if short.isdigit() or long.isdigit() or " " in long or " " in short or len(short) < 4:
@@ -375,7 +433,7 @@ def likeness(one: str, other: str) -> str | None:
         return "variant"
     if len(long) - len(short) <= 3 and sounds(short) == sounds(long):
         return "variant"
-    if len(short) >= 5 and len(long) - len(short) <= 2:
+    if len(short) >= 5 and len(long) - len(short) <= 2 and short[0] == long[0]:
         edits = OSA.distance(short, long, score_cutoff=2)
         if edits == 1:
             return "typo" if len(short) >= 7 else "short_typo"
