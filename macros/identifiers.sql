@@ -3,9 +3,16 @@
     of each five characters the capitals are bits, the first character the lowest).
     Ids belong to a source instance, named in front unless it is `main`. -#}
 {% macro crm_id(column) -%}
-    case when _instance = 'main' then '' else _instance || ':' end || {{ column }}
-    || case when length({{ column }}) = 15 then
-        {{ case_character(column, 1) }} || {{ case_character(column, 6) }} || {{ case_character(column, 11) }}
+    case when _instance = 'main' then '' else _instance || ':' end || {{ long_id(column) }}
+{%- endmacro %}
+
+{#- An id of a CRM as people and other systems write it, in the same form: with the three characters where it
+    has 15. An instance may stand in front. -#}
+{% macro long_id(column) -%}
+    {%- set id = "substring(" ~ column ~ ", " ~ dbt.position("':'", column) ~ " + 1)" -%}
+    {{ column }}
+    || case when length({{ id }}) = 15 then
+        {{ case_character(id, 1) }} || {{ case_character(id, 6) }} || {{ case_character(id, 11) }}
     else '' end
 {%- endmacro %}
 

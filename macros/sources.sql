@@ -1,6 +1,12 @@
 {#- The staging models that bring a kind of fact, in the order of the var `sources`: a list of
     {model, is_on, rank}. A source in `sources_off` keeps its place in the graph and brings no rows. -#}
 {% macro sources_of(kind) -%}
+    {%- for source in var('sources_off') if source not in var('sources') -%}
+        {{ exceptions.raise_compiler_error(
+            "sources_off names " ~ source ~ ", which the var sources in dbt_project.yml does not have: "
+            ~ var('sources').keys() | join(', ')
+        ) }}
+    {%- endfor -%}
     {%- set models = [] -%}
     {%- for source, kinds in var('sources').items() -%}
         {%- set rank = loop.index -%}

@@ -259,9 +259,9 @@ done as (
         coalesce(changes.activity_kind, campaigns.campaign_type) as activity_kind,
         changes.activity_subkind,
         changes.disposition,
-        nullif(trim(lower(regexp_replace(
-            coalesce(changes.subject, ''), '{{ var("copied_subject_prefix") }}', ''
-        ))), '') as subject,
+        nullif(trim(regexp_replace(
+            lower(coalesce(changes.subject, '')), '{{ var("copied_subject_prefix") }}', ''
+        )), '') as subject,
         changes.occurred_date,
         changes.owner_id,
         changes.quantity,

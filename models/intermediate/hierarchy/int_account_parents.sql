@@ -43,7 +43,7 @@ decisions as (
         decision,
         valid_from,
         coalesce(valid_to, {{ forever() }}) as valid_to
-    from {{ ref('match_decisions') }}
+    from {{ ref('int_match_decisions') }}
     where relation = 'parent'
 
 ),

@@ -22,6 +22,7 @@ versions as (
         versions.source_system,
         versions.source_instance,
         versions.custom_fields,
+        versions.website_domain,
         {%- for attribute in crm_texts + crm_numbers %}
         versions.{{ attribute }},
         {%- endfor %}
@@ -170,8 +171,30 @@ claims as (
 
     union all
 
+    -- Of the domains that an account owns its own website goes first, then those of its other
+    -- records, then what else it was given.
     select
-        account_id, 'primary_domain', domain, null, claim_source, 1, precedence || domain,
+        versions.account_id,
+        'primary_domain',
+        domain_owners.domain,
+        null,
+        domain_owners.claim_source,
+        versions.precedence,
+        versions.tie_break,
+        greatest(versions.valid_from, domain_owners.valid_from),
+        least(versions.valid_to, domain_owners.valid_to)
+    from versions
+    inner join domain_owners
+        on
+            versions.account_id = domain_owners.account_id
+            and versions.website_domain = domain_owners.domain
+            and versions.valid_from < domain_owners.valid_to
+            and domain_owners.valid_from < versions.valid_to
+
+    union all
+
+    select
+        account_id, 'primary_domain', domain, null, claim_source, 3, precedence || domain,
         valid_from, valid_to
     from domain_owners
 

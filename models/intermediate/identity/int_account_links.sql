@@ -6,7 +6,7 @@ with versions as (
 
 decisions as (
 
-    select * from {{ ref('match_decisions') }}
+    select * from {{ ref('int_match_decisions') }}
     where relation = 'duplicate'
 
 ),

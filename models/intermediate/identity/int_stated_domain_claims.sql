@@ -105,12 +105,26 @@ contact_counts as (
 
 ),
 
+ages as (
+
+    select crm_account_id, min(created_date) as created_date, min(valid_from) as known_from
+    from versions
+    group by crm_account_id
+
+),
+
 claims as (
 
+    -- To an account that nobody knows a domain cannot go; `review_items` lists such rows.
     select
-        domain, crm_account_id, 1 as precedence, 'override' as claim_source,
-        valid_from, coalesce(valid_to, {{ forever() }}) as valid_to
+        overrides.domain,
+        ages.crm_account_id,
+        1 as precedence,
+        'override' as claim_source,
+        greatest(overrides.valid_from, ages.known_from) as valid_from,
+        coalesce(overrides.valid_to, {{ forever() }}) as valid_to
     from overrides
+    inner join ages on {{ long_id('overrides.crm_account_id') }} = ages.crm_account_id
 
     union all
 
@@ -139,14 +153,6 @@ claims as (
     from contact_counts
     where people >= {{ var('contact_majority_min_people') }}
         and people > {{ var('contact_majority_min_share') }} * all_people
-
-),
-
-ages as (
-
-    select crm_account_id, min(created_date) as created_date
-    from versions
-    group by crm_account_id
 
 ),
 

@@ -348,6 +348,43 @@ own_accounts as (
 
 ),
 
+associations as (
+
+    select
+        opportunity_accounts.crm_opportunity_id,
+        opportunity_accounts.crm_account_id,
+        opportunity_accounts.is_primary,
+        opportunity_accounts.version_at,
+        case
+            when opportunity_accounts.is_first_load and {{ var('backfill_first_load') }}
+                then least(first_versions.created_date, opportunity_accounts.known_date)
+            else opportunity_accounts.known_date
+        end as valid_from
+    from opportunity_accounts
+    inner join first_versions
+        on opportunity_accounts.crm_opportunity_id = first_versions.crm_opportunity_id
+
+),
+
+-- A deal has one primary company: who is named one later takes the place of the one before.
+associated_spans as (
+
+    select
+        associations.*,
+        case
+            when is_primary
+                then coalesce(
+                    lead(valid_from) over (
+                        partition by crm_opportunity_id, is_primary
+                        order by version_at, crm_account_id
+                    ), {{ forever() }}
+                )
+            else {{ forever() }}
+        end as valid_to
+    from associations
+
+),
+
 -- Where accounts come by a table of associations: the primary one, else the one associated first.
 account_claims as (
 
@@ -359,19 +396,14 @@ account_claims as (
     union all
 
     select
-        opportunity_accounts.crm_opportunity_id,
-        opportunity_accounts.crm_account_id,
-        case when opportunity_accounts.is_primary then 2 else 3 end,
-        cast(opportunity_accounts.version_at as {{ dbt.type_string() }}),
-        case
-            when opportunity_accounts.is_first_load and {{ var('backfill_first_load') }}
-                then least(first_versions.created_date, opportunity_accounts.known_date)
-            else opportunity_accounts.known_date
-        end,
-        {{ forever() }}
-    from opportunity_accounts
-    inner join first_versions
-        on opportunity_accounts.crm_opportunity_id = first_versions.crm_opportunity_id
+        crm_opportunity_id,
+        crm_account_id,
+        case when is_primary then 2 else 3 end,
+        cast(version_at as {{ dbt.type_string() }}),
+        valid_from,
+        valid_to
+    from associated_spans
+    where valid_from < valid_to
 
 ),
 

@@ -20,7 +20,7 @@ survivors as (
 
 decisions as (
 
-    select * from {{ ref('match_decisions') }}
+    select * from {{ ref('int_match_decisions') }}
     where {{ end_date() }} >= valid_from and {{ end_date() }} < coalesce(valid_to, {{ forever() }})
 
 ),

@@ -27,6 +27,27 @@ account_versions as (
 
 ),
 
+known_records as (
+
+    select distinct crm_account_id from {{ ref('int_account_versions') }}
+    where valid_from <= {{ end_date() }}
+
+),
+
+-- The records that people name in seeds.
+seed_ids as (
+
+    select 'match_decisions' as seed, left_crm_account_id as crm_account_id, valid_from
+    from {{ ref('int_match_decisions') }}
+    union all
+    select 'match_decisions', right_crm_account_id, valid_from
+    from {{ ref('int_match_decisions') }}
+    union all
+    select 'domain_owner_overrides', {{ long_id('crm_account_id') }}, valid_from
+    from {{ ref('domain_owner_overrides') }}
+
+),
+
 accounts as (
 
     select * from {{ ref('accounts') }}
@@ -236,6 +257,19 @@ items as (
     from hierarchy
     inner join accounts on hierarchy.account_id = accounts.account_id
     where hierarchy.is_cut and hierarchy.circle_accounts is not null
+
+    union all
+
+    select
+        'unknown_account_in_seed',
+        seed_ids.crm_account_id,
+        count(*),
+        'No CRM record that is known has this id, so the row does nothing: correct it in'
+        || ' seeds/identity/' || seed_ids.seed || '.csv.'
+    from seed_ids
+    left join known_records on seed_ids.crm_account_id = known_records.crm_account_id
+    where known_records.crm_account_id is null and seed_ids.valid_from <= {{ end_date() }}
+    group by seed_ids.crm_account_id, seed_ids.seed
 
     union all
 

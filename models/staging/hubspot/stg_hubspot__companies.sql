@@ -21,7 +21,7 @@ select
     {{ record_id('property_hubspot_owner_id') }} as owner_id,
     cast(null as {{ dbt.type_string() }}) as master_crm_account_id,
     property_hs_merged_object_ids as merged_crm_account_ids,
-    property_salesforceaccountid as synced_crm_account_id,
+    {{ long_id('property_salesforceaccountid') }} as synced_crm_account_id,
     cast(null as {{ dbt.type_string() }}) as record_type_id,
     false as is_person,
     coalesce(is_deleted, false) as is_deleted,

@@ -16,13 +16,15 @@ select
     property_jobtitle as title,
     property_department as department,
     property_hs_buying_role as buying_role,
-    property_hs_email_hard_bounce_reason_enum is not null
-    or coalesce(property_hs_email_bounce, 0) > 0 as is_bounced,
+    -- hs_email_bounce counts full mailboxes and absences too.
+    property_hs_email_hard_bounce_reason_enum is not null as is_bounced,
     coalesce(property_hs_email_optout, false) as is_opted_out,
     coalesce(fivetran_deleted, false) as is_deleted,
     cast(null as {{ dbt.type_string() }}) as linked_record_id,
     property_hs_merged_object_ids as merged_record_ids,
-    coalesce(property_salesforcecontactid, property_salesforceleadid) as synced_record_id,
+    coalesce(
+        {{ long_id('property_salesforcecontactid') }}, {{ long_id('property_salesforceleadid') }}
+    ) as synced_record_id,
     {{ to_day('property_createdate') }} as created_date,
     _version_at as version_at,
     _is_first_load as is_first_load,

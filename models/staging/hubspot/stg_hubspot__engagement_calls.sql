@@ -19,7 +19,10 @@ select
     lower(property_hs_call_disposition) as disposition,
     property_hs_call_title as subject,
     {{ to_day('property_hs_timestamp') }} as occurred_date,
-    coalesce(upper(property_hs_call_status) != 'SCHEDULED', true)
+    -- Planned, cancelled, failed or still ringing, it is no call yet.
+    coalesce(
+        upper(property_hs_call_status) in ('COMPLETED', 'NO_ANSWER', 'BUSY', 'MISSED'), true
+    )
     and not coalesce(fivetran_deleted, false) as is_done,
     {{ record_id('property_hubspot_owner_id') }} as owner_id,
     1 as quantity,

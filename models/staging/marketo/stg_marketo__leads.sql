@@ -21,7 +21,7 @@ select
     false as is_deleted,
     cast(null as {{ dbt.type_string() }}) as linked_record_id,
     cast(null as {{ dbt.type_string() }}) as merged_record_ids,
-    coalesce(sfdc_contact_id, sfdc_lead_id) as synced_record_id,
+    coalesce({{ long_id('sfdc_contact_id') }}, {{ long_id('sfdc_lead_id') }}) as synced_record_id,
     {{ to_day('created_at') }} as created_date,
     updated_at as version_at,
     _is_first_load as is_first_load,
