@@ -16,6 +16,7 @@ people as (
 
     select account_id, count(*) as contacts, sum(presence_probability) as expected_valid_contacts
     from person_spans
+    where absence_reason is distinct from 'deleted'
     group by account_id
 
 ),
