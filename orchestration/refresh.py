@@ -8,6 +8,7 @@ and nothing is published.
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import signal
 import sys
@@ -56,6 +57,9 @@ EXPECTED = (
 )
 
 PUBLISH_STEP = "published__marts"
+# dbt and Dagster make millions of objects that live as long as the run. Python would look through
+# all of them for garbage again and again: a tenth of the time that parsing takes.
+OBJECTS_BETWEEN_COLLECTIONS = 100_000
 STAGE_OF_STEP = {
     "ingestion": "taking in the landing files",
     "dbt": "building and checking the models",
@@ -70,6 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # Dagster and dbt would catch Ctrl-C half-way and go on. A run may be stopped at any point, so
     # it works in a thread, and the main thread ends the process at once.
     signal.signal(signal.SIGINT, _stop)
+    gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
     with ThreadPoolExecutor(max_workers=1) as worker:
         return worker.submit(_main, arguments).result()
 
@@ -79,6 +84,7 @@ def get_ready() -> None:
 
     What is wrong with the settings or the project is left for `main` to say.
     """
+    gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
     with suppress(SettingsError, dbt_runner.DbtError):
         os.environ.update(NO_TRACKING)
         dbt_runner.parse(load_settings())
