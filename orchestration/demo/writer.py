@@ -6,6 +6,7 @@ any CRM (`salesforce`, `hubspot`).
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
@@ -22,20 +23,20 @@ Columns = dict[str, pa.Array]
 Rows = Iterator[tuple[str, Columns, Bools]]
 
 
-class Crm:
+class Crm(ABC):
     """One CRM; `tables` says what it makes of each kind of fact."""
 
     def __init__(self, crm: int, world: World, records: Records, homes: Homes) -> None:
         self.crm, self.source = crm, SOURCES[crm]
         self.world, self.records, self.homes, self.plan = world, records, homes, world.plan
 
+    @abstractmethod
     def tables(self) -> Mapping[str, Callable[[pa.Table], Rows]]:
         """By kind of fact. Kinds that are not in it are left out."""
-        raise NotImplementedError
 
+    @abstractmethod
     def settings(self) -> Iterator[Batch]:
         """Tables that hold what an administrator has set up."""
-        raise NotImplementedError
 
     def write(self, fact: Batch) -> Iterator[Batch]:
         """The rows that this CRM lands of a batch of facts."""
