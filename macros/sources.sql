@@ -27,3 +27,17 @@
     || case when {{ prefix }}source_instance = 'main' then '' else '@' || {{ prefix }}source_instance end
     || '.' || {{ prefix }}source_table
 {%- endmacro %}
+
+{#- The rows of every source that brings a kind of fact; of one that is switched off none. -#}
+{% macro rows_of_sources(kind, columns) -%}
+    {%- for source in sources_of(kind) %}
+    select {{ columns | join(', ') }}
+    from {{ ref(source.model) }}
+    {%- if not source.is_on %}
+    where 1 = 0
+    {%- endif %}
+    {%- if not loop.last %}
+    union all
+    {%- endif %}
+    {%- endfor %}
+{%- endmacro %}

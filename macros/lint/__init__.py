@@ -70,3 +70,8 @@ def sources_of(kind: str) -> list[dict[str, object]]:
         for rank, (source, kinds) in enumerate(dict(VARS["sources"]).items(), 1)
         for table in kinds.get(kind, [])
     ]
+
+
+def rows_of_sources(kind: str, columns: list[str]) -> str:
+    """The columns, so that what reads them can be checked."""
+    return f"select {', '.join(columns)} from {kind}"

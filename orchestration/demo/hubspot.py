@@ -321,6 +321,7 @@ class HubSpot(Crm):
             "engagement_task",
             shared
             | {
+                # The four types that HubSpot has; TODO is its word for any other task.
                 "property_hs_task_type": text.pick(["EMAIL", "CALL", "LINKED_IN", "TODO"], kind),
                 "property_hs_task_status": text.pick(["NOT_STARTED"], kind * 0),
             },

@@ -1,15 +1,8 @@
 with opportunity_roles as (
 
-    {% for source in sources_of('opportunity_roles') %}
-    select crm_opportunity_contact_role_id, record_id, role_name, version_at, known_date
-    from {{ ref(source.model) }}
-    {%- if not source.is_on %}
-    where 1 = 0
-    {%- endif %}
-    {%- if not loop.last %}
-    union all
-    {%- endif %}
-    {% endfor %}
+    {{ rows_of_sources('opportunity_roles', [
+        'crm_opportunity_contact_role_id', 'record_id', 'role_name', 'version_at', 'known_date'
+    ]) }}
 
 ),
 

@@ -18,16 +18,9 @@ survivors as (
 
 outcomes as (
 
-    {% for source in sources_of('outcomes') %}
-    select record_id, outcome, known_date
-    from {{ ref(source.model) }}
-    {%- if not source.is_on %}
-    where 1 = 0
-    {%- endif %}
-    {%- if not loop.last %}
-    union all
-    {%- endif %}
-    {% endfor %}
+    {{ rows_of_sources('outcomes', [
+        'record_id', 'outcome', 'known_date'
+    ]) }}
 
 ),
 

@@ -15,16 +15,10 @@ stage_changes as (
 
 opportunity_accounts as (
 
-    {% for source in sources_of('opportunity_accounts') %}
-    select crm_opportunity_id, crm_account_id, is_primary, version_at, is_first_load, known_date
-    from {{ ref(source.model) }}
-    {%- if not source.is_on %}
-    where 1 = 0
-    {%- endif %}
-    {%- if not loop.last %}
-    union all
-    {%- endif %}
-    {% endfor %}
+    {{ rows_of_sources('opportunity_accounts', [
+        'crm_opportunity_id', 'crm_account_id', 'is_primary', 'version_at', 'is_first_load',
+        'known_date'
+    ]) }}
 
 ),
 

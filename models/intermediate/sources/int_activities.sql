@@ -7,14 +7,4 @@
     'created_date', 'version_at', 'is_first_load', 'known_date', 'load_id'
 ] %}
 
-{% for source in sources_of('activities') %}
-select
-    {{ columns | join(', ') }}
-from {{ ref(source.model) }}
-{%- if not source.is_on %}
-where 1 = 0
-{%- endif %}
-{%- if not loop.last %}
-union all
-{%- endif %}
-{% endfor %}
+{{ rows_of_sources('activities', columns) }}

@@ -5,14 +5,4 @@
     'is_first_load', 'known_date', 'load_id'
 ] %}
 
-{% for source in sources_of('attendees') %}
-select
-    {{ columns | join(', ') }}
-from {{ ref(source.model) }}
-{%- if not source.is_on %}
-where 1 = 0
-{%- endif %}
-{%- if not loop.last %}
-union all
-{%- endif %}
-{% endfor %}
+{{ rows_of_sources('attendees', columns) }}

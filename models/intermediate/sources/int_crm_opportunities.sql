@@ -7,14 +7,4 @@
     'custom_fields', 'created_date', 'version_at', 'is_first_load', 'known_date'
 ] %}
 
-{% for source in sources_of('opportunities') %}
-select
-    {{ columns | join(', ') }}
-from {{ ref(source.model) }}
-{%- if not source.is_on %}
-where 1 = 0
-{%- endif %}
-{%- if not loop.last %}
-union all
-{%- endif %}
-{% endfor %}
+{{ rows_of_sources('opportunities', columns) }}

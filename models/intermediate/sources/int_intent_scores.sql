@@ -2,18 +2,11 @@
 
 with reports as (
 
-    {% for source in sources_of('intent_scores') %}
-    select
-        provider, source_system, source_instance, source_table, domain, topic, score, interactions,
-        people, report_date, version_at, is_first_load, known_date
-    from {{ ref(source.model) }}
-    {%- if not source.is_on %}
-    where 1 = 0
-    {%- endif %}
-    {%- if not loop.last %}
-    union all
-    {%- endif %}
-    {% endfor %}
+    {{ rows_of_sources('intent_scores', [
+        'provider', 'source_system', 'source_instance', 'source_table', 'domain', 'topic',
+        'score', 'interactions', 'people', 'report_date', 'version_at', 'is_first_load',
+        'known_date'
+    ]) }}
 
 ),
 
