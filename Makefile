@@ -77,5 +77,5 @@ $(READY): requirements.lock
 	@test -x $(PYTHON) || python3 -m venv --without-pip $(VENV)
 	@test -x $(BOOTSTRAP)/bin/pip || python3 -m venv $(BOOTSTRAP)
 	@$(BOOTSTRAP)/bin/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
-	@$(BOOTSTRAP)/bin/uv pip sync --system-certs --require-hashes --python $(PYTHON) requirements.lock
+	@$(BOOTSTRAP)/bin/uv pip sync --compile-bytecode --system-certs --require-hashes --python $(PYTHON) requirements.lock
 	@touch $@
