@@ -505,6 +505,7 @@ def are_opposed(one: str, other: str) -> bool:
     return rest == other_rest
 
 
+@lru_cache(maxsize=100_000)
 def _direction(word: str) -> tuple[str, str]:
     """The direction that a word begins with, empty for none, and what follows it."""
     for spelling, side in COMPASS:
@@ -531,7 +532,11 @@ def places_differ(alignment: Alignment) -> bool:
         for side in (alignment.left_only, alignment.right_only)
     )
     is_place = all(any(token.word_class == PLACE for token in side) for side in (left, right))
-    return is_place or any(are_opposed(one.raw, other.raw) for one in left for other in right)
+    if is_place:
+        return True
+    # Few words begin with a direction, and all pairs of accounts come by here.
+    left, right = ([token for token in side if _direction(token.raw)[0]] for side in (left, right))
+    return any(are_opposed(one.raw, other.raw) for one in left for other in right)
 
 
 def count_features(left: Name, right: Name, alignment: Alignment) -> dict[str, float]:
