@@ -34,6 +34,8 @@ from orchestration.scoring.name_pairs import (
     Rarity,
     compare_names,
     naming_word,
+    places_differ,
+    series_differ,
     sounds,
 )
 from orchestration.scoring.names import (
@@ -41,8 +43,10 @@ from orchestration.scoring.names import (
     HOUSE,
     INDUSTRY,
     LEGAL,
+    OWN,
     PLACE,
     STRUCTURE,
+    TRADE,
     UNIT,
     Name,
     NameRules,
@@ -211,7 +215,8 @@ def code_version() -> str:
 def propose(accounts: pa.Table, rules: MatchRules) -> pa.Table:
     """Probable duplicates and parents among accounts (ACCOUNT_SCHEMA), as PROPOSAL_SCHEMA.
 
-    Rows come in the order of the two ids. An account without a name has no proposal.
+    Rows come in the order of the two ids. An account without a name has no proposal, and neither
+    have two of which one is above the other in the hierarchy: what they are is known.
     """
     rows = sorted(
         (row for row in accounts.select(ACCOUNT_SCHEMA.names).to_pylist() if row["account_name"]),
@@ -237,6 +242,7 @@ def propose(accounts: pa.Table, rules: MatchRules) -> pa.Table:
             scored[relation] = splink.score(
                 [table], relation, min(prior, 0.1), evidence, rules, rules.min_probability
             )
+    _drop_known(scored, rows, ids)
     # A pair is what it is likelier to be; and whose name adds a country is a unit there.
     doubles = {
         pair: found
@@ -267,6 +273,28 @@ def propose(accounts: pa.Table, rules: MatchRules) -> pa.Table:
     return pa.Table.from_pylist(proposals, schema=PROPOSAL_SCHEMA)
 
 
+def _drop_known(
+    scored: Mapping[str, dict[tuple[int, int], _Scored]],
+    rows: Sequence[Mapping[str, Any]],
+    ids: Sequence[str],
+) -> None:
+    """Takes out the pairs of which one is above the other on file, directly or not."""
+    parents = {row["account_id"]: row["parent_account_id"] for row in rows}
+    above: dict[str, set[str]] = {}
+    for account_id in ids:
+        found: set[str] = set()
+        parent = parents[account_id]
+        # The hierarchy has no circles; one that came in all the same ends here.
+        while parent is not None and parent not in found:
+            found.add(parent)
+            parent = parents.get(parent)
+        above[account_id] = found
+    for pairs in scored.values():
+        for left, right in list(pairs):
+            if ids[left] in above[ids[right]] or ids[right] in above[ids[left]]:
+                del pairs[left, right]
+
+
 def _result(found: _Scored, words: str) -> dict[str, Any]:
     return {
         "probability_share": round(found.probability, 6),
@@ -280,14 +308,12 @@ def _best_parents(
 ) -> list[tuple[int, int, _Scored]]:
     """(child, parent, score): for each account its likeliest parent.
 
-    An account that has a parent on file keeps it, and nobody is proposed as parent of its parent.
+    An account that has a parent on file keeps it.
     """
     best: dict[int, tuple[tuple[float, float, str], int, _Scored]] = {}
-    place = {account_id: index for index, account_id in enumerate(ids)}
     for (left, right), found in scored.items():
         child, parent = evidence.direction(left, right, ids)
-        above = evidence.left[parent].parent_id
-        if evidence.left[child].parent_id is not None or place.get(above or "") == child:
+        if evidence.left[child].parent_id is not None:
             continue
         employees = evidence.left[parent].employees or 0.0
         rank = (-round(found.probability, 6), -employees, ids[parent])
@@ -534,8 +560,11 @@ def name_level(evidence: NameEvidence, levels: Sequence[Level], *, is_chosen: bo
 
     Where nothing but initials says so, their number of letters does: among all pairs of accounts,
     strangers with the same three are as many as matches. Not so where people chose the pairs
-    (is_chosen): they seldom choose strangers that meet in their initials only.
+    (is_chosen): they seldom choose strangers that meet in their initials only. Two of a series are
+    at the last level, so that the high prior of a short list of accounts does not make them one.
     """
+    if series_differ(evidence.alignment) or places_differ(evidence.alignment):
+        return len(levels) - 1
     initials = None if is_chosen else initials_level(evidence.alignment)
     return next(
         place
@@ -583,7 +612,8 @@ def parent_pattern(evidence: NameEvidence, *, is_abroad: bool) -> str:
     national unit: one name in two countries, or with a place on one side only; described unit: one
     side adds what the unit does; named unit: one side adds a name; same house: both add something
     to the first word that names them; other: no word that names them is shared, or only common
-    ones, or nothing tells the two names apart.
+    ones, or nothing tells the two names apart, or a number, letter or place of each does: those are
+    two of a series, and neither is above the other.
     """
     alignment = evidence.alignment
     shared = [
@@ -598,13 +628,19 @@ def parent_pattern(evidence: NameEvidence, *, is_abroad: bool) -> str:
     left_over = alignment.left_only + alignment.right_only
     if not left_over and not is_abroad:
         return OTHER
+    if series_differ(alignment) or places_differ(alignment):
+        return OTHER
+    # Two countries and a common word: the National Bank of one is none of the other's.
+    is_own = any(token.word_class in (OWN, HOUSE) for a in shared for token in a.left + a.right)
+    if alignment.left_only and alignment.right_only and not is_own:
+        return OTHER
     classes = {token.word_class for token in left_over}
     if classes <= {PLACE, STRUCTURE, LEGAL} and (is_abroad or PLACE in classes):
         return NATIONAL_UNIT
     if alignment.left_only and alignment.right_only:
         firsts = naming_word(evidence.left), naming_word(evidence.right)
         return OTHER if any(first in left_over for first in firsts) else SAME_HOUSE
-    if classes <= {PLACE, STRUCTURE, LEGAL, DESCRIPTOR, INDUSTRY, UNIT}:
+    if classes <= {PLACE, STRUCTURE, LEGAL, DESCRIPTOR, TRADE, INDUSTRY, UNIT}:
         return DESCRIBED_UNIT
     return NAMED_UNIT
 

@@ -28,10 +28,12 @@ from orchestration.scoring.names import (
     HOUSE,
     INDUSTRY,
     LEGAL,
+    LETTER,
     NUMBER,
     OWN,
     PLACE,
     STRUCTURE,
+    TRADE,
     UNIT,
     Name,
     NameRules,
@@ -40,11 +42,29 @@ from orchestration.scoring.names import (
 
 NAMING = frozenset({OWN, BRAND, HOUSE})
 """Classes of words that name a company, beside those that describe it."""
-CLASSES = (OWN, BRAND, HOUSE, DESCRIPTOR, INDUSTRY, UNIT, STRUCTURE, PLACE, NUMBER, LEGAL)
+CLASSES = (
+    OWN,
+    BRAND,
+    HOUSE,
+    DESCRIPTOR,
+    TRADE,
+    INDUSTRY,
+    UNIT,
+    STRUCTURE,
+    PLACE,
+    NUMBER,
+    LETTER,
+    LEGAL,
+)
 DESCRIBING = frozenset({DESCRIPTOR, STRUCTURE})
 """What a company leaves out or replaces when it names itself anew."""
-STRONG = NAMING | {UNIT, INDUSTRY, NUMBER}
+STRONG = NAMING | {UNIT, INDUSTRY, NUMBER, LETTER}
 """Left over, these often name another company."""
+COUNTING = frozenset({NUMBER, LETTER})
+"""What tells the members of a series apart: Fund II, Fund III; Pier A, Pier B."""
+DEALING = frozenset({TRADE, INDUSTRY, UNIT})
+"""What a company does or deals in: where it differs, it is another company's."""
+DOING = DESCRIBING | DEALING | {PLACE, LEGAL}
 
 FEATURES = (
     "constant",
@@ -66,6 +86,8 @@ FEATURES = (
     "first_word_left",
     "first_naming_word_left",
     "numbers_differ",
+    "places_differ",
+    "other_trade",
     "house_unit",
     "house_many_left",
     "other_descriptor",
@@ -108,6 +130,27 @@ SOUNDS = (
     ("j", "i"),
 )
 DOUBLED = re.compile(r"(.)\1+")
+DIGITS = re.compile(r"\d+")
+MIN_SOUND_LETTERS = 3
+"""Words whose sounds are fewer letters are alike by chance: kkkk and qqqq both sound k."""
+# The compass in the languages that names mostly are in, a spelling before those it begins with;
+# other words begin with these (northern, Norddeutsche, Westgate).
+COMPASS = (
+    ("north", "n"),
+    ("norte", "n"),
+    ("nord", "n"),
+    ("south", "s"),
+    ("sued", "s"),
+    ("sud", "s"),
+    ("sur", "s"),
+    ("east", "e"),
+    ("este", "e"),
+    ("ost", "e"),
+    ("est", "e"),
+    ("ouest", "w"),
+    ("oeste", "w"),
+    ("west", "w"),
+)
 
 
 @dataclass(frozen=True)
@@ -429,10 +472,12 @@ def likeness(one: str, other: str) -> str | None:
     short, long = sorted((one, other), key=lambda word: (len(word), word))
     if short.isdigit() or long.isdigit() or " " in long or " " in short or len(short) < 4:
         return None
+    if DIGITS.findall(short) != DIGITS.findall(long) or are_opposed(short, long):
+        return None
     if long in (short + "s", short + "es"):
         return "variant"
     if len(long) - len(short) <= 3 and sounds(short) == sounds(long):
-        return "variant"
+        return "variant" if len(sounds(short)) >= MIN_SOUND_LETTERS else None
     if len(short) >= 5 and len(long) - len(short) <= 2 and short[0] == long[0]:
         edits = OSA.distance(short, long, score_cutoff=2)
         if edits == 1:
@@ -448,6 +493,50 @@ def sounds(word: str) -> str:
     for spelling, sound in SOUNDS:
         word = word.replace(spelling, sound)
     return DOUBLED.sub(r"\1", word)
+
+
+def are_opposed(one: str, other: str) -> bool:
+    """Whether two folded words differ in the compass only (East, West; Northgate, Southgate)."""
+    (side, rest), (other_side, other_rest) = _direction(one), _direction(other)
+    if not side or not other_side:
+        return False
+    if side == other_side:
+        return are_opposed(rest, other_rest)
+    return rest == other_rest
+
+
+@lru_cache(maxsize=100_000)
+def _direction(word: str) -> tuple[str, str]:
+    """The direction that a word begins with, empty for none, and what follows it."""
+    for spelling, side in COMPASS:
+        if word.startswith(spelling):
+            return side, word[len(spelling) :]
+    return "", word
+
+
+def series_differ(alignment: Alignment) -> bool:
+    """Whether each name has a number or lone letter that the other lacks."""
+    return all(
+        any(token.word_class in COUNTING for token in side)
+        for side in (alignment.left_only, alignment.right_only)
+    )
+
+
+def places_differ(alignment: Alignment) -> bool:
+    """Whether each name has a place that the other lacks, or they differ in the compass.
+
+    Countries are left to the field of countries, which both names and accounts tell.
+    """
+    left, right = (
+        [token for token in side if not token.word.startswith("=")]
+        for side in (alignment.left_only, alignment.right_only)
+    )
+    is_place = all(any(token.word_class == PLACE for token in side) for side in (left, right))
+    if is_place:
+        return True
+    # Few words begin with a direction, and all pairs of accounts come by here.
+    left, right = ([token for token in side if _direction(token.raw)[0]] for side in (left, right))
+    return any(are_opposed(one.raw, other.raw) for one in left for other in right)
 
 
 def count_features(left: Name, right: Name, alignment: Alignment) -> dict[str, float]:
@@ -489,10 +578,8 @@ def count_features(left: Name, right: Name, alignment: Alignment) -> dict[str, f
     features["nothing_left"] = not left_over
     features["both_sides_left"] = is_both
     features["many_left"] = is_one and len(left_over) > 2
-    features["numbers_differ"] = all(
-        any(token.word_class == NUMBER for token in tokens)
-        for tokens in (alignment.left_only, alignment.right_only)
-    )
+    features["numbers_differ"] = series_differ(alignment)
+    features["places_differ"] = places_differ(alignment)
     features["first_naming_word_left"] = (
         naming_word(left) in alignment.left_only or naming_word(right) in alignment.right_only
     )
@@ -506,6 +593,12 @@ def count_features(left: Name, right: Name, alignment: Alignment) -> dict[str, f
         features[f"common_word_{side}"] = is_common
     if is_both and shared and all(token.word_class in DESCRIBING for token in left_over):
         features["house_other_descriptor" if has_house else "other_descriptor"] = 1
+    elif is_both and shared and all(token.word_class in DOING for token in left_over):
+        # A maker that names its industry anew (Therapeutics, Genetics) is mostly the same one.
+        classes = {token.word_class for token in left_over}
+        features["other_trade"] = bool(classes & {TRADE, UNIT}) or (
+            INDUSTRY in classes and DESCRIPTOR not in classes
+        )
     if is_one:
         longer = left if alignment.left_only else right
         first = longer.tokens[0]

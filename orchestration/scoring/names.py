@@ -12,20 +12,24 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-GLUE, STRUCTURE, DESCRIPTOR, INDUSTRY, UNIT, PLACE, HOUSE, BRAND, NUMBER, LEGAL, OWN = (
+GLUE, STRUCTURE, DESCRIPTOR, TRADE, INDUSTRY, UNIT, PLACE, HOUSE, BRAND = (
     "glue",
     "structure",
     "descriptor",
+    "trade",
     "industry",
     "unit",
     "place",
     "house",
     "brand",
-    "number",
-    "legal",
-    "own",
 )
-"""Classes of words; `own` is a word on no list, which is what tells companies apart."""
+NUMBER, LETTER, LEGAL, OWN = "number", "letter", "legal", "own"
+"""Classes of words; `own` is a word on no list, which is what tells companies apart.
+
+A descriptor says what kind of maker a company is and is changed for another at will
+(Biosciences, Therapeutics); a trade says what it deals in (Logistics, Foods) and is not. A number
+may be written in digits, in words, as a Roman numeral or as a code (B2); a letter stands alone.
+"""
 
 SPECIAL_LETTERS = str.maketrans(
     {
@@ -79,7 +83,12 @@ INITIALS = re.compile(r"\b(?:[^\W\d_]\.){2,}(?:[^\W\d_]\b)?")
 LEADING_INITIAL = re.compile(r"\b([^\W\d_])\.(?=[^\W\d_]{2})")
 SLASHED = re.compile(r"\b([a-z])\s?/\s?([a-z])\b")
 JOINED_AND = re.compile(r"\b(\w{1,2})\s?&\s?(\w{1,2})\b")
-ORDINAL = re.compile(r"\d+(?:st|nd|rd|th)?")
+ORDINAL = re.compile(r"(\d+)(?:st|nd|rd|th)?")
+ROMAN = re.compile(r"x{0,3}(?:ix|iv|v?i{0,3})")
+"""Roman numerals up to 39: larger ones are words oftener than numbers (MD, DC, LI)."""
+ROMAN_DIGITS = {"i": 1, "v": 5, "x": 10}
+CODE = re.compile(r"[a-z]\d+|\d+[a-z]")
+CAPITAL = re.compile(r"(?<![\w.&'/-])[A-Z](?![\w.&'/-])")
 WORD = re.compile(r"[^\W_]+")
 
 
@@ -216,9 +225,28 @@ def read_name(text: str, rules: NameRules) -> Name:
     )
 
 
+def number(raw: str, *, is_last: bool) -> str | None:
+    """The number that a folded word after the first is, in digits; None where it is none.
+
+    A lone i, v or x is one where it ends the name (Fund V); before that it is a letter.
+    """
+    ordinal = ORDINAL.fullmatch(raw)
+    if ordinal:
+        return ordinal.group(1).lstrip("0") or "0"
+    if ROMAN.fullmatch(raw) and (len(raw) > 1 or is_last):
+        values = [ROMAN_DIGITS[letter] for letter in raw]
+        following = [*values[1:], 0]
+        return str(
+            sum(-one if one < after else one for one, after in zip(values, following, strict=True))
+        )
+    return raw if CODE.fullmatch(raw) else None
+
+
 def _read_words(text: str, folded: str, rules: NameRules, noted_country: str | None) -> Name:
     words = split_words(folded)
     core, legal = _without_legal_forms(words, rules)
+    # "Quay E Partners" has a letter of its own, "Silva e Souza" an and.
+    capitals = set() if text.isupper() else {found.casefold() for found in CAPITAL.findall(text)}
     country = noted_country
     tokens: list[Token] = []
     position = 0
@@ -238,8 +266,15 @@ def _read_words(text: str, folded: str, rules: NameRules, noted_country: str | N
         word = canonical(raw, rules)
         known = rules.words.get(word)
         word_class = known.word_class if known else OWN
-        if not known and ORDINAL.fullmatch(raw):
-            word_class = NUMBER
+        is_last = position == len(core) - 1
+        is_alone = position > 0 and len(raw) == 1 and "a" <= raw <= "z"
+        digits = number(word, is_last=is_last) if position > 0 or word[0].isdigit() else None
+        if digits and (known is None or is_alone):
+            word, word_class = digits, NUMBER
+        elif position > 0 and word == "one":
+            word, word_class = "1", NUMBER
+        elif is_alone and (known is None or is_last or raw in capitals):
+            word_class = LETTER
         elif not known and len(raw) > 3 and (raw,) in rules.countries:
             word_class = PLACE  # "Austrian", "Portuguesa"
         if position == 0 and len(raw) <= 2 and (raw,) in rules.legal_start and len(core) > 1:
@@ -263,13 +298,19 @@ def _read_words(text: str, folded: str, rules: NameRules, noted_country: str | N
     )
 
 
+MAX_LETTERS_OF_NO_PLURAL = 4
+"""In so few letters the s is part of a name as often as not."""
+
+
 def canonical(raw: str, rules: NameRules) -> str:
     """The word that a form stands for: abbreviations, translations and plurals of listed words."""
     if raw in rules.abbreviations:
         return rules.abbreviations[raw]
     singular = rules.words.get(raw[:-1])
     if raw.endswith("s") and singular and raw not in rules.words and singular.word_class != GLUE:
-        return raw[:-1]
+        # What names a company is no plural in so few letters: Neos is not Neo.
+        is_name = singular.word_class in (BRAND, HOUSE) and len(raw) <= MAX_LETTERS_OF_NO_PLURAL
+        return raw if is_name else raw[:-1]
     return raw
 
 
@@ -297,13 +338,18 @@ def _without_legal_forms(words: list[str], rules: NameRules) -> tuple[list[str],
                 del core[-size:]
                 found = True
                 break
-        if not found and len(core) > 1 and core[-1] in ("and", "et", "y", "e", "und", "the", "og"):
+        # "Dupont et Cie"; what no form followed joins nothing (Pier E).
+        is_left = legal or len(core[-1]) > 1
+        if not found and len(core) > 1 and is_left and core[-1] in JOINING:
             del core[-1]
             found = True
     if len(core) > 1:
         for size in range(min(longest, len(core) - 1), 0, -1):
             form = tuple(core[:size])
-            if form in rules.legal_any or (form in rules.legal_start and len("".join(form)) > 2):
+            # Of "Société Générale" the form is half the name: one common word would be left.
+            is_start = form in rules.legal_start and len("".join(form)) > 2
+            is_start = is_start and (len(core) - size > 1 or not _is_listed(core[-1], rules))
+            if form in rules.legal_any or is_start:
                 legal += core[:size]
                 del core[:size]
                 break
@@ -333,8 +379,17 @@ def _humps(text: str) -> frozenset[str]:
     """Capitals of one word written with humps: GlaxoSmithKline can be GSK."""
     words = text.split()
     capitals = "".join(letter for letter in words[0] if letter.isupper()) if words else ""
-    is_humped = 3 <= len(capitals) <= 5 and words[0].isalpha() and not words[0].isupper()
+    # A hump begins a word, so there are two letters to each and more: WSP is not short for WiSP.
+    is_long = 3 <= len(capitals) <= 5 and len(words[0]) >= 2 * len(capitals)
+    is_humped = is_long and words[0].isalpha()
     return frozenset({capitals.casefold()}) if is_humped else frozenset()
+
+
+JOINING = frozenset({"and", "et", "y", "e", "und", "the", "og"})
+
+
+def _is_listed(word: str, rules: NameRules) -> bool:
+    return canonical(word, rules) in rules.words
 
 
 def _is_glue(word: str, rules: NameRules) -> bool:

@@ -89,7 +89,16 @@ def accounts(*rows: dict[str, Any]) -> pa.Table:
         ("H & M", ("hm",)),
         ("Fabrikam New Zealand", ("fabrikam", "=NZ")),
         ("China Gravel", ("china", "gravel")),
-        ("Contoso Sixth Works", ("contoso", "sixth", "works")),
+        ("Contoso Sixth Works", ("contoso", "6", "works")),
+        ("Contoso Fund II", ("contoso", "fund", "2")),
+        ("Contoso Fund XIV, L.P.", ("contoso", "fund", "14")),
+        ("Contoso 21st", ("contoso", "21")),
+        ("Pier E", ("pier", "e")),
+        ("Pier E Partners", ("pier", "e", "partner")),
+        ("Silva e Souza", ("silva", "souza")),
+        ("Contoso et Cie", ("contoso",)),
+        ("Société Générale", ("society", "general")),
+        ("Société Contoso", ("contoso",)),
     ],
 )
 def test_names_are_read_to_the_words_that_carry_them(text: str, expected: tuple[str, ...]) -> None:
@@ -165,6 +174,50 @@ def test_contractions_agree_and_chance_likeness_does_not(
     assert bits(left, right) == pytest.approx(bits(right, left))
 
 
+LOOK_ALIKES = [
+    ("Pier A", "Pier B"),
+    ("Zephyrine Fund II", "Zephyrine Fund III"),
+    ("Zephyrine V", "Zephyrine VI"),
+    ("Region 7 Transit", "Region 9 Transit"),
+    ("Region7 Transit", "Region9 Transit"),
+    ("Unit 12", "Unit 21"),
+    ("Halvorsen B2", "Halvorsen B3"),
+    ("Bank of Alaska", "Bank of Omaha"),
+    ("Halvorsen Clinic Boston", "Halvorsen Clinic Denver"),
+    ("Brightwater North", "Brightwater South"),
+    ("Lindqvist Eastgate", "Lindqvist Westgate"),
+    ("Norddeutsche Zeitung", "Süddeutsche Zeitung"),
+    ("General Electric", "Société Générale"),
+    ("kkkk", "qqqq"),
+    ("Zephyrine Group", "Zephyrine Logistics"),
+    ("Zephyrine Steel", "Zephyrine Foods"),
+]
+
+
+@pytest.mark.parametrize(("left", "right"), LOOK_ALIKES)
+def test_what_tells_two_of_a_kind_apart_is_not_outweighed(left: str, right: str) -> None:
+    """Neither in a list nor as the only two accounts, where the prior is highest, nor as parent."""
+    assert decide([(left, right)]) == ["none"]
+    two = [{"account_id": "1", "account_name": left}, {"account_id": "2", "account_name": right}]
+    found = propose(accounts(*two), RULES)["proposal_type"].to_pylist()
+    assert DUPLICATE not in found
+    if not left.startswith("Zephyrine "):
+        assert found == []
+
+
+@pytest.mark.parametrize(
+    ("left", "right"),
+    [
+        ("Zephyrine Fund II", "Zephyrine Fund 2 LP"),
+        ("Region 7 Transit", "Region Seven Transit"),
+        ("Halvorsen München", "Halvorsen Munich GmbH"),
+        ("Brightwater Nord", "Brightwater North"),
+    ],
+)
+def test_one_number_or_place_said_twice_is_one(left: str, right: str) -> None:
+    assert decide([(left, right)]) == [DUPLICATE]
+
+
 # -- proposals among accounts ----------------------------------------------------------------------
 
 SOME = accounts(
@@ -220,6 +273,20 @@ def test_a_parent_on_file_is_not_proposed_again() -> None:
     assert proposed[0]["proposal_type"] == PARENT
     on_file = {**child, "parent_account_id": "p"}
     assert propose(accounts(parent, on_file), RULES).num_rows == 0
+
+
+def test_what_the_hierarchy_knows_is_not_proposed_as_doubles() -> None:
+    """Two of one name, of which the register says that one is above the other, at any distance."""
+    top = {"account_id": "a", "account_name": "Zephyrine Foods"}
+    middle = {"account_id": "b", "account_name": "Marlowe", "parent_account_id": "a"}
+    unit = {"account_id": "c", "account_name": "Zephyrine Foods Ltd"}
+    assert propose(accounts(top, middle, unit), RULES)["proposal_type"].to_pylist() == [DUPLICATE]
+    for parent in ("a", "b"):
+        known = accounts(top, middle, {**unit, "parent_account_id": parent})
+        assert propose(known, RULES).num_rows == 0
+    # Two units of one parent may still be one.
+    siblings = [{**unit, "account_id": one, "parent_account_id": "b"} for one in ("d", "e")]
+    assert propose(accounts(middle, *siblings), RULES)["proposal_type"].to_pylist() == [DUPLICATE]
 
 
 def test_a_word_that_many_share_brings_no_pairs() -> None:
