@@ -61,7 +61,7 @@ LANDING_TABLES = {
     ),
     "tables": (
         "source varchar, table_name varchar, has_landed boolean,"
-        " missing_optional_columns varchar[], features varchar"
+        " missing_optional_columns varchar[], features varchar, lost_columns varchar[]"
     ),
     "loads": "load_id bigint, end_date date, taken_at timestamp, is_finished boolean",
     **PRESENCE_TABLES,
@@ -343,6 +343,10 @@ def ensure_tables(warehouse: Warehouse, contract: Contract) -> None:
         for name, columns in LANDING_TABLES.items():
             if ("raw_landing", name) not in existing:
                 warehouse.execute(f"create table raw_landing.{name} ({columns})")
+                continue
+            for column in columns.split(","):
+                if column.split()[0] not in existing["raw_landing", name]:
+                    warehouse.execute(f"alter table raw_landing.{name} add column {column}")
         for (schema, name), kinds in wanted.items():
             full_name = f"{quoted(schema)}.{quoted(name)}"
             if (schema, name) not in existing:
@@ -1122,11 +1126,13 @@ def _append_quarantine(warehouse: Warehouse, load_id: int) -> int:
 
 
 def _describe_tables(warehouse: Warehouse, contract: Contract, entries: Sequence[Entry]) -> None:
-    """Rewrites raw_landing.tables where it changed: what has landed, what is missing for good."""
+    """Rewrites raw_landing.tables where it changed: what has landed, what never did or is gone."""
     loaded: dict[tuple[str, str], set[str]] = {}
+    of_table: dict[tuple[str, str], list[Entry]] = {}
     for entry in entries:
         if entry.status == "loaded":
             loaded.setdefault((entry.source, entry.table), set()).update(entry.columns or ())
+            of_table.setdefault((entry.source, entry.table), []).append(entry)
     described = [
         (
             table.source,
@@ -1134,13 +1140,16 @@ def _describe_tables(warehouse: Warehouse, contract: Contract, entries: Sequence
             key in loaded,
             [name for name in table.optional if key in loaded and name not in loaded[key]],
             table.features,
+            _lost_columns(table, of_table.get(key, ())),
         )
         for key, table in sorted(contract.tables.items())
     ]
     if warehouse.rows("select * from raw_landing.tables order by source, table_name") == described:
         return
     names = ["source", "table_name", "has_landed", "missing_optional_columns", "features"]
-    types = [pa.string(), pa.string(), pa.bool_(), pa.list_(pa.string()), pa.string()]
+    names.append("lost_columns")
+    texts = pa.list_(pa.string())
+    types = [pa.string(), pa.string(), pa.bool_(), texts, pa.string(), texts]
     rows = pa.table(
         {
             name: pa.array([row[place] for row in described], kind)
@@ -1150,15 +1159,40 @@ def _describe_tables(warehouse: Warehouse, contract: Contract, entries: Sequence
     warehouse.replace("raw_landing.tables", rows, "true")
 
 
+def _lost_columns(table: Table, entries: Sequence[Entry]) -> list[str]:
+    """The columns that earlier deliveries of a table had and the last one lacks, with since when.
+
+    Each instance by itself: its exports are its own. Files of one day are one delivery.
+    """
+    days: dict[str, dict[date, set[str]]] = {}
+    for entry in entries:
+        if entry.columns:  # a file without a line says nothing of columns
+            of_instance = days.setdefault(entry.instance, {})
+            of_instance.setdefault(entry.delivery_day, set()).update(entry.columns)
+    lost = []
+    for instance, deliveries in sorted(days.items()):
+        where = "" if instance == MAIN_INSTANCE else f" of {instance}"
+        for column in table.columns:
+            had = [day for day, columns in deliveries.items() if column.name in columns]
+            without = [day for day in deliveries if had and day > max(had)]
+            # The stamp of a copying tool tells nothing about a record.
+            if without and not column.is_sync:
+                needed = ", without which no row is taken" if column.is_required else ""
+                lost.append(f"{column.name}{where} (since {min(without)}{needed})")
+    return lost
+
+
 def _notes(warehouse: Warehouse) -> tuple[str, ...]:
     notes = []
-    for source, name, has_landed, missing, features in warehouse.rows(
+    for source, name, has_landed, missing, features, lost in warehouse.rows(
         "select * from raw_landing.tables order by source, table_name"
     ):
         if not has_landed:
             notes.append(f"{source}.{name} has not landed; it serves: {features}")
         elif missing:
             notes.append(f"{source}.{name} has landed without {', '.join(missing)}")
+        if lost:
+            notes.append(f"{source}.{name} lands no longer with {', '.join(lost)}")
     return tuple(notes)
 
 

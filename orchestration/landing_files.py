@@ -264,7 +264,8 @@ def _missing(group: Sequence[str], extras: Iterable[str]) -> str:
     shown = " or ".join(group)
     by_plain_name = {plain_name(extra): extra for extra in extras}
     for name in group:
-        if near := get_close_matches(plain_name(name), list(by_plain_name), n=1, cutoff=0.6):
+        # Only a misspelling is worth a question: by half their letters any two dates are alike.
+        if near := get_close_matches(plain_name(name), list(by_plain_name), n=1, cutoff=0.8):
             extra = by_plain_name[near[0]]
             return f'required column {shown} is missing; the file has "{extra}": is it that one?'
     return f"required column {shown} is missing"

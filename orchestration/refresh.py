@@ -24,6 +24,7 @@ from orchestration import as_of, dbt_runner
 from orchestration.contract import ContractError
 from orchestration.gap_report import print_gap
 from orchestration.planning import PlanningError, describe
+from orchestration.ruleset import SeedError
 from orchestration.run_context import (
     RANGE_END_TAG,
     RANGE_START_TAG,
@@ -51,6 +52,7 @@ EXPECTED = (
     BusyError,
     ContractError,
     PlanningError,
+    SeedError,
     SettingsError,
     WarehouseBusyError,
     dbt_runner.DbtError,

@@ -8,7 +8,9 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import re
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -21,6 +23,8 @@ from orchestration.scoring.names import rules_from_rows
 
 T = TypeVar("T")
 
+SHOWN_FAULTS = 5  # in a message
+
 NOT_RULES = (
     "domain_owner_overrides.csv",
     "match_decisions.csv",
@@ -28,6 +32,10 @@ NOT_RULES = (
     "live_since.csv",
 )
 """Dated decisions on single records: they change what is known, not how it is judged."""
+
+
+class SeedError(ValueError):
+    """A seed holds what would be misread; the message names file, line and column."""
 
 
 def project_vars(project_dir: Path) -> dict[str, Any]:
@@ -46,6 +54,46 @@ def ruleset_version(project_dir: Path) -> str:
             rows = [[cell.strip() for cell in row] for row in csv.reader(handle) if row]
         digest.update(json.dumps([path.name, rows]).encode())
     return digest.hexdigest()[:12]
+
+
+def check_dates_of_seeds(project_dir: Path) -> None:
+    """Raises SeedError for the dates of seeds that are not written like 2026-01-31.
+
+    dbt would guess: 01/02/2026 became the second of January, and a decision counted from another
+    day than the one meant. Which columns are dates is what their `column_types` say.
+    """
+    wrong = []
+    for path in sorted((project_dir / "seeds").rglob("*.yml")):
+        document = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        for seed in document.get("seeds", []):
+            types = (seed.get("config") or {}).get("column_types") or {}
+            dates = [column for column, kind in types.items() if kind == "date"]
+            file = path.parent / f"{seed['name']}.csv"
+            if not dates or not file.exists():
+                continue
+            with file.open(newline="", encoding="utf-8-sig") as handle:
+                rows = csv.DictReader(handle)
+                for row in rows:
+                    wrong += [
+                        f"{file.relative_to(project_dir)}, line {rows.line_num}: {column} is"
+                        f" {row[column]!r}, not a date like 2026-01-31"
+                        for column in dates
+                        if not _is_iso_date((row.get(column) or "").strip())
+                    ]
+    if wrong:
+        more = [f"and {len(wrong) - SHOWN_FAULTS} more"] if len(wrong) > SHOWN_FAULTS else []
+        shown = [*wrong[:SHOWN_FAULTS], *more]
+        raise SeedError("\n".join([*shown, "Write dates as year-month-day, and run again."]))
+
+
+def _is_iso_date(text: str) -> bool:
+    """Whether it is a day that exists, in the one form that cannot be misread, or nothing."""
+    if not text:
+        return True
+    try:
+        return bool(re.fullmatch(r"\d{4}-\d{2}-\d{2}", text) and date.fromisoformat(text))
+    except ValueError:
+        return False
 
 
 def state_rules(project_dir: Path) -> StateRules:

@@ -260,7 +260,9 @@ def _as_stored(warehouse: Warehouse, replayed: pa.Table, start: date) -> pa.Tabl
     """The memory at the day before `start`: states as they are stored, waiting days as replayed.
 
     Days before `start` were replayed under today's rules, but what is stored of them stands. Where
-    the two states differ the rules have changed since, and the waiting starts anew.
+    the two states differ the rules have changed since, and the waiting starts anew. So it is with
+    accounts that the rules of today take away (a source that was switched off) or bring: they leave
+    and arrive on `start`, or their history would stay open, or never begin.
     """
     stored = warehouse.read(
         f"""
@@ -268,18 +270,19 @@ def _as_stored(warehouse: Warehouse, replayed: pa.Table, start: date) -> pa.Tabl
         from {TRANSITIONS}
         where as_of_date < ?
         qualify row_number() over (partition by account_id order by as_of_date desc) = 1
+        order by account_id
         """,
         [start],
     )
-    states = {row["account_id"]: row for row in stored.to_pylist() if row["state"] is not None}
+    memory = {row["account_id"]: row for row in replayed.to_pylist()}
     rows = []
-    for row in replayed.to_pylist():
-        kept = states.get(row["account_id"])
-        if kept is not None:
-            if kept["state"] != row["state"]:
-                row |= {"days_below": 0, "is_attribution_changed": False}
-            row |= kept
-        rows.append(row)
+    for kept in stored.to_pylist():
+        if kept["state"] is None:
+            continue
+        row = memory.get(kept["account_id"], {"as_of_date": start - ONE_DAY, "state": None})
+        if kept["state"] != row["state"]:
+            row |= {"days_below": 0, "is_attribution_changed": False}
+        rows.append(row | kept)
     return pa.Table.from_pylist(rows, schema=replayed.schema)
 
 

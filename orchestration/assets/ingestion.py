@@ -14,6 +14,7 @@ import dagster as dg
 from orchestration import landing
 from orchestration.assets.dbt import MANIFEST, TRANSLATOR
 from orchestration.planning import PlanningError
+from orchestration.ruleset import SeedError, check_dates_of_seeds
 from orchestration.run_context import (
     BusyError,
     Run,
@@ -24,14 +25,14 @@ from orchestration.run_context import (
     snapshots,
     sources_off,
 )
-from orchestration.settings import FEEDS_SEED, LIVE_SINCE_SEED, SettingsError
+from orchestration.settings import FEEDS_SEED, LIVE_SINCE_SEED, PROJECT_DIR, SettingsError
 from orchestration.stages import TIMES, say
 from orchestration.warehouse import Warehouse, WarehouseBusyError
 
 FRESHNESS = "is_fresh"
 
 # Faults that a second try does not mend.
-NO_RETRY = (SettingsError, PlanningError, BusyError, WarehouseBusyError)
+NO_RETRY = (SettingsError, PlanningError, SeedError, BusyError, WarehouseBusyError)
 
 
 def raw_specs(manifest: Mapping[str, Any]) -> list[dg.AssetSpec]:
@@ -70,6 +71,7 @@ def ingestion(context: dg.AssetExecutionContext) -> Iterator[Any]:
     run = Run.of(context.run_id, context.run.tags)
     try:
         check_landing_dir(run.settings)
+        check_dates_of_seeds(PROJECT_DIR)
         with TIMES.stage("ingest"), run.warehouse() as warehouse:
             plan = run.plan(warehouse)
             report = landing.ingest(

@@ -5,6 +5,7 @@ Each test lands a few files of its own in a fresh folder and reads the warehouse
 
 from __future__ import annotations
 
+import csv
 import gzip
 import json
 import subprocess
@@ -42,6 +43,7 @@ from orchestration.landing import (
 from orchestration.warehouse import Warehouse, WarehouseBusyError, connect
 
 ROOT = Path(__file__).parents[2]
+CONNECTOR = ROOT.parent / "shared" / "data" / "schemas" / "landed_columns.csv"
 WHOLE_CONTRACT = load_contract(ROOT / "models")
 # The tables that these tests use: making all of them anew for each test would be most of the time.
 CONTRACT = Contract(
@@ -171,6 +173,46 @@ def test_quotes_hold_delimiters_and_line_ends(landed: Landed) -> None:
     assert landed.accounts("name, _row") == [('A "x", \n B', 1)]
 
 
+def test_a_column_that_is_gone_is_kept_in_mind_until_it_is_back(landed: Landed) -> None:
+    def folder(day: int) -> str:
+        return f"salesforce/account/loaded_date=2026-06-{day:02}"
+
+    def lost(end: int) -> list[str]:
+        landed.ingest(date(2026, 6, end))
+        return landed.rows(
+            "select lost_columns from raw_landing.tables"
+            " where source = 'salesforce' and table_name = 'account'"
+        )[0][0]
+
+    renamed = ACCOUNT.replace("website", "url")
+    landed.put(f"{folder(1)}/a.csv", lines(ACCOUNT, account(1)))
+    landed.put(f"{folder(2)}/a.csv", lines(renamed, account(2)))
+    # Files of one day are one delivery, and one without a line says nothing.
+    landed.put(f"{folder(2)}/b.csv", lines(renamed.replace("number_of_", ""), account(3)))
+    landed.put(f"{folder(3)}/a.csv", lines(renamed.replace("name", "named"), account(4)))
+    landed.put(f"{folder(4)}/a.csv")
+    landed.put(f"{folder(5)}/a.csv", lines(ACCOUNT, account(5)))
+    landed.put("salesforce@emea/account/loaded_date=2026-06-02/a.csv", lines(ACCOUNT, account(1)))
+    landed.put("salesforce@emea/account/loaded_date=2026-06-05/a.csv", lines(renamed, account(2)))
+    assert lost(1) == []
+    assert lost(2) == ["website (since 2026-06-02)"]
+    gone = [
+        "name (since 2026-06-03, without which no row is taken)",
+        "website (since 2026-06-02)",
+    ]
+    assert lost(3) == gone
+    assert lost(4) == gone
+    assert lost(5) == ["website of emea (since 2026-06-05)"]
+
+
+def test_a_warehouse_from_before_lost_columns_learns_of_them(landed: Landed) -> None:
+    landed.ingest()
+    landed.warehouse.execute("alter table raw_landing.tables drop column lost_columns")
+    landed.put("salesforce/account/a.csv", lines(ACCOUNT, account(1)))
+    landed.ingest()
+    assert landed.rows("select distinct lost_columns from raw_landing.tables") == [([],)]
+
+
 def test_files_of_a_table_may_order_and_leave_out_columns(landed: Landed) -> None:
     landed.put("salesforce/account/a.csv", lines(ACCOUNT, account(1)))
     landed.put(
@@ -220,31 +262,31 @@ def test_tables_that_never_landed_are_there_and_named(landed: Landed) -> None:
 def test_columns_that_the_contract_does_not_know_are_kept(landed: Landed) -> None:
     landed.put(
         "salesforce/account/a.csv",
-        lines(ACCOUNT + ",segment__c,_fivetran_synced", account(1) + ",Gold,2026-06-01"),
+        lines(ACCOUNT + ",segment__c,_airbyte_extracted_at", account(1) + ",Gold,2026-06-01"),
     )
     landed.put(
         "salesforce/account/b.csv",
-        lines(ACCOUNT + ",segment__c,_fivetran_synced", account(1) + ",Gold,2026-06-02"),
+        lines(ACCOUNT + ",segment__c,_airbyte_extracted_at", account(1) + ",Gold,2026-06-02"),
     )
     landed.put("salesforce/account/c.csv", lines(ACCOUNT + ",segment__c", account(2) + ","))
     landed.ingest()
     # A sync tool's own stamp does not make a repeated row a conflict.
     kept = landed.accounts("id, _extra, _status")
     assert [row[::2] for row in kept] == [("1", "accepted"), ("2", "accepted")]
-    assert json.loads(kept[0][1]) == {"segment__c": "Gold", "_fivetran_synced": "2026-06-01"}
+    assert json.loads(kept[0][1]) == {"segment__c": "Gold", "_airbyte_extracted_at": "2026-06-01"}
     assert kept[1][1] is None
     assert landed.verdicts() == [(1, 0, 0), (0, 1, 0), (1, 0, 0)]
 
 
 def test_a_renamed_required_column_puts_the_rows_in_quarantine_with_a_hint(landed: Landed) -> None:
-    header = ACCOUNT.replace("created_date", "created_dt")
+    header = ACCOUNT.replace("name", "names")
     landed.put("salesforce/account/bad.csv", lines(header, account(1), account(2)))
     landed.put("salesforce/account/good.csv", lines(ACCOUNT, account(3)))
     report = landed.ingest()
     assert report.tables["salesforce", "account"] == TableCounts(
         files=2, delivered=3, accepted=1, quarantined=2
     )
-    hint = 'required column created_date is missing; the file has "created_dt": is it that one?'
+    hint = 'required column name is missing; the file has "names": is it that one?'
     assert has_problem(report, "bad.csv", hint)
     quarantined = landed.rows(
         "select source, table_name, instance, file, row_number, reason, row_json, load_id"
@@ -254,8 +296,50 @@ def test_a_renamed_required_column_puts_the_rows_in_quarantine_with_a_hint(lande
         ("salesforce", "account", "main", "salesforce/account/bad.csv", number, hint)
         for number in (1, 2)
     ]
-    assert json.loads(quarantined[0][6])["created_dt"] == "2026-01-01T00:00:00Z"
+    assert json.loads(quarantined[0][6])["names"] == "Acme"
     assert landed.rows("select reason from raw_landing.files where reason is not null") == [(hint,)]
+
+
+def test_no_odd_column_is_named_for_a_missing_one(landed: Landed) -> None:
+    header = "id,name,last_viewed_date,last_modified_stamp,created_date"
+    landed.put("salesforce/account/a.csv", lines(header, "1,Acme,2026-01-01,2026-01-01,2026-01-01"))
+    landed.ingest()
+    assert landed.rows("select reason from raw_landing.quarantine") == [
+        ("required column system_modstamp or fivetran_synced is missing",)
+    ]
+
+
+@pytest.mark.skipif(not CONNECTOR.exists(), reason="needs the columns of a connector in ../shared")
+def test_the_columns_that_a_connector_lands_for_salesforce_are_enough(tmp_path: Path) -> None:
+    with CONNECTOR.open(encoding="utf-8", newline="") as handle:
+        of_connector = [row for row in csv.DictReader(handle) if row["source"] == "salesforce"]
+    columns: dict[str, list[str]] = {}
+    for row in of_connector:
+        columns.setdefault(row["table"], []).append(row["column"])
+    # That connector keeps versions of the opportunity under the name of the history of its stages.
+    del columns["opportunity_history"]
+    landed = Landed(tmp_path, WHOLE_CONTRACT)
+    tables = [name for name in WHOLE_CONTRACT.of_source("salesforce") if name in columns]
+    assert {"account", "opportunity", "user", "user_role"} <= set(tables)
+    for name in tables:
+        table = WHOLE_CONTRACT.tables["salesforce", name]
+        types = {plain_name(column.name): column.data_type for column in table.columns}
+        values = {
+            "date": "2026-01-31",
+            "timestamp": "2026-01-31T09:00:00Z",
+            "boolean": "false",
+            "integer": "1",
+            "double": "1",
+            "text": "x",
+        }
+        header = columns[name]
+        row = [values[types.get(plain_name(column), "text")] for column in header]
+        landed.put(f"salesforce/{name}/a.csv", lines(",".join(header), ",".join(row)))
+    landed.ingest()
+    assert landed.rows("select file, reason from raw_landing.quarantine") == []
+    assert landed.rows(
+        "select table_name from raw_landing.files where accepted = 1 order by table_name"
+    ) == [(name,) for name in sorted(tables)]
 
 
 def test_a_file_of_which_every_row_is_bad_is_told_with_the_reasons(landed: Landed) -> None:
@@ -268,8 +352,8 @@ def test_a_file_of_which_every_row_is_bad_is_told_with_the_reasons(landed: Lande
         "salesforce/account/a.csv: all its rows (7) are in quarantine:"
         ' system_modstamp is no timestamp: "soon" (3);'
         ' system_modstamp is no timestamp: "yesterday" (2);'
-        " name is required and empty; created_date is required and empty; system_modstamp is"
-        " required and empty (1); 1 more reason",
+        " name is required and empty; one of system_modstamp, fivetran_synced must be filled (1);"
+        " 1 more reason",
     )
 
 
@@ -541,7 +625,7 @@ def test_json_lines_may_nest_and_leave_out_keys(landed: Landed) -> None:
     text = lines(*(json.dumps(row) for row in rows), "", '{"id": "5"', "[1]")
     landed.put("salesforce/account/a.jsonl", text)
     landed.put("salesforce/account/b.jsonl.gz", lines(json.dumps({"id": "6"} | base)))
-    required = ("name", "created_date", "system_modstamp")
+    empty = "name is required and empty; one of system_modstamp, fivetran_synced must be filled"
     report = landed.ingest()
     assert report.tables["salesforce", "account"] == TableCounts(
         files=2, delivered=7, accepted=3, quarantined=4
@@ -555,7 +639,7 @@ def test_json_lines_may_nest_and_leave_out_keys(landed: Landed) -> None:
         "select row_number, reason from raw_landing.quarantine order by row_number"
     ) == [
         (3, 'number_of_employees is no integer: "many"'),
-        (4, "; ".join(f"{name} is required and empty" for name in required)),
+        (4, empty),
         (6, "not a JSON object"),
         (7, "not a JSON object"),
     ]

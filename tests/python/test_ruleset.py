@@ -8,7 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from orchestration.ruleset import NOT_RULES, project_vars, ruleset_version, state_rules
+from orchestration.ruleset import (
+    NOT_RULES,
+    SeedError,
+    check_dates_of_seeds,
+    project_vars,
+    ruleset_version,
+    state_rules,
+)
 from orchestration.settings import PROJECT_DIR
 
 STATES = "seeds/activation/activation_states.csv"
@@ -51,6 +58,30 @@ def test_a_changed_rule_changes_the_version(project: Path, file: str, old: str, 
     before = ruleset_version(project)
     edit(project / file, lambda text: text.replace(old, new))
     assert ruleset_version(project) != before
+
+
+def test_the_dates_of_our_seeds_are_dates() -> None:
+    check_dates_of_seeds(PROJECT_DIR)
+
+
+def test_a_date_of_a_seed_that_could_be_misread_is_refused(project: Path) -> None:
+    """Each with its file, line and column: a quoted reason may span lines."""
+    (project / "seeds" / "identity" / "domain_owner_overrides.csv").write_text(
+        "domain,crm_account_id,valid_from,valid_to,reason\n"
+        'a.com,001,2026-01-31,,"two\nlines"\n'
+        "b.com,002,01/02/2026,2026-02-30,slashes; no such day\n"
+        "c.com,003, 2026-01-31 ,20260201,spaces do no harm\n",
+        encoding="utf-8",
+    )
+    with pytest.raises(SeedError) as refused:
+        check_dates_of_seeds(project)
+    file = "seeds/identity/domain_owner_overrides.csv"
+    assert str(refused.value).splitlines() == [
+        f"{file}, line 4: valid_from is '01/02/2026', not a date like 2026-01-31",
+        f"{file}, line 4: valid_to is '2026-02-30', not a date like 2026-01-31",
+        f"{file}, line 5: valid_to is '20260201', not a date like 2026-01-31",
+        "Write dates as year-month-day, and run again.",
+    ]
 
 
 def test_a_rule_seed_added_or_removed_changes_the_version(project: Path) -> None:

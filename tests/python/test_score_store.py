@@ -235,6 +235,33 @@ def test_a_replay_under_other_rules_leaves_what_is_stored(warehouse: Warehouse) 
     ]
 
 
+def test_accounts_that_new_rules_take_away_or_bring_leave_and_arrive_in_the_range(
+    warehouse: Warehouse,
+) -> None:
+    """Replayed days end without the one and with the other; what is stored has it the other way."""
+    run(warehouse, "one", date(2026, 6, 20), date(2026, 7, 5))
+    finish(warehouse, "one")
+    seen: list[list[tuple[str, str, date]]] = []
+
+    def other_universe(checkpoint: pa.Table, features: pa.Table) -> tuple[pa.Table, pa.Table]:
+        seen.append(
+            [(row["account_id"], row["state"], row["as_of_date"]) for row in checkpoint.to_pylist()]
+        )
+        last = max(features["as_of_date"].to_pylist())
+        brought = {"account_id": "b", "as_of_date": last, "state": "engaged", "days_below": 0}
+        return (
+            TRANSITION_SCHEMA.empty_table(),
+            pa.Table.from_pylist([brought], schema=CHECKPOINT_SCHEMA),
+        )
+
+    plan = score_store.plan_of_run(
+        warehouse, "two", date(2026, 7, 3), date(2026, 7, 5), last_complete_day=None, now=NOW
+    )
+    warehouse.execute("delete from features.feat_account_days where as_of_date < '2026-07-01'")
+    score_store.score_activation(warehouse, "two", plan, other_universe, "other rules", NOW)
+    assert seen[-1] == [("a", "warming", date(2026, 7, 2))]
+
+
 # -- proposals of match review ---------------------------------------------------------------------
 
 

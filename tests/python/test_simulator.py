@@ -118,6 +118,11 @@ MISSING = {
     "firmographics/companies": {"company_id", "status", "parent_company_id"},
     "firmographics/relationships": {"company_id", "related_company_id"},
     "salesforce/event": {"call_disposition"},
+    # The records have their own stamp, so none of a copying tool is needed.
+    **{
+        f"salesforce/{table}": {"fivetran_synced"}
+        for table in ("account", "opportunity", "user", "user_role")
+    },
 }
 CUSTOM = {
     "salesforce/account": {"Segment__c", "Territory__c"},

@@ -76,6 +76,40 @@ def test_a_source_that_is_off_counts_for_nothing_and_breaks_nothing(
     assert delivered > 0, "files of a source that is off are still taken in"
 
 
+def test_an_account_that_goes_with_its_source_leaves_the_history_on_that_day(
+    runs: Runs, refreshed: Place, tmp_path: Path
+) -> None:
+    """And comes back with it; the rows of the days before stay as they were."""
+    place = refreshed.copy(tmp_path / "place")
+    day = REFRESHED[1]
+
+    def history() -> tuple[set[Any], set[Any], set[Any]]:
+        """Accounts of the day; those with an open row; those whose row ended on the day."""
+        with duckdb.connect(str(place.warehouse), read_only=True) as connection:
+            accounts, opened, ended = (
+                {row[0] for row in connection.execute(sql).fetchall()}
+                for sql in (
+                    "select account_id from marts.accounts",
+                    "select account_id from marts.account_activation_history"
+                    " where valid_to is null",
+                    f"select account_id from marts.account_activation_history"
+                    f" where valid_to = '{day}'",
+                )
+            )
+        return accounts, opened, ended
+
+    before, opened, _ = history()
+    assert opened == before
+    runs.compute(place, str(day), str(day), variables={"sources_off": ["salesforce"]}).check()
+    accounts, opened, ended = history()
+    gone = before - accounts
+    assert gone, "Salesforce alone knows some"
+    assert opened == accounts
+    assert gone <= ended
+    runs.compute(place, str(day), str(day)).check()
+    assert history()[:2] == (before, before)
+
+
 def test_a_part_in_a_purchase_is_as_sure_in_the_words_of_either_crm() -> None:
     with (PROJECT_DIR / "seeds" / "coverage" / "persona_roles.csv").open(newline="") as handle:
         means = {

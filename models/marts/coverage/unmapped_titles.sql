@@ -10,7 +10,12 @@ title_personas as (
 
     select * from {{ ref('int_title_personas') }}
     where not is_mapped and not is_departed
-        and title_text != ''
+        and title_text not in (
+            ''
+            {%- for blank in var('blank_titles') %},
+            '{{ blank }}'
+            {%- endfor %}
+        )
         and title not like '%@%'
         and length({{ digits_of('title') }}) < {{ var('title_max_digits') }}
 

@@ -56,8 +56,15 @@ select
         -- Nothing usable is as good as nothing.
         when not tables.has_landed or (counts.delivered > 0 and counts.accepted = 0)
             then tables.features
-        when tables.missing_optional_columns != '' then
-            'columns never delivered: ' || tables.missing_optional_columns
+        else nullif(
+            case when tables.lost_columns != ''
+                then 'columns no longer delivered: ' || tables.lost_columns else '' end
+            || case when tables.lost_columns != '' and tables.missing_optional_columns != ''
+                then '; ' else '' end
+            || case when tables.missing_optional_columns != ''
+                then 'columns never delivered: ' || tables.missing_optional_columns else '' end,
+            ''
+        )
     end as features_off
 from tables
 left join counts on tables.source = counts.source and tables.table_name = counts.table_name

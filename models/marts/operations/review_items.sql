@@ -112,7 +112,7 @@ website_companies as (
 
 targets_by_domain as (
 
-    select distinct domain, lower(account_name) as account_name
+    select distinct domain, {{ plain_name('account_name') }} as plain_name
     from {{ ref('int_target_memberships') }}
     where crm_account_id is null
         and {{ end_date() }} >= valid_from and {{ end_date() }} < valid_to
@@ -123,13 +123,14 @@ items as (
 
     select
         'unmapped_stage' as item_type,
-        coalesce(stage_name, '(none)') as item,
+        stage_name as item,
         count(distinct crm_opportunity_id) as occurrences,
         'Add the stage to seeds/activation/opportunity_stages.csv; until then it is not committed.'
             as remedy
     from opportunities
-    where not is_mapped
-    group by coalesce(stage_name, '(none)')
+    -- Before its first known stage a deal has none, and nothing can be mapped.
+    where not is_mapped and stage_name is not null
+    group by stage_name
 
     union all
 
@@ -151,7 +152,8 @@ items as (
 
     union all
 
-    -- Enrichment alone contests nothing: it takes what nobody else claims.
+    -- Enrichment alone contests nothing: it takes what nobody else claims. What a person decided
+    -- is settled, unless two decisions contradict each other.
     select
         'contested_domain',
         losers.domain || ': '
@@ -169,11 +171,12 @@ items as (
     left join targets_by_domain on losers.domain = targets_by_domain.domain
     where losers.claim_rank > 1 and losers.account_id != winners.account_id
         and losers.claim_source != 'enrichment'
+        and (winners.claim_source != 'override' or losers.claim_source = 'override')
         -- A target named by its domain is meant to be the CRM account with that website; only
         -- another name makes that doubtful.
         and (
             losers.claim_source != 'target_by_domain'
-            or targets_by_domain.account_name != lower(accounts.account_name)
+            or targets_by_domain.plain_name != {{ plain_name('accounts.account_name') }}
         )
     group by
         losers.domain,

@@ -9,5 +9,6 @@ select
     table_name,
     has_landed,
     array_to_string(missing_optional_columns, ', ') as missing_optional_columns,
+    array_to_string(lost_columns, ', ') as lost_columns,
     features
 from source

@@ -24,8 +24,8 @@ select
     coalesce(is_deleted, false) as is_deleted,
     _extra as custom_fields,
     {{ to_day('created_date') }} as created_date,
-    system_modstamp as version_at,
+    _version_at as version_at,
     _is_first_load as is_first_load,
-    {{ known_date(to_day('system_modstamp')) }} as known_date,
+    {{ known_date(to_day('_version_at')) }} as known_date,
     _load_id as load_id
 from source

@@ -8,8 +8,8 @@ with source as (
 select
     {{ crm_id('id') }} as role_id,
     name as role_name,
-    system_modstamp as version_at,
+    _version_at as version_at,
     _is_first_load as is_first_load,
-    {{ known_date(to_day('system_modstamp')) }} as known_date,
+    {{ known_date(to_day('_version_at')) }} as known_date,
     _load_id as load_id
 from source
