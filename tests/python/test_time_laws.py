@@ -461,13 +461,14 @@ def _recorded(feed: str, columns: Sequence[str]) -> str:
     assert stamps, f"{feed} does not say when a row was recorded"
     written = {plain_name(column): column for column in columns}
     days = []
-    for stamp in (written[plain_name(stamp)] for stamp in stamps):
+    for stamp in (written[name] for name in map(plain_name, stamps) if name in written):
         if not table.date_formats:
             days.append(f"cast({stamp} as date)")
             continue
         # Exports mix the forms of a date.
         days.append(f"try_cast({stamp} as date)")
         days += [f"cast(try_strptime({stamp}, '{form}') as date)" for form in table.date_formats]
+    assert days, f"{feed} was delivered without a stamp"
     return f"coalesce({', '.join(days)})"
 
 
