@@ -46,7 +46,8 @@ verifications as (
             and activities.fallback_identity = owners.fallback_identity
             and greatest(activities.known_date, activities.occurred_date) >= owners.valid_from
             and greatest(activities.known_date, activities.occurred_date) < owners.valid_to
-    where activity_types.is_two_way and activities.quantity > 0
+    where (activity_types.is_two_way or (activity_types.reaches_person and not activity_types.is_own_touch))
+        and activities.quantity > 0
 
 ),
 
