@@ -6,7 +6,8 @@
         {{ dbt.hash(
             "string_agg(rule, ';' order by rule) || '|" ~ var('reporting_timezone')
             ~ "|" ~ var('backfill_first_load') ~ "|" ~ var('copied_subject_prefix') ~ "|"
-            ~ var('sources_off') | join(',') ~ "'"
+            ~ var('sources_off') | join(',') ~ "|" ~ var('bot_min_daily_pages') ~ "|"
+            ~ var('bot_min_fast_pages') ~ "|" ~ var('bot_max_seconds_a_page') ~ "'"
         ) }} as mapping_version
     from (
         select

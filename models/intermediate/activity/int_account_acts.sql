@@ -12,12 +12,6 @@ activity_types as (
 
 ),
 
-intent_topics as (
-
-    select * from {{ ref('intent_topics') }}
-
-),
-
 seniority_levels as (
 
     select * from {{ ref('seniority_levels') }}
@@ -27,6 +21,12 @@ seniority_levels as (
 owners as (
 
     select * from {{ ref('int_identity_owners') }}
+
+),
+
+traffic_weights as (
+
+    select * from {{ ref('int_traffic_weights') }}
 
 ),
 
@@ -93,67 +93,6 @@ acts as (
 
 ),
 
--- Intent: each report's topics, a restated score counting from the day it became known.
-topic_versions as (
-
-    select
-        surge.feed,
-        surge.provider,
-        surge.domain,
-        surge.report_date,
-        surge.topic,
-        surge.known_date,
-        cast(round(
-            100
-            * {{ var('intent_topic_points') }}
-            * greatest(surge.score - {{ var('intent_normal_score') }}, 0)
-            / (100 - {{ var('intent_normal_score') }}) * coalesce(intent_topics.weight, 1)
-        ) as bigint) as topic_points_h,
-        case when surge.score >= {{ var('intent_surging_score') }} then 1 else 0 end as surging,
-        row_number() over (
-            partition by surge.provider, surge.feed, surge.domain, surge.report_date, surge.topic
-            order by surge.known_date, surge.version_at
-        ) as version_order
-    from {{ ref('int_intent_scores') }} as surge
-    left join intent_topics on surge.topic = intent_topics.topic
-    where surge.score is not null
-        and surge.report_date >= {{ add_days(replay_start_date(), -var('max_age_days')) }}
-        and surge.known_date <= {{ end_date() }}
-
-),
-
-topic_changes as (
-
-    select
-        topic_versions.*,
-        topic_points_h - coalesce(lag(topic_points_h) over topic, 0) as points_change_h,
-        surging - coalesce(lag(surging) over topic, 0) as surging_change
-    from topic_versions
-    window topic as (partition by provider, feed, domain, report_date, topic order by version_order)
-
-),
-
-reports as (
-
-    select
-        provider,
-        feed,
-        domain,
-        report_date,
-        known_date,
-        sum(surging_change) as surging_change,
-        least(
-            sum(sum(points_change_h)) over (
-                partition by provider, feed, domain, report_date order by known_date
-                rows between unbounded preceding and current row
-            ),
-            {{ var('intent_report_cap_points') * 100 }}
-        ) as capped_so_far_h
-    from topic_changes
-    group by provider, feed, domain, report_date, known_date
-
-),
-
 intent as (
 
     select
@@ -164,15 +103,10 @@ intent as (
         report_date as occurred_date,
         'intent' as activity_type,
         feed,
-        cast(surging_change as bigint) as quantity,
-        cast(
-            capped_so_far_h - coalesce(
-                lag(capped_so_far_h) over (
-                    partition by provider, feed, domain, report_date order by known_date
-                ), 0
-            ) as bigint
-        ) as base_points_h
-    from reports
+        sum(surging_topics) as quantity,
+        cast(sum(base_points_h) as bigint) as base_points_h
+    from {{ ref('int_intent_points') }}
+    group by domain, known_date, report_date, feed
 
 ),
 
@@ -227,8 +161,12 @@ select
     activity_types.is_own_touch,
     activity_types.reaches_person,
     sum(weighted.quantity) as quantity,
-    sum(weighted.base_points_h) as base_points_h,
-    sum(weighted.points_h) as points_h
+    sum(cast(
+        round(weighted.base_points_h * coalesce(traffic_weights.weight_share, 1)) as bigint
+    )) as base_points_h,
+    sum(cast(
+        round(weighted.points_h * coalesce(traffic_weights.weight_share, 1)) as bigint
+    )) as points_h
 from weighted
 inner join activity_types on weighted.activity_type = activity_types.activity_type
 inner join owners
@@ -236,8 +174,15 @@ inner join owners
         weighted.identity_type = owners.identity_type
         and weighted.identity = owners.identity
         and weighted.fallback_identity = owners.fallback_identity
+left join traffic_weights
+    on
+        owners.traffic_domain = traffic_weights.traffic_domain
+        and weighted.occurred_date >= traffic_weights.valid_from
+        and weighted.occurred_date < traffic_weights.valid_to
 where
-    greatest(
+    -- Traffic that weighs nothing was no act of the account; what we did is ours whoever got it.
+    (activity_types.is_own_touch or coalesce(traffic_weights.weight_share, 1) > 0)
+    and greatest(
         weighted.known_date, weighted.occurred_date, owners.valid_from, {{ replay_start_date() }}
     )
     < least(owners.valid_to, {{ add_days('weighted.occurred_date', var('max_age_days') + 1) }})

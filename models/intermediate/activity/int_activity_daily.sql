@@ -47,6 +47,22 @@ page_paths as (
 
 ),
 
+-- Nobody reads page after page in a few seconds each, or dozens of pages on one day.
+bot_days as (
+
+    select anonymous_id, occurred_date, load_id
+    from new_pages
+    group by anonymous_id, occurred_date, load_id
+    having
+        count(*) >= {{ var('bot_min_daily_pages') }}
+        or (
+            count(*) >= {{ var('bot_min_fast_pages') }}
+            and {{ dbt.datediff('min(version_at)', 'max(version_at)', 'second') }}
+            < {{ var('bot_max_seconds_a_page') }} * (count(*) - 1)
+        )
+
+),
+
 pages as (
 
     select
@@ -55,7 +71,8 @@ pages as (
         'visitor' as identity_type,
         new_pages.anonymous_id as identity,
         coalesce(new_pages.ip, '') as fallback_identity,
-        page_paths.activity_type,
+        case when bot_days.anonymous_id is null then page_paths.activity_type else 'bot_page' end
+            as activity_type,
         'segment.pages' as feed,
         cast(null as {{ dbt.type_string() }}) as owner_id,
         cast(null as {{ dbt.type_string() }}) as offer_type,
@@ -65,6 +82,11 @@ pages as (
     from new_pages
     inner join page_paths
         on new_pages.page_path = page_paths.page_path and page_paths.rule_order = 1
+    left join bot_days
+        on
+            new_pages.anonymous_id = bot_days.anonymous_id
+            and new_pages.occurred_date = bot_days.occurred_date
+            and new_pages.load_id = bot_days.load_id
 
 ),
 

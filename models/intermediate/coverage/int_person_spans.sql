@@ -30,7 +30,7 @@ owners as (
 
 ),
 
--- Own two-way acts prove that a person was there. All of them count, not only recent ones.
+-- Acts under their own name prove that a person was there. All of them count, not only recent ones.
 verifications as (
 
     select distinct
@@ -46,8 +46,7 @@ verifications as (
             and activities.fallback_identity = owners.fallback_identity
             and greatest(activities.known_date, activities.occurred_date) >= owners.valid_from
             and greatest(activities.known_date, activities.occurred_date) < owners.valid_to
-    where (activity_types.is_two_way or (activity_types.reaches_person and not activity_types.is_own_touch))
-        and activities.quantity > 0
+    where activity_types.proves_presence and activities.quantity > 0
 
 ),
 

@@ -1,7 +1,7 @@
 with pairs as (
 
-    -- Raw identities whose acts can still count, and those that ever answered us: an own two-way
-    -- act keeps verifying a person long after its points are gone.
+    -- Raw identities whose acts can still count, and those that ever did something under their own
+    -- name: that verifies a person long after its points are gone.
     select distinct
         activities.identity_type,
         activities.identity,
@@ -9,7 +9,7 @@ with pairs as (
     from {{ ref('int_activity_daily') }} as activities
     inner join {{ ref('activity_types') }} as activity_types
         on activities.activity_type = activity_types.activity_type
-    where activity_types.is_two_way
+    where activity_types.proves_presence
         or activities.occurred_date >= {{ add_days(replay_start_date(), -var('max_age_days')) }}
 
 ),
@@ -86,7 +86,8 @@ record_claims as (
 
     select
         pairs.identity_type, pairs.identity, pairs.fallback_identity,
-        people.account_id, people.person_id, people.seniority, 1 as precedence,
+        people.account_id, people.person_id, people.seniority,
+        {{ dbt.split_part('people.email', "'@'", 2) }} as traffic_domain, 1 as precedence,
         greatest(person_records.valid_from, people.valid_from) as valid_from,
         least(person_records.valid_to, people.valid_to) as valid_to
     from pairs
@@ -103,7 +104,7 @@ record_claims as (
     -- What a test record did was done by nobody.
     select
         pairs.identity_type, pairs.identity, pairs.fallback_identity,
-        null, null, null, 0, person_records.valid_from, person_records.valid_to
+        null, null, null, null, 0, person_records.valid_from, person_records.valid_to
     from pairs
     inner join person_records on pairs.identity = person_records.record_id
     where pairs.identity_type = 'person_record' and person_records.is_excluded
@@ -113,7 +114,7 @@ record_claims as (
     -- A CRM activity whose person we do not know still belongs to the account it was logged on.
     select
         pairs.identity_type, pairs.identity, pairs.fallback_identity,
-        survivors.account_id, null, null, 2,
+        survivors.account_id, null, null, null, 2,
         survivors.valid_from, survivors.valid_to
     from pairs
     inner join survivors on pairs.fallback_identity = survivors.crm_account_id
@@ -125,7 +126,8 @@ visitor_claims as (
 
     select
         pairs.identity_type, pairs.identity, pairs.fallback_identity,
-        people.account_id, people.person_id, people.seniority, 1 as precedence,
+        people.account_id, people.person_id, people.seniority,
+        known_visitors.email_domain as traffic_domain, 1 as precedence,
         greatest(known_visitors.valid_from, people.valid_from) as valid_from,
         least(known_visitors.valid_to, people.valid_to) as valid_to
     from pairs
@@ -141,7 +143,7 @@ visitor_claims as (
 
     select
         pairs.identity_type, pairs.identity, pairs.fallback_identity,
-        domain_owners.account_id, known_visitors.email, null, 2,
+        domain_owners.account_id, known_visitors.email, null, known_visitors.email_domain, 2,
         greatest(known_visitors.valid_from, domain_owners.valid_from),
         least(known_visitors.valid_to, domain_owners.valid_to)
     from pairs
@@ -157,7 +159,8 @@ visitor_claims as (
 
     select
         pairs.identity_type, pairs.identity, pairs.fallback_identity,
-        domain_owners.account_id, 'visitor:' || pairs.identity, null, 3,
+        domain_owners.account_id, 'visitor:' || pairs.identity, null,
+        resolved_addresses.domain, 3,
         greatest(resolved_addresses.valid_from, domain_owners.valid_from),
         least(resolved_addresses.valid_to, domain_owners.valid_to)
     from pairs
@@ -185,7 +188,7 @@ winners as (
 
     {{ winning_claims(
         'claims', key=['identity_type', 'identity', 'fallback_identity'],
-        columns=['account_id', 'person_id', 'seniority'],
+        columns=['account_id', 'person_id', 'seniority', 'traffic_domain'],
         order_by='claims.precedence, claims.account_id'
     ) }}
 
@@ -198,6 +201,8 @@ select
     account_id,
     person_id,
     coalesce(seniority, 'other') as seniority,
+    -- Whose traffic it is, for the rules that leave some out: of the address or of the resolver.
+    traffic_domain,
     valid_from,
     valid_to
 from winners
@@ -212,6 +217,7 @@ select
     account_id,
     cast(null as {{ dbt.type_string() }}) as person_id,
     'other' as seniority,
+    cast(null as {{ dbt.type_string() }}) as traffic_domain,
     valid_from,
     valid_to
 from survivors
@@ -225,6 +231,7 @@ select
     account_id,
     cast(null as {{ dbt.type_string() }}) as person_id,
     'other' as seniority,
+    domain as traffic_domain,
     valid_from,
     valid_to
 from domain_owners

@@ -41,7 +41,18 @@ act_counts as (
             then quantity else 0 end)
             * {{ var('spike_days') }}
             / (7.0 * {{ var('spike_base_weeks') }})
-            as usual_acts
+            as usual_acts,
+        sum(
+            case when channel != 'intent'
+                and occurred_date > {{ add_days(day, -7) }} then quantity else 0 end) as week_acts,
+        sum(
+            case when channel != 'intent'
+                and occurred_date <= {{ add_days(day, -7) }}
+            and occurred_date > {{ add_days(day, -7 - 7 * var('momentum_base_weeks')) }}
+            then quantity else 0 end)
+            / cast({{ var('momentum_base_weeks') }} as double) as earlier_week_acts,
+        max(case when occurred_date <= {{ add_days(day, -var('spike_days')) }}
+            then occurred_date end) as earlier_signal_date
     from acts
     group by account_id
 
@@ -59,17 +70,34 @@ channels as (
 
 ),
 
+-- What each provider's latest report says, its restatements included.
 surging as (
 
-    select account_id, sum(quantity) as surging_topics
+    select
+        account_id,
+        sum(surging_topics) as surging_topics,
+        sum(case when surging_topics > 0 then 1 else 0 end) as surging_providers
     from (
         select
-            account_id, feed, occurred_date, sum(quantity) as quantity,
-            rank() over (partition by account_id, feed order by occurred_date desc) as report_order
-        from acts
-        where channel = 'intent'
-            and occurred_date > {{ add_days(day, -var('buying_signal_days')) }}
-        group by account_id, feed, occurred_date
+            owners.account_id,
+            intent_points.provider,
+            intent_points.report_date,
+            sum(intent_points.surging_topics) as surging_topics,
+            rank() over (
+                partition by owners.account_id, intent_points.provider
+                order by intent_points.report_date desc
+            ) as report_order
+        from {{ ref('int_intent_points') }} as intent_points
+        inner join {{ ref('int_identity_owners') }} as owners
+            on
+                owners.identity_type = 'domain'
+                and intent_points.domain = owners.identity
+                and {{ day }} >= owners.valid_from
+                and {{ day }} < owners.valid_to
+        where intent_points.known_date <= {{ day }}
+            and intent_points.report_date <= {{ day }}
+            and intent_points.report_date > {{ add_days(day, -var('buying_signal_days')) }}
+        group by owners.account_id, intent_points.provider, intent_points.report_date
     ) as reports
     where report_order = 1
     group by account_id
@@ -105,6 +133,8 @@ select
     features.intent_points,
     features.engagement_points,
     cast(coalesce(surging.surging_topics, 0) as bigint) as surging_topics,
+    cast(coalesce(surging.surging_providers, 0) as integer) as surging_providers,
+    coalesce(surging.surging_providers >= 2, false) as is_corroborated,
     features.engaged_people,
     channels.signal_channels,
     cast(coalesce(channels.signal_channel_count, 0) as integer) as signal_channel_count,
@@ -115,6 +145,19 @@ select
         / (act_counts.usual_acts + {{ var('spike_prior_acts') }}) >= {{ var('spike_min_ratio') }},
         false
     ) as is_spiking,
+    cast(
+        (coalesce(act_counts.week_acts, 0) + {{ var('spike_prior_acts') }})
+        / (coalesce(act_counts.earlier_week_acts, 0) + {{ var('spike_prior_acts') }}) as double
+    ) as momentum_ratio,
+    coalesce(
+        act_counts.last_signal_date > {{ add_days(day, -var('spike_days')) }}
+        and act_counts.earlier_signal_date is null, false
+    ) as is_first_signal,
+    coalesce(
+        act_counts.last_signal_date > {{ add_days(day, -var('spike_days')) }}
+        and act_counts.earlier_signal_date
+        <= {{ add_days(day, -var('spike_days') - var('silence_days')) }}, false
+    ) as is_return_after_silence,
     features.is_observable,
     nullif(concat_ws(', ',
         case when features.sees_ads then 'ads' end,
