@@ -1,4 +1,5 @@
 {%- set report = ['provider', 'feed', 'domain', 'report_date'] -%}
+{%- set of_report = report | join(', ') -%}
 {%- set first_day = add_days(replay_start_date(), -var('max_age_days')) -%}
 {%- set recent_days = 7 * var('surge_recent_weeks') -%}
 {%- set base_days = 7 * var('surge_base_weeks') -%}
@@ -130,7 +131,7 @@ topic_versions as (
         ) as bigint) as topic_points_h,
         case when scored.score >= {{ var('intent_surging_score') }} then 1 else 0 end as surging,
         row_number() over (
-            partition by {% for column in report %}scored.{{ column }}, {% endfor %}scored.topic
+            partition by scored.{{ report | join(', scored.') }}, scored.topic
             order by scored.known_date, scored.version_at
         ) as version_order
     from scored
@@ -146,7 +147,7 @@ topic_changes as (
         topic_points_h - coalesce(lag(topic_points_h) over topic, 0) as points_change_h,
         surging - coalesce(lag(surging) over topic, 0) as surging_change
     from topic_versions
-    window topic as (partition by {{ report | join(', ') }}, topic order by version_order)
+    window topic as (partition by {{ of_report }}, topic order by version_order)
 
 ),
 
@@ -154,7 +155,7 @@ topic_changes as (
 clusters as (
 
     select
-        {{ report | join(', ') }},
+        {{ of_report }},
         topic_cluster,
         known_date,
         sum(surging_change) as surging_change,
@@ -167,9 +168,9 @@ clusters as (
             else 0
         end as points_so_far_h
     from topic_changes
-    group by {{ report | join(', ') }}, topic_cluster, known_date
+    group by {{ of_report }}, topic_cluster, known_date
     window so_far as (
-        partition by {{ report | join(', ') }}, topic_cluster order by known_date
+        partition by {{ of_report }}, topic_cluster order by known_date
         rows between unbounded preceding and current row
     )
 
@@ -180,7 +181,7 @@ cluster_changes as (
     select
         clusters.*,
         points_so_far_h - coalesce(lag(points_so_far_h) over (
-            partition by {{ report | join(', ') }}, topic_cluster order by known_date
+            partition by {{ of_report }}, topic_cluster order by known_date
         ), 0) as points_change_h
     from clusters
 
@@ -189,18 +190,18 @@ cluster_changes as (
 reports as (
 
     select
-        {{ report | join(', ') }},
+        {{ of_report }},
         known_date,
         sum(surging_change) as surging_change,
         least(
             sum(sum(points_change_h)) over (
-                partition by {{ report | join(', ') }} order by known_date
+                partition by {{ of_report }} order by known_date
                 rows between unbounded preceding and current row
             ),
             {{ var('intent_report_cap_points') * 100 }}
         ) as capped_so_far_h
     from cluster_changes
-    group by {{ report | join(', ') }}, known_date
+    group by {{ of_report }}, known_date
 
 ),
 
@@ -209,7 +210,7 @@ changes as (
     select
         reports.*,
         cast(capped_so_far_h - coalesce(lag(capped_so_far_h) over (
-            partition by {{ report | join(', ') }} order by known_date
+            partition by {{ of_report }} order by known_date
         ), 0) as bigint) as base_points_h
     from reports
 
