@@ -11,3 +11,9 @@ union all
 select domain, 'excluded_domains'
 from {{ ref('excluded_domains') }}
 where not regexp_matches(domain, '^[a-z0-9][a-z0-9.-]*[.][a-z0-9-]+$') or domain like 'www.%'
+
+union all
+
+select domain, 'account_exclusions'
+from {{ ref('account_exclusions') }}
+where not regexp_matches(domain, '^[a-z0-9][a-z0-9.-]*[.][a-z0-9-]+$') or domain like 'www.%'
