@@ -247,6 +247,7 @@ def _change_events(world: World, homes: Homes) -> Batch:
             "crm_account_id": text.blank(homes.account_names(who), ~by_id),
             "event_type": text.pick(list(EVENT_TYPES), kind),
             "event_date": plan.dates(day),
+            "headline": text.pick([f"News: {name}" for name in EVENT_TYPES], kind),
             "source": text.pick(["news", "register", "sales"], who % 3),
             "recorded_at": plan.stamps(recorded * SECONDS + 28_800),
         }
