@@ -34,3 +34,8 @@
 {% macro spark__plain_name(name) -%}
     nullif(regexp_replace(lower({{ name }}), '[^\\p{L}\\p{N}]+', ''), '')
 {%- endmacro %}
+
+{#- SHA-256 of a text, in hexadecimal digits of lower case. -#}
+{% macro sha256_hex(text) -%} {{ adapter.dispatch('sha256_hex')(text) }} {%- endmacro %}
+{% macro default__sha256_hex(text) -%} sha256({{ text }}) {%- endmacro %}
+{% macro spark__sha256_hex(text) -%} sha2({{ text }}, 256) {%- endmacro %}

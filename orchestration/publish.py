@@ -20,6 +20,9 @@ from orchestration.settings import PUBLISHED_FILE
 from orchestration.warehouse import Warehouse
 
 SCHEMA = "marts"
+BESIDE = ("restricted", "exports")
+"""Schemas written as Parquet files into folders of their own beside the published file: ids of
+single people, and what goes back into other tools. Neither is for everybody who opens the file."""
 DATED_TABLE = "accounts"
 ASIDE = f".{PUBLISHED_FILE}.new"
 
@@ -30,15 +33,23 @@ class PublishError(RuntimeError):
 
 @dataclass(frozen=True)
 class Published:
-    """path: the published file. rows: row count by table. as_of_date: its day, None if empty."""
+    """What was published.
+
+    path: the published file. rows: row count by table. as_of_date: its day, None if empty.
+    beside: the files beside it.
+    """
 
     path: Path
     rows: dict[str, int]
     as_of_date: date | None
+    beside: tuple[Path, ...] = ()
 
 
 def publish(warehouse: Warehouse, published_dir: Path) -> Published:
     """Copies every table of schema `marts` with its comments, and swaps the copy in.
+
+    The tables of the schemas in `BESIDE` go into folders of those names, before the swap: who sees
+    the new marts finds them too.
 
     Raises PublishError when there are no marts, when the copy would be older than what is
     published, or when the published file cannot be read.
@@ -70,9 +81,12 @@ def publish(warehouse: Warehouse, published_dir: Path) -> Published:
     if aside.with_name(aside.name + ".wal").exists():
         raise PublishError(f"{aside} was not written to its end. Run make refresh again.")
     _to_disk(aside)
+    beside = tuple(
+        file for schema in BESIDE for file in _write_beside(warehouse, schema, published_dir)
+    )
     os.replace(aside, target)
     _to_disk(published_dir)
-    return Published(target, rows, as_of_date)
+    return Published(target, rows, as_of_date, beside)
 
 
 @contextmanager
@@ -116,6 +130,38 @@ def _refuse_to_go_back(target: Path, as_of_date: date | None) -> None:
             f" never move back. Give this warehouse another PUBLISHED_DIR, refresh it to {there},"
             " or remove the published file if it is not wanted any more."
         )
+
+
+def _write_beside(warehouse: Warehouse, schema: str, published_dir: Path) -> list[Path]:
+    """One Parquet file per table of a schema, each swapped in whole; files of lost tables go.
+
+    Only the owner may read the folders: whoever else should see them is let in on purpose.
+    """
+    folder = published_dir / schema
+    tables = [
+        name
+        for (name,) in warehouse.rows(
+            "select table_name from information_schema.tables where table_schema = ?"
+            " and table_catalog = current_database() order by table_name",
+            [schema],
+        )
+    ]
+    written = []
+    if tables:
+        folder.mkdir(mode=0o700, exist_ok=True)
+    for table in tables:
+        file = folder / f"{table}.parquet"
+        aside = folder / f".{table}.new"
+        warehouse.execute(
+            f"copy {schema}.{_quoted(table)} to {_literal(str(aside))} (format parquet)"
+        )
+        _to_disk(aside)
+        os.replace(aside, file)
+        written.append(file)
+    for left in folder.glob("*.parquet") if folder.exists() else ():
+        if left not in written:
+            left.unlink()
+    return written
 
 
 def _copy(warehouse: Warehouse, table: str) -> int:

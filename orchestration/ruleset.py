@@ -26,6 +26,8 @@ T = TypeVar("T")
 SHOWN_FAULTS = 5  # in a message
 
 NOT_RULES = (
+    "account_exclusions.csv",
+    "contact_exclusions.csv",
     "domain_owner_overrides.csv",
     "match_decisions.csv",
     "persona_overrides.csv",

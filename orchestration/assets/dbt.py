@@ -12,6 +12,7 @@ from dagster_dbt import DagsterDbtTranslator, DbtProject, dbt_assets
 
 from orchestration import dbt_runner, score_store
 from orchestration.assets.partitions import DAYS, ONE_RUN
+from orchestration.publish import BESIDE
 from orchestration.run_context import Run, dbt_environment, lock
 from orchestration.stages import TIMES, say
 
@@ -125,6 +126,12 @@ MART_KEYS = {
     TRANSLATOR.get_asset_spec(MANIFEST, unique_id, None).key
     for unique_id, node in MANIFEST["nodes"].items()
     if node["resource_type"] == "model" and node["fqn"][1] == "marts"
+}
+# What is published: the marts, and what is written beside them.
+PUBLISHED_KEYS = MART_KEYS | {
+    TRANSLATOR.get_asset_spec(MANIFEST, unique_id, None).key
+    for unique_id, node in MANIFEST["nodes"].items()
+    if node["resource_type"] == "model" and node["fqn"][1] in BESIDE
 }
 
 

@@ -7,7 +7,7 @@ import dagster as dg
 
 from orchestration import publish as publishing
 from orchestration import score_store
-from orchestration.assets.dbt import MART_KEYS
+from orchestration.assets.dbt import PUBLISHED_KEYS
 from orchestration.run_context import Run
 from orchestration.stages import TIMES
 
@@ -16,8 +16,9 @@ PUBLISHED = dg.AssetKey(["published", "marts"])
 
 @dg.asset(
     key=PUBLISHED,
-    deps=sorted(MART_KEYS),
-    description="The marts as people and BI tools read them: PUBLISHED_DIR/marts.duckdb.",
+    deps=sorted(PUBLISHED_KEYS),
+    description="The marts as people and BI tools read them: PUBLISHED_DIR/marts.duckdb, and beside"
+    " it what is restricted and what is exported.",
     group_name="published",
     kinds={"duckdb"},
 )

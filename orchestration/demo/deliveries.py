@@ -47,6 +47,7 @@ FEEDS = {
     "marketo/activity_delete_lead": "csv",
     "spend/daily": "csv",
     "timing/windows": "csv",
+    "change_events/events": "csv",
     "billing/contracts": "csv",
     "research/interviews": "jsonl",
     "research/findings": "jsonl",

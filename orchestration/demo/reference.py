@@ -21,6 +21,17 @@ from .records import Records
 from .text import Ints
 
 DIMENSIONS = ("pressure", "ownership", "authority_alignment", "timing_tolerance")
+EVENT_SHARE = 0.5
+"""Events of a company in a year, on average."""
+EVENT_TYPES = {
+    "executive_change": 0.4,
+    "funding": 0.2,
+    "merger": 0.1,
+    "regulation": 0.1,
+    "competitor": 0.1,
+    "new_site": 0.1,
+}
+"""Kinds of change events and their shares; the last is one that no rule names."""
 
 
 def domain_moves(world: World) -> dict[str, Ints]:
@@ -220,6 +231,30 @@ def _timing(world: World, homes: Homes) -> Batch:
     return Batch("timing/windows", table, recorded)
 
 
+def _change_events(world: World, homes: Homes) -> Batch:
+    """News of companies, as a feed of it tells: it moves nobody here, and some of it comes late."""
+    plan, accounts = world.plan, world.accounts
+    r = plan.random("change_events")
+    who = np.flatnonzero(r.random(accounts.n) < EVENT_SHARE * plan.days / 365)
+    day = r.integers(0, plan.days, len(who))
+    kind = r.choice(len(EVENT_TYPES), len(who), p=list(EVENT_TYPES.values()))
+    by_id = accounts.in_crm[who] & (r.random(len(who)) < 0.3)
+    recorded = np.minimum(day + r.integers(0, 15, len(who)), plan.days - 1)
+    table = pa.table(
+        {
+            "event_id": text.codes("EVT-", np.arange(1, len(who) + 1), 6),
+            "domain": text.blank(accounts.domain.take(pa.array(who)), by_id),
+            "crm_account_id": text.blank(homes.account_names(who), ~by_id),
+            "event_type": text.pick(list(EVENT_TYPES), kind),
+            "event_date": plan.dates(day),
+            "headline": text.pick([f"News: {name}" for name in EVENT_TYPES], kind),
+            "source": text.pick(["news", "register", "sales"], who % 3),
+            "recorded_at": plan.stamps(recorded * SECONDS + 28_800),
+        }
+    )
+    return Batch("change_events/events", table, recorded)
+
+
 def _research(world: World, homes: Homes) -> Iterator[Batch]:
     """Interviews: noisy, dated answers about the true readiness; some say when to come back."""
     plan, accounts, people = world.plan, world.accounts, world.people
@@ -299,6 +334,7 @@ def before_activity(
     yield _contracts(world, homes, deal)
     yield from _firmographics(world, records)
     yield _timing(world, homes)
+    yield _change_events(world, homes)
 
 
 def after_activity(world: World, homes: Homes) -> Iterator[Batch]:

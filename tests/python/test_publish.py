@@ -68,6 +68,35 @@ def test_marts_and_nothing_else_are_copied_with_their_comments(
     assert sorted(path.name for path in published.path.parent.iterdir()) == ["marts.duckdb"]
 
 
+def test_what_is_restricted_or_exported_stands_beside_and_never_in_the_copy(
+    warehouse: Warehouse, tmp_path: Path
+) -> None:
+    warehouse.execute("create schema restricted")
+    warehouse.execute(
+        "create table restricted.contacts_to_reach as select '003SECRETCONTACT' as contact_id"
+    )
+    warehouse.execute("create schema exports")
+    warehouse.execute("create table exports.account_change_feed as select 1 as version")
+    folder = tmp_path / "published"
+    published = publish(warehouse, folder)
+    contacts = folder / "restricted" / "contacts_to_reach.parquet"
+    feed = folder / "exports" / "account_change_feed.parquet"
+    assert published.beside == (contacts, feed)
+    assert contacts.parent.stat().st_mode & 0o077 == 0
+    assert duckdb.sql(f"from '{contacts}'").fetchall() == [("003SECRETCONTACT",)]
+    with open_published(published.path) as copy:
+        assert copy.execute(
+            "select distinct schema_name from duckdb_tables() where database_name = 'published'"
+        ).fetchall() == [("marts",)]
+    assert b"003SECRETCONTACT" not in published.path.read_bytes()
+
+    # A table that is gone leaves no old file behind, and no half of one.
+    warehouse.execute("drop table restricted.contacts_to_reach")
+    publish(warehouse, folder)
+    assert not contacts.exists()
+    assert [file.name for file in feed.parent.iterdir()] == [feed.name]
+
+
 def test_who_has_the_old_copy_open_keeps_it(warehouse: Warehouse, tmp_path: Path) -> None:
     path = publish(warehouse, tmp_path).path
     reader = subprocess.Popen(

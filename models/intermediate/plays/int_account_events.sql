@@ -1,0 +1,45 @@
+with event_versions as (
+
+    select
+        event_id, domain, crm_account_id, event_type, event_date, version_at,
+        min(known_date) over (partition by event_id) as known_date,
+        known_date as valid_from
+    from {{ ref('stg_change_events__events') }}
+    where known_date <= {{ end_date() }}
+
+),
+
+in_force as (
+
+    {{ versions_in_force('event_versions', 'event_id') }}
+
+),
+
+survivors as (
+
+    select * from {{ ref('int_account_survivors') }}
+    where {{ end_date() }} >= valid_from and {{ end_date() }} < valid_to
+
+),
+
+domain_owners as (
+
+    select * from {{ ref('int_domain_owners') }}
+    where {{ end_date() }} >= valid_from and {{ end_date() }} < valid_to
+
+)
+
+select
+    in_force.event_id,
+    coalesce(survivors.account_id, domain_owners.account_id) as account_id,
+    in_force.event_type,
+    in_force.event_date,
+    greatest(in_force.known_date, in_force.event_date) as counts_from
+from in_force
+left join survivors on in_force.crm_account_id = survivors.crm_account_id
+left join domain_owners
+    on in_force.crm_account_id is null and in_force.domain = domain_owners.domain
+where {{ end_date() }} >= in_force.valid_from
+    and {{ end_date() }} < in_force.valid_to
+    and in_force.event_date <= {{ end_date() }}
+    and coalesce(survivors.account_id, domain_owners.account_id) is not null

@@ -1,0 +1,349 @@
+with activation as (
+
+    select * from {{ ref('account_activation') }}
+
+),
+
+accounts as (
+
+    select * from {{ ref('accounts') }}
+
+),
+
+fit as (
+
+    select * from {{ ref('account_fit') }}
+
+),
+
+signals as (
+
+    select * from {{ ref('account_signals') }}
+
+),
+
+coverage as (
+
+    select * from {{ ref('account_coverage') }}
+
+),
+
+touches as (
+
+    select * from {{ ref('account_touches') }}
+    where direction = 'outbound'
+
+),
+
+events as (
+
+    select * from {{ ref('int_account_events') }}
+
+),
+
+state_rules as (
+
+    select * from {{ ref('activation_states') }}
+
+),
+
+play_triggers as (
+
+    select * from {{ ref('play_triggers') }}
+
+),
+
+play_rules as (
+
+    select * from {{ ref('play_rules') }}
+
+),
+
+plays as (
+
+    select * from {{ ref('plays') }}
+
+),
+
+exclusions as (
+
+    select
+        account_id,
+        string_agg(distinct reason, ', ' order by reason) as reasons,
+        nullif(max(valid_to), {{ forever() }}) as excluded_until
+    from {{ ref('int_account_exclusions') }}
+    where {{ end_date() }} >= valid_from and {{ end_date() }} < valid_to
+    group by account_id
+
+),
+
+-- The decision comes before the play. Until readiness is measured fit alone decides what is
+-- dropped, and a customer never is.
+decided as (
+
+    select
+        activation.account_id,
+        activation.as_of_date,
+        activation.state,
+        activation.state_since,
+        activation.previous_state,
+        state_rules.state_rank,
+        previous_rules.state_rank as previous_state_rank,
+        state_rules.response,
+        activation.primary_driver,
+        accounts.lifecycle,
+        fit.fit_tier,
+        fit.fit_score,
+        signals.strength_score,
+        signals.engaged_people,
+        signals.last_buying_signal_date,
+        signals.last_signal_date,
+        signals.is_spiking,
+        coverage.reached_coverage_share,
+        coverage.required_personas,
+        coverage.covered_personas,
+        exclusions.reasons as exclusion_reason,
+        exclusions.excluded_until,
+        case
+            when exclusions.account_id is not null then 'withheld'
+            when not fit.fits_icp and accounts.lifecycle != 'customer' then 'drop'
+            when activation.has_timing_conflict then 'watch'
+            else 'pursue'
+        end as decision,
+        case
+            when not accounts.is_target then 'untargeted'
+            else coalesce(activation.primary_driver, 'none')
+        end as driver
+    from activation
+    inner join accounts on activation.account_id = accounts.account_id
+    inner join fit on activation.account_id = fit.account_id
+    inner join signals on activation.account_id = signals.account_id
+    inner join coverage on activation.account_id = coverage.account_id
+    inner join state_rules on activation.state = state_rules.state
+    left join state_rules as previous_rules on activation.previous_state = previous_rules.state
+    left join exclusions on activation.account_id = exclusions.account_id
+
+),
+
+-- An event is what the first pattern says that it matches.
+event_triggers as (
+
+    select
+        events.account_id,
+        play_triggers.trigger,
+        events.event_date as triggered_on,
+        events.counts_from,
+        row_number() over (
+            partition by events.event_id order by play_triggers.trigger_rank
+        ) as pattern_order
+    from events
+    inner join play_triggers
+        on
+            play_triggers.kind = 'change_event'
+            and events.event_type like play_triggers.event_pattern
+
+),
+
+happenings as (
+
+    select account_id, trigger, triggered_on, counts_from
+    from event_triggers
+    where pattern_order = 1
+
+    union all
+
+    select account_id, 'rise', state_since, state_since
+    from decided
+    where state_rank > previous_state_rank
+
+    union all
+
+    select account_id, 'fall', state_since, state_since
+    from decided
+    where state_rank < previous_state_rank
+
+    union all
+
+    select account_id, 'buying_signal', last_buying_signal_date, last_buying_signal_date
+    from decided
+    where last_buying_signal_date is not null
+
+    union all
+
+    select account_id, 'spike', last_signal_date, last_signal_date
+    from decided
+    where is_spiking
+
+    union all
+
+    select account_id, 'state', state_since, state_since
+    from decided
+
+),
+
+trigger_ranks as (
+
+    select trigger, min(trigger_rank) as trigger_rank, max(fresh_days) as fresh_days
+    from play_triggers
+    group by trigger
+
+),
+
+ranked_triggers as (
+
+    select
+        happenings.*,
+        row_number() over (
+            partition by happenings.account_id
+            order by
+                trigger_ranks.trigger_rank asc,
+                happenings.counts_from desc,
+                happenings.triggered_on asc
+        ) as trigger_order
+    from happenings
+    inner join trigger_ranks on happenings.trigger = trigger_ranks.trigger
+    where trigger_ranks.fresh_days is null
+        or {{ end_date() }} < {{ add_days('happenings.counts_from', 'trigger_ranks.fresh_days') }}
+
+),
+
+ranked_rules as (
+
+    select
+        decided.*,
+        ranked_triggers.trigger,
+        ranked_triggers.triggered_on,
+        {{ add_days('ranked_triggers.counts_from', 'play_rules.due_days') }} as first_due_on,
+        play_rules.play_id,
+        play_rules.repeat_days,
+        play_rules.rule_rank,
+        play_rules.reason as rule_reason,
+        row_number() over (
+            partition by decided.account_id order by play_rules.rule_rank
+        ) as rule_order
+    from decided
+    inner join ranked_triggers
+        on decided.account_id = ranked_triggers.account_id and ranked_triggers.trigger_order = 1
+    inner join play_rules
+        on
+            decided.decision = play_rules.decision
+            {%- for column in ['trigger', 'state', 'driver', 'lifecycle'] %}
+            and (
+                play_rules.{{ column }} = 'any'
+                or {{ is_one_of(
+                    ('ranked_triggers.' if column == 'trigger' else 'decided.') ~ column,
+                    'play_rules.' ~ column
+                ) }}
+            )
+            {%- endfor %}
+
+),
+
+last_touches as (
+
+    select account_id, function_name, max(touch_date) as last_touch_on
+    from touches
+    group by account_id, function_name
+
+),
+
+chosen as (
+
+    select
+        ranked_rules.*,
+        plays.play_name,
+        plays.template,
+        plays.owner_function,
+        plays.channels,
+        plays.content_level,
+        plays.first_touch_hours,
+        last_touches.last_touch_on,
+        -- What repeats is due on its next day; what is due once stays due.
+        case
+            when
+                ranked_rules.repeat_days is null or ranked_rules.first_due_on >= {{ end_date() }}
+                then ranked_rules.first_due_on
+            else
+                {{ add_days('ranked_rules.first_due_on', 'cast(ranked_rules.repeat_days * ceil('
+                    ~ dbt.datediff('ranked_rules.first_due_on', end_date(), 'day')
+                    ~ ' / cast(ranked_rules.repeat_days as double)) as integer)') }}
+        end as due_on
+    from ranked_rules
+    inner join plays on ranked_rules.play_id = plays.play_id
+    left join last_touches
+        on
+            ranked_rules.account_id = last_touches.account_id
+            and plays.owner_function = last_touches.function_name
+    where ranked_rules.rule_order = 1
+
+),
+
+worded as (
+
+    select
+        chosen.*,
+        case
+            when decision = 'withheld' then
+                'Withheld'
+                || coalesce(' until ' || cast(excluded_until as {{ dbt.type_string() }}), '')
+                || ': ' || replace(exclusion_reason, '_', ' ')
+            when decision = 'drop' then
+                'Dropped: fit is ' || fit_tier
+                || coalesce(' (score ' || {{ in_words('fit_score', 1) }} || ')', '')
+                || case when fit_score >= {{ var('fit_moderate_min_score') }}
+                    then ', for a must-not criterion matches' else '' end
+            else
+                case
+                    when decision = 'watch' then 'Strong signal outside the buying window; '
+                    when trigger in ('state', 'rise', 'fall') then ''
+                    else
+                        replace(trigger, '_', ' ') || ' on '
+                        || cast(triggered_on as {{ dbt.type_string() }}) || '; '
+                end
+                || case
+                    when trigger = 'rise' then
+                        'rose from ' || previous_state || ' to ' || state || ' on '
+                    when trigger = 'fall' then
+                        'fell from ' || previous_state || ' to ' || state || ' on '
+                    else state || ' since '
+                end
+                || cast(state_since as {{ dbt.type_string() }})
+                || ': strength ' || {{ in_words('strength_score', 1) }}
+                || ', engaged people ' || cast(engaged_people as {{ dbt.type_string() }})
+                || ', reached coverage ' || {{ in_words('100 * reached_coverage_share', 0) }} || '%'
+                || ', required personas on file '
+                || cast(covered_personas as {{ dbt.type_string() }})
+                || ' of '
+                || cast(required_personas as {{ dbt.type_string() }})
+                || coalesce(', held back by ' || replace(primary_driver, '_', ' '), '')
+        end
+            as sentence
+    from chosen
+
+)
+
+select
+    account_id,
+    as_of_date,
+    decision,
+    play_id,
+    play_name,
+    template,
+    owner_function,
+    channels,
+    content_level,
+    first_touch_hours,
+    due_on,
+    coalesce(
+        due_on < as_of_date and coalesce(last_touch_on < triggered_on, true), false
+    ) as is_overdue,
+    last_touch_on,
+    trigger,
+    triggered_on,
+    response,
+    exclusion_reason,
+    excluded_until,
+    rule_rank,
+    rule_reason,
+    upper(substring(sentence, 1, 1)) || substring(sentence, 2) || '.' as why
+from worded

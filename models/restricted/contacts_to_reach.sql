@@ -1,0 +1,168 @@
+with plays as (
+
+    select * from {{ ref('account_plays') }}
+    where first_touch_hours is not null
+
+),
+
+people as (
+
+    select * from {{ ref('int_people') }}
+    where {{ end_date() }} >= valid_from and {{ end_date() }} < valid_to
+        and is_contactable and is_present
+
+),
+
+person_records as (
+
+    select * from {{ ref('int_person_records') }}
+    where {{ end_date() }} >= valid_from and {{ end_date() }} < valid_to
+
+),
+
+contact_exclusions as (
+
+    select * from {{ ref('contact_exclusions') }}
+    where {{ end_date() }} >= valid_from
+        and {{ end_date() }} < coalesce(valid_to, {{ forever() }})
+
+),
+
+personas as (
+
+    select * from {{ ref('int_persona_spans') }}
+    where {{ end_date() }} >= valid_from and {{ end_date() }} < valid_to
+
+),
+
+acts as (
+
+    select * from {{ ref('int_account_acts') }}
+    where {{ end_date() }} >= valid_from and {{ end_date() }} < valid_to and person_id is not null
+
+),
+
+-- A person is excluded by any of the records that are that person.
+excluded_people as (
+
+    select distinct person_records.person_id
+    from person_records
+    inner join contact_exclusions
+        on
+            person_records.record_id = {{ long_id('contact_exclusions.crm_person_id') }}
+            or {{ sha256_hex('lower(trim(person_records.email))') }}
+            = lower(contact_exclusions.email_sha256)
+
+),
+
+last_acts as (
+
+    select
+        account_id,
+        person_id,
+        max(case when is_own_touch then occurred_date end) as last_touch_on,
+        max(case when reaches_person and not is_own_touch then occurred_date end) as last_act_on
+    from acts
+    where quantity > 0
+    group by account_id, person_id
+
+),
+
+candidates as (
+
+    select
+        plays.account_id,
+        plays.as_of_date,
+        plays.play_id,
+        plays.owner_function,
+        people.person_id,
+        people.record_id as contact_id,
+        people.persona,
+        personas.decision_role,
+        coalesce(personas.is_required, false) as is_required,
+        personas.required_people,
+        personas.reached_people,
+        personas.weight,
+        coalesce(
+            personas.is_required
+            and personas.reached_share < {{ var('persona_covered_min_share') }},
+            false
+        ) as is_whitespace,
+        last_acts.last_touch_on,
+        last_acts.last_act_on
+    from plays
+    inner join people on plays.account_id = people.account_id
+    left join personas
+        on people.account_id = personas.account_id and people.persona = personas.persona
+    left join last_acts
+        on people.account_id = last_acts.account_id and people.person_id = last_acts.person_id
+    left join excluded_people on people.person_id = excluded_people.person_id
+    -- An id that holds an address would say who it is.
+    where excluded_people.person_id is null and people.record_id not like '%@%'
+
+),
+
+-- The first of each persona before the second of any: five champions are no committee.
+ordered as (
+
+    select
+        candidates.*,
+        row_number() over (
+            partition by account_id, persona
+            order by
+                case when last_act_on is null then 1 else 0 end asc,
+                case when last_touch_on is null then 0 else 1 end asc,
+                last_touch_on asc,
+                person_id asc
+        ) as order_in_persona
+    from candidates
+
+),
+
+ranked as (
+
+    select
+        ordered.*,
+        row_number() over (
+            partition by account_id
+            order by
+                is_whitespace desc,
+                is_required desc,
+                order_in_persona asc,
+                weight desc,
+                person_id asc
+        ) as contact_rank
+    from ordered
+
+)
+
+select
+    account_id,
+    cast(contact_rank as integer) as contact_rank,
+    as_of_date,
+    contact_id,
+    persona,
+    decision_role,
+    true as is_contactable,
+    is_whitespace,
+    last_touch_on,
+    last_act_on,
+    play_id,
+    owner_function,
+    coalesce('Persona ' || replace(persona, '_', ' '), 'No persona known')
+    || case
+        when is_whitespace then
+            ', reached ' || {{ in_words('reached_people', 1) }} || ' of '
+            || cast(required_people as {{ dbt.type_string() }}) || ' required'
+        when is_required then ', required'
+        else ', not required'
+    end
+    || coalesce(
+        ', last acted on ' || cast(last_act_on as {{ dbt.type_string() }}), ', no act of their own'
+    )
+    || coalesce(
+        ', last touched on ' || cast(last_touch_on as {{ dbt.type_string() }}), ', never touched'
+    )
+    || ' within the days that count' as why
+from ranked
+where contact_rank <= {{ var('contacts_to_reach_per_account') }}

@@ -1,0 +1,125 @@
+-- Guards: every combination of decision, trigger, state, driver and lifecycle gets a play; every
+-- rule can match some combination and has no misspelt word; change events go before whatever is
+-- routine.
+-- Does not guard: that the play is a sensible one.
+with decisions as (
+
+    select unnest(['withheld', 'drop', 'hold', 'research', 'watch', 'pursue']) as decision
+
+),
+
+drivers as (
+
+    select unnest([
+        'low_intent', 'no_signal_detected', 'wrong_timing', 'poor_fit', 'insufficient_coverage',
+        'none', 'untargeted'
+    ]) as driver
+
+),
+
+lifecycles as (
+
+    select unnest(['prospect', 'open_opportunity', 'customer', 'former_customer']) as lifecycle
+
+),
+
+triggers as (
+
+    select distinct trigger from {{ ref('play_triggers') }}
+
+),
+
+combinations as (
+
+    select
+        decisions.decision,
+        triggers.trigger,
+        states.state,
+        drivers.driver,
+        lifecycles.lifecycle
+    from decisions
+    cross join triggers
+    cross join {{ ref('activation_states') }} as states
+    cross join drivers
+    cross join lifecycles
+
+),
+
+matches as (
+
+    select
+        combinations.decision,
+        combinations.trigger,
+        combinations.state,
+        combinations.driver,
+        combinations.lifecycle,
+        rules.rule_rank
+    from combinations
+    left join {{ ref('play_rules') }} as rules
+        on
+            combinations.decision = rules.decision
+            {%- for column in ['trigger', 'state', 'driver', 'lifecycle'] %}
+            and (
+                rules.{{ column }} = 'any'
+                or {{ is_one_of('combinations.' ~ column, 'rules.' ~ column) }}
+            )
+            {%- endfor %}
+
+),
+
+-- Each word of a rule must be one that exists.
+words as (
+
+    {%- for column in ['trigger', 'state', 'driver', 'lifecycle'] %}
+    select
+        rule_rank, '{{ column }}' as place,
+        unnest(string_split({{ column }}, '|')) as word
+    from {{ ref('play_rules') }}
+    {{ 'union all' if not loop.last }}
+    {%- endfor %}
+
+),
+
+known_words as (
+
+    select 'trigger' as place, trigger as word from {{ ref('play_triggers') }}
+    union
+    select 'state', state from {{ ref('activation_states') }}
+    union
+    select 'driver', driver from drivers
+    union
+    select 'lifecycle', lifecycle from lifecycles
+    {%- for column in ['trigger', 'state', 'driver', 'lifecycle'] %}
+    union
+    select '{{ column }}', 'any'
+    {%- endfor %}
+
+)
+
+select
+    'no play for ' || decision || ', ' || trigger || ', ' || state || ', ' || driver || ', '
+    || lifecycle as fault
+from matches
+where rule_rank is null
+
+union all
+
+select 'nothing can match rule ' || rules.rule_rank
+from {{ ref('play_rules') }} as rules
+left join matches on rules.rule_rank = matches.rule_rank
+where matches.rule_rank is null
+
+union all
+
+select 'rule ' || words.rule_rank || ' has an unknown ' || words.place || ': ' || words.word
+from words
+left join known_words on words.place = known_words.place and words.word = known_words.word
+where known_words.word is null
+
+union all
+
+select 'change event ' || events.trigger || ' goes after ' || routine.trigger
+from {{ ref('play_triggers') }} as events
+inner join {{ ref('play_triggers') }} as routine
+    on events.kind = 'change_event' and routine.kind != 'change_event'
+where events.trigger_rank >= routine.trigger_rank
