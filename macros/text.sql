@@ -34,3 +34,8 @@
 {% macro spark__plain_name(name) -%}
     nullif(regexp_replace(lower({{ name }}), '[^\\p{L}\\p{N}]+', ''), '')
 {%- endmacro %}
+
+{#- One number for the values of several columns, for seeing whether any has changed. -#}
+{% macro row_hash(columns) -%} {{ adapter.dispatch('row_hash')(columns) }} {%- endmacro %}
+{% macro default__row_hash(columns) -%} hash({{ columns | join(', ') }}) {%- endmacro %}
+{% macro spark__row_hash(columns) -%} xxhash64({{ columns | join(', ') }}) {%- endmacro %}

@@ -29,6 +29,7 @@ select
         then '; acts had moved to or from another account (attribution_changed)' else '' end
         as reason,
     reason_code,
+    days_below,
     is_attribution_changed,
     ruleset_version
 from states
