@@ -9,7 +9,10 @@ with gap as (
 
     select * from {{ ref('activation_gap') }}
     where as_of_date >= {{ start_date() }}
-        and as_of_date in ({{ end_date() }}, cast({{ dbt.last_day('as_of_date', 'month') }} as date))
+        and (
+            as_of_date = {{ end_date() }}
+            or as_of_date = cast({{ dbt.last_day('as_of_date', 'month') }} as date)
+        )
 
 ),
 

@@ -1,7 +1,7 @@
--- Guards: the shares of a month and from_state sum to 1 (to 1e-9); an account that ends a month in a
--- state begins the next one in it, so what flows in is what the next month starts from; of an
--- account rises and falls make its transitions, flaps are none of more, and its days in the states
--- are those between its first stored day (or the start of the year) and the last, at most.
+-- Guards: the shares of a month and from_state sum to 1 (to 1e-9); an account that ends a month in
+-- a state begins the next one in it, so what flows in is what the next month starts from; of an
+-- account rises and falls make its transitions, flaps are no more than those, and its days in the
+-- states no more than the days since its first one (or of the window).
 -- Does not guard: what counts as a flap or a climb (unit test of account_state_statistics).
 with matrix as (
 
@@ -42,7 +42,7 @@ left join outflows
         inflows.month_start_date = outflows.month_start_date
         and inflows.state = outflows.state
 where inflows.accounts is distinct from outflows.accounts
-    and inflows.month_start_date <= (select max(month_start_date) from matrix)
+    and inflows.month_start_date <= (select max(matrix.month_start_date) from matrix)
 
 union all
 

@@ -36,8 +36,8 @@ domain_owners as (
 
 ),
 
--- The days of the run, and what was stored of the day before it. Sixteen facts of a million days are
--- compared as one number.
+-- The days of the run, and what was stored of the day before it. Sixteen facts of a million days
+-- are compared as one number.
 known_days as (
 
     select
@@ -109,15 +109,18 @@ changes as (
 
     union all
 
-    -- The first day on which it is a target no more. Its state tells whether it is an account still.
+    -- The first day on which it is a target no more. Its state tells whether it is an account.
     select
         compared.account_id,
         {{ add_days('compared.as_of_date', 1) }} as as_of_date,
         false as is_target,
         true as is_turn,
         {%- for fact in facts %}
-        {% if fact == 'state' %}states.state{% else %}null{% endif %} as {{ fact }}
-        {{- ',' if not loop.last }}
+        {%- if fact == 'state' %}
+        states.state,
+        {%- else %}
+        null as {{ fact }}{{ ',' if not loop.last }}
+        {%- endif %}
         {%- endfor %}
     from compared
     left join states
@@ -159,7 +162,7 @@ domain_spans as (
 
 moves as (
 
-    select from_account_id, to_account_id, moved_on, 'merge' as cause, 1 as precedence
+    select from_account_id, to_account_id, moved_on, 'merge' as cause, 0 as precedence
     from records_moved
     where from_account_id != to_account_id
 
@@ -170,13 +173,13 @@ moves as (
         account_id,
         valid_from,
         'identity',
-        0
+        1
     from domain_spans
     where account_before is null or account_before != account_id or end_before != valid_from
 
     union all
 
-    select account_id, 'domain:' || domain, valid_to, 'identity', 0
+    select account_id, 'domain:' || domain, valid_to, 'identity', 1
     from domain_spans
     where start_after is null or start_after != valid_to
 
@@ -222,7 +225,7 @@ first_turns as (
     select
         *,
         row_number() over (
-            partition by account_id, as_of_date order by precedence desc, other_account_id
+            partition by account_id, as_of_date order by precedence, other_account_id
         ) as turn_order
     from turns
 

@@ -125,7 +125,7 @@ worded as (
                 then 'Left the gap: merged into ' || other_account_id
             when cause = 'merge' then 'Came into the gap: took the place of ' || other_account_id
             when cause = 'identity' and change_kind = 'removed'
-                then 'Left the gap: its domain on the list belongs to ' || other_account_id || ' now'
+                then 'Left the gap: its domain on the list went to ' || other_account_id
             when cause = 'identity' and change_kind = 'listed'
                 then 'Came into the gap: got its domain on the list from ' || other_account_id
             when change_kind = 'listed' then 'Came into the gap: a new target, ' || state
