@@ -4,7 +4,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo refresh as-of dev test lint lint-python lint-types lint-sql format clean
+.PHONY: help demo refresh as-of explain dev test lint lint-python lint-types lint-sql format clean
 
 VENV := .venv
 PYTHON := $(VENV)/bin/python
@@ -42,6 +42,9 @@ refresh: $(READY) ## Take in LANDING_DIR and publish the marts, for START_DATE t
 as-of: $(READY) ## Show a past day as it was known then: make as-of DATE=2026-06-15
 	@test -n "$(DATE)" || { echo "Which day? make as-of DATE=2026-06-15" >&2; exit 2; }
 	@$(PYTHON) -m orchestration.refresh --as-of "$(DATE)"
+
+explain: $(READY) ## Tell one account's story: make explain ACCOUNT=acme.com DATE=2026-06-15
+	@$(PYTHON) -m orchestration.explain
 
 dev: $(READY) ## Start the Dagster UI on this machine (PORT, 3000)
 	@$(PYTHON) -m orchestration.dev --port $(PORT)

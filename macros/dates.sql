@@ -50,3 +50,13 @@
 {% macro day_number(date) -%}
     cast({{ dbt.datediff("cast('1970-01-01' as date)", date, 'day') }} as integer)
 {%- endmacro %}
+
+{#- First day of the week of a date; which day of the week that is says `week_first_day`. -#}
+{% macro week_start(date) -%}
+    {%- set days_after_monday = var('week_first_day') - 1 -%}
+    {%- if days_after_monday == 0 -%}
+        cast({{ dbt.date_trunc('week', date) }} as date)
+    {%- else -%}
+        {{ add_days(dbt.date_trunc('week', add_days(date, -days_after_monday)), days_after_monday) }}
+    {%- endif -%}
+{%- endmacro %}

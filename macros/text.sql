@@ -39,3 +39,7 @@
 {% macro sha256_hex(text) -%} {{ adapter.dispatch('sha256_hex')(text) }} {%- endmacro %}
 {% macro default__sha256_hex(text) -%} sha256({{ text }}) {%- endmacro %}
 {% macro spark__sha256_hex(text) -%} sha2({{ text }}, 256) {%- endmacro %}
+{#- One number for the values of several columns, for seeing whether any has changed. -#}
+{% macro row_hash(columns) -%} {{ adapter.dispatch('row_hash')(columns) }} {%- endmacro %}
+{% macro default__row_hash(columns) -%} hash({{ columns | join(', ') }}) {%- endmacro %}
+{% macro spark__row_hash(columns) -%} xxhash64({{ columns | join(', ') }}) {%- endmacro %}

@@ -13,7 +13,9 @@ highest state whose rule holds, and keep(D) the same with the thresholds of stre
 * an account's first day takes its entry state.
 
 A transition says whether acts had moved to or from the account by a change of owner: on the day
-itself, or, before a fall, on any of the days below.
+itself, or, before a fall, on any of the days below. It also says what decided it: of a rise, the
+conditions of the new state that hold and did not the day before; of a fall, the conditions of the
+state left that do not hold.
 """
 
 from __future__ import annotations
@@ -46,6 +48,9 @@ FEATURES = (
 )
 """Columns of the features: one row per account and day, strength 0-100, coverage 0-1."""
 
+CONDITIONS = ("strength", "breadth", "buying_signal", "committed_motion", "coverage")
+"""What the states ask for, in the order in which a transition names them."""
+
 CHECKPOINT_SCHEMA = pa.schema(
     [
         ("account_id", pa.string()),
@@ -54,6 +59,12 @@ CHECKPOINT_SCHEMA = pa.schema(
         ("state_since", pa.date32()),
         ("days_below", pa.int32()),
         ("is_attribution_changed", pa.bool_()),
+        # The features of the day: what a rise on the next day is compared with.
+        ("strength_score", pa.float64()),
+        ("reached_coverage_share", pa.float64()),
+        ("is_broad", pa.bool_()),
+        ("has_recent_buying_signal", pa.bool_()),
+        ("has_committed_motion", pa.bool_()),
     ]
 )
 TRANSITION_SCHEMA = pa.schema(
@@ -69,6 +80,10 @@ TRANSITION_SCHEMA = pa.schema(
         ("has_committed_motion", pa.bool_()),
         ("days_below", pa.int32()),
         ("is_attribution_changed", pa.bool_()),
+        ("is_broad", pa.bool_()),
+        ("has_recent_buying_signal", pa.bool_()),
+        # Names of CONDITIONS with | between; null where the day before is not known.
+        ("decided_by", pa.string()),
     ]
 )
 
@@ -132,6 +147,26 @@ class Signals:
     has_buying_signal: BoolArray
     has_motion: BoolArray
 
+    def at(self, where: IntArray | int) -> Signals:
+        """Those of some rows (of days, or of accounts where there is but one day)."""
+        return Signals(
+            self.strength[where],
+            self.coverage[where],
+            self.is_broad[where],
+            self.has_buying_signal[where],
+            self.has_motion[where],
+        )
+
+    def flat(self, cells: IntArray) -> Signals:
+        """Those of some cells, counted through the rows."""
+        return Signals(
+            self.strength.flat[cells],
+            self.coverage.flat[cells],
+            self.is_broad.flat[cells],
+            self.has_buying_signal.flat[cells],
+            self.has_motion.flat[cells],
+        )
+
 
 def highest_state(signals: Signals, rules: StateRules, factor: float = 1.0) -> IntArray:
     """Code of the highest state whose rule holds, thresholds of strength and coverage x `factor`.
@@ -150,6 +185,25 @@ def highest_state(signals: Signals, rules: StateRules, factor: float = 1.0) -> I
         holds = signal & (signals.coverage >= round(rule.min_reached_coverage * factor, 6))
         highest[holds] = rule.rank
     return highest
+
+
+def conditions(signals: Signals, rule: StateRule, factor: float = 1.0) -> BoolArray:
+    """Which of CONDITIONS hold, thresholds of strength and coverage x `factor`.
+
+    Shape: conditions x that of the signals. What the rule does not ask for holds always, but for
+    committed motion, which holds wherever it is in place of a signal.
+    """
+    asks_motion = rule.needs_committed_motion or rule.motion_replaces_signal
+    always = np.ones(signals.strength.shape, dtype=np.bool_)
+    return np.stack(
+        [
+            signals.strength >= round(rule.min_strength * factor, 6),
+            signals.is_broad if rule.needs_strong_signal else always,
+            signals.has_buying_signal if rule.needs_strong_signal else always,
+            signals.has_motion if asks_motion else always,
+            signals.coverage >= round(rule.min_reached_coverage * factor, 6),
+        ]
+    )
 
 
 def advance(checkpoint: pa.Table, features: pa.Table, rules: StateRules) -> Advance:
@@ -213,6 +267,7 @@ def advance(checkpoint: pa.Table, features: pa.Table, rules: StateRules) -> Adva
     keep = highest_state(signals, rules, rules.keep_factor)
 
     state, since, below, changed = _memory(checkpoint, accounts, rules)
+    yesterday = _remembered_signals(checkpoint, accounts)
     steps: list[dict[str, npt.NDArray[np.generic]]] = []
     for index, day in enumerate(days):
         here = present[index]
@@ -241,8 +296,12 @@ def advance(checkpoint: pa.Table, features: pa.Table, rules: StateRules) -> Adva
                     "below": np.where(falls, below, 0)[at],
                     "changed": np.where(falls, changed, moved_acts[index])[at],
                     "cell": index * shape[1] + at,
+                    "decided": _decided_by(
+                        signals.at(index).at(at), yesterday.at(at), state[at], target[at], rules
+                    ),
                 }
             )
+        yesterday = signals.at(index)
         since[moved] = day
         below[moved] = 0
         changed[moved | (counts & (below == 0))] = False
@@ -250,7 +309,7 @@ def advance(checkpoint: pa.Table, features: pa.Table, rules: StateRules) -> Adva
 
     return Advance(
         transitions=_transitions(steps, accounts, signals, rules),
-        checkpoint=_checkpoint(days[-1], accounts, state, since, below, changed, rules),
+        checkpoint=_checkpoint(days[-1], accounts, state, since, below, changed, yesterday, rules),
     )
 
 
@@ -286,6 +345,55 @@ def _memory(
     return state, since, below, changed
 
 
+def _remembered_signals(checkpoint: pa.Table, accounts: pa.Array) -> Signals:
+    """The features of the day before the block; strength NaN where they were not kept."""
+    at = pc.index_in(checkpoint["account_id"].cast(pa.string()), accounts).to_numpy()
+
+    def remembered(column: str, missing: float) -> FloatArray:
+        values = np.full(len(accounts), missing)
+        if checkpoint.num_rows and column in checkpoint.column_names:
+            numbers = checkpoint[column].cast(pa.float64())
+            values[at] = pc.fill_null(numbers, missing).to_numpy()
+        return values
+
+    return Signals(
+        strength=remembered("strength_score", np.nan),
+        coverage=remembered("reached_coverage_share", 0.0),
+        is_broad=remembered("is_broad", 0.0) > 0,
+        has_buying_signal=remembered("has_recent_buying_signal", 0.0) > 0,
+        has_motion=remembered("has_committed_motion", 0.0) > 0,
+    )
+
+
+def _decided_by(
+    today: Signals, yesterday: Signals, before: IntArray, after: IntArray, rules: StateRules
+) -> npt.NDArray[np.object_]:
+    """What decided each transition: names of CONDITIONS with | between, None where not known.
+
+    Shapes: accounts that moved.
+    """
+    decided = np.full(len(after), None, dtype=np.object_)
+    for rule in rules.states:
+        rises = (before != ABSENT) & (after == rule.rank) & (before < after)
+        rises &= ~np.isnan(yesterday.strength)
+        holds, held = conditions(today, rule), conditions(yesterday, rule)
+        kept = conditions(today, rule, rules.keep_factor)
+        new, missed = holds & ~held, ~kept
+        if rule.motion_replaces_signal:
+            # Signal or motion: where one of them does, the other decides nothing.
+            new[:3] &= holds[:3].all(axis=0)
+            new[:4] &= ~(held[:3].all(axis=0) | held[3])
+            missed[:4] &= ~(kept[:3].all(axis=0) | kept[3])
+        falls = (before == rule.rank) & (after != ABSENT) & (after < before)
+        for which, found in ((rises, new), (falls, missed)):
+            for place in np.flatnonzero(which):
+                names = [
+                    name for name, is_so in zip(CONDITIONS, found[:, place], strict=True) if is_so
+                ]
+                decided[place] = "|".join(names)
+    return decided
+
+
 def _names(codes: IntArray, rules: StateRules) -> pa.Array:
     names = pa.array([rules.name(code) for code in range(len(rules.states) + 1)], pa.string())
     return names.take(pa.array(codes))
@@ -307,9 +415,8 @@ def _transitions(
     strong_rules = [rule for rule in rules.states if rule.needs_strong_signal]
     strong_from = strong_rules[0].min_strength if strong_rules else np.inf
     left = after == ABSENT
-    is_strong = (
-        (signals.strength >= strong_from) & signals.is_broad & signals.has_buying_signal
-    ).flat[cell]
+    there = signals.flat(cell)
+    is_strong = (there.strength >= strong_from) & there.is_broad & there.has_buying_signal
     return pa.table(
         {
             "account_id": accounts.take(pa.array(moved["account"])),
@@ -317,12 +424,15 @@ def _transitions(
             "from_state": _names(before, rules),
             "to_state": _names(after, rules),
             "reason": pa.array(reason.tolist(), pa.string()),
-            "strength_score": pa.array(signals.strength.flat[cell], mask=left),
-            "reached_coverage_share": pa.array(signals.coverage.flat[cell], mask=left),
+            "strength_score": pa.array(there.strength, mask=left),
+            "reached_coverage_share": pa.array(there.coverage, mask=left),
             "is_strong": pa.array(is_strong, mask=left),
-            "has_committed_motion": pa.array(signals.has_motion.flat[cell], mask=left),
+            "has_committed_motion": pa.array(there.has_motion, mask=left),
             "days_below": pa.array(moved["below"], pa.int32()),
             "is_attribution_changed": pa.array(moved["changed"].tolist(), pa.bool_()),
+            "is_broad": pa.array(there.is_broad, mask=left),
+            "has_recent_buying_signal": pa.array(there.has_buying_signal, mask=left),
+            "decided_by": pa.array(moved["decided"].tolist(), pa.string()),
         },
         schema=TRANSITION_SCHEMA,
     )
@@ -335,6 +445,7 @@ def _checkpoint(
     since: npt.NDArray[np.datetime64],
     below: IntArray,
     changed: BoolArray,
+    signals: Signals,
     rules: StateRules,
 ) -> pa.Table:
     at = np.flatnonzero(state != ABSENT)
@@ -346,6 +457,11 @@ def _checkpoint(
             "state_since": pa.array(since[at]),
             "days_below": pa.array(below[at], pa.int32()),
             "is_attribution_changed": pa.array(changed[at]),
+            "strength_score": pa.array(signals.strength[at]),
+            "reached_coverage_share": pa.array(signals.coverage[at]),
+            "is_broad": pa.array(signals.is_broad[at]),
+            "has_recent_buying_signal": pa.array(signals.has_buying_signal[at]),
+            "has_committed_motion": pa.array(signals.has_motion[at]),
         },
         schema=CHECKPOINT_SCHEMA,
     )

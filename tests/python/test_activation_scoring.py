@@ -270,6 +270,9 @@ def test_the_first_day_takes_the_highest_state_whose_rule_holds(day: Day, state:
             "has_committed_motion": day.motion,
             "days_below": 0,
             "is_attribution_changed": False,
+            "is_broad": day.broad,
+            "has_recent_buying_signal": day.buying,
+            "decided_by": None,
         }
     ]
 
@@ -376,8 +379,57 @@ def test_a_fall_tells_how_long_it_waited_and_the_state_its_first_day() -> None:
             "state_since": day_number(7),
             "days_below": 0,
             "is_attribution_changed": False,
+            "strength_score": 0.0,
+            "reached_coverage_share": 0.0,
+            "is_broad": True,
+            "has_recent_buying_signal": True,
+            "has_committed_motion": False,
         }
     ]
+
+
+NARROW = Day(strength=45, coverage=0.5, broad=False, buying=False)
+
+
+@pytest.mark.parametrize(
+    ("path", "decided_by"),
+    [
+        pytest.param([COLD, WARMING], "strength", id="strength passed"),
+        pytest.param([COLD, replace(COLD, motion=True)], "committed_motion", id="a deal moved"),
+        pytest.param(
+            [WARMING, replace(WARMING, strength=30, motion=True), ENGAGED],
+            "coverage",
+            id="coverage passed, while the deal had moved before",
+        ),
+        pytest.param([NARROW, replace(NARROW, broad=True, buying=True)], "breadth|buying_signal"),
+        pytest.param([NARROW, replace(NARROW, broad=True, motion=True)], "committed_motion"),
+        pytest.param(
+            [replace(ACTIVE, coverage=0.4), replace(ACTIVE, motion=True)],
+            "coverage",
+            id="signal was there, so the deal decided nothing",
+        ),
+        pytest.param([ACTIVE] + [COLD] * 7, "strength|committed_motion|coverage", id="all gone"),
+        pytest.param(
+            [ACTIVE] + [replace(ACTIVE, coverage=0.39)] * 7, "coverage", id="coverage fell"
+        ),
+        pytest.param(
+            [ACTIVE] + [replace(ACTIVE, strength=32, buying=False)] * 7,
+            "buying_signal|committed_motion",
+            id="strength is enough to stay",
+        ),
+        pytest.param([COLD], None, id="a first day is decided by nothing"),
+    ],
+)
+def test_a_transition_says_what_decided_it(path: Path, decided_by: str | None) -> None:
+    assert run({"a": path}).transitions.to_pylist()[-1]["decided_by"] == decided_by
+
+
+def test_what_decided_a_rise_is_unknown_after_a_checkpoint_without_features() -> None:
+    memory = run({"a": [COLD]}).checkpoint
+    place = memory.schema.get_field_index("strength_score")
+    old = memory.set_column(place, "strength_score", pa.array([None], pa.float64()))
+    outcome = advance(old, features({"a": [COLD, WARMING]}, first=1), RULES)
+    assert [move["decided_by"] for move in outcome.transitions.to_pylist()] == [None]
 
 
 MOVED = replace(COLD, moved=True)

@@ -43,6 +43,7 @@ LITERALS_IN_MARTS = {
     ("account_hierarchy", "100"): "a score is a percentage",
     ("database_buildout", "1000000"): "facts are summed in millionths",
     ("database_buildout", "0.5"): "a median",
+    ("account_state_statistics", "0.5"): "a median",
     ("database_buildout", "0.9"): "a ninetieth percentile",
     ("account_coverage", "2"): "single-threaded: one person where two or more are required",
 }

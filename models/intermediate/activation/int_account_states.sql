@@ -22,6 +22,9 @@ spans as (
         has_committed_motion,
         days_below,
         is_attribution_changed,
+        is_broad,
+        has_recent_buying_signal,
+        decided_by,
         ruleset_version
     from transitions
 

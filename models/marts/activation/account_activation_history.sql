@@ -2,6 +2,100 @@ with states as (
 
     select * from {{ ref('int_account_states') }}
 
+),
+
+state_rules as (
+
+    select
+        *,
+        case min_signal_level
+            when 'strong' then {{ var('strong_min_strength') }}
+            when 'some' then {{ var('some_min_strength') }}
+            else 0
+        end as min_strength
+    from {{ ref('activation_states') }}
+
+),
+
+-- What was asked of the account: of a rise the thresholds of the new state, of a fall those of the
+-- state it left, down to the share that keeps it.
+asked as (
+
+    select
+        states.*,
+        states.reason_code = 'fall' as is_fall,
+        state_rules.needs_committed_motion or state_rules.motion_replaces_signal as asks_motion,
+        state_rules.min_signal_level = 'strong' as asks_strong_signal,
+        state_rules.min_strength
+        * case when states.reason_code = 'fall' then {{ var('keep_factor') }} else 1 end
+            as min_strength,
+        state_rules.min_reached_coverage
+        * case when states.reason_code = 'fall' then {{ var('keep_factor') }} else 1 end
+            as min_coverage,
+        {%- for condition in [
+            'strength', 'breadth', 'buying_signal', 'committed_motion', 'coverage'
+        ] %}
+        -- Transitions of before it was kept do not say.
+        coalesce('|' || states.decided_by || '|' like '%|{{ condition }}|%', false)
+            as is_by_{{ condition }}{{ ',' if not loop.last }}
+        {%- endfor %}
+    from states
+    left join state_rules
+        on
+            state_rules.state
+            = case when states.reason_code = 'fall' then states.previous_state else states.state end
+
+),
+
+worded as (
+
+    select
+        *,
+        case reason_code
+            when 'first_day' then 'first day in the universe, ' || state
+            when 'rise' then 'rose from ' || previous_state
+            when 'fall' then
+                'fell from '
+                || previous_state
+                || ' after '
+                || days_below
+                || ' days below its thresholds'
+        end as change_words,
+        'strength ' || {{ in_words('strength_score', 1) }}
+        || case
+            when not is_by_strength then case when is_strong then ' (strong signal)' else '' end
+            when is_fall then ' under ' || {{ in_words('min_strength', 1) }}
+            else ' passed ' || {{ in_words('min_strength', 1) }}
+        end as strength_words,
+        case
+            when is_by_breadth then case when is_fall then ', too narrow' else ', now broad' end
+            when not is_fall and asks_strong_signal and is_broad then ', broad'
+            else ''
+        end as breadth_words,
+        case
+            when is_by_buying_signal and is_fall
+                then ', no buying signal in {{ var("buying_signal_days") }} days'
+            when is_by_buying_signal then ', a new buying signal'
+            when not is_fall and asks_strong_signal and has_recent_buying_signal
+                then ', buying signal within {{ var("buying_signal_days") }} days'
+            else ''
+        end as buying_words,
+        case
+            when is_by_committed_motion and not is_fall
+                then ', a committed deal came into motion'
+            when has_committed_motion then ', committed deal in motion'
+            when is_by_committed_motion or (asks_motion and reason_code = 'first_day')
+                then ', no committed deal in motion'
+            else ''
+        end as motion_words,
+        ', reached coverage ' || {{ in_words('100 * reached_coverage_share', 1) }} || '%'
+        || case
+            when not is_by_coverage then ''
+            when is_fall then ' under ' || {{ in_words('100 * min_coverage', 0) }} || '%'
+            else ' passed ' || {{ in_words('100 * min_coverage', 0) }} || '%'
+        end as coverage_words
+    from asked
+
 )
 
 select
@@ -10,25 +104,24 @@ select
     previous_state,
     valid_from,
     nullif(valid_to, {{ forever() }}) as valid_to,
-    case reason_code
-        when 'first_day' then 'first day in the universe, ' || state
-        when 'rise' then 'rose from ' || previous_state
-        when 'fall' then
-            'fell from '
-            || previous_state
-            || ' after '
-            || days_below
-            || ' days below its thresholds'
-    end
-    || ': strength ' || {{ in_words('strength_score', 1) }}
-    || case when is_strong then ' (strong signal)' else ' (signal not strong)' end
-    || case when has_committed_motion then ', committed deal in motion' else ', no committed deal'
-    end
-    || ', reached coverage ' || {{ in_words('100 * reached_coverage_share', 0) }} || '%'
-    || case when is_attribution_changed
-        then '; acts had moved to or from another account (attribution_changed)' else '' end
-        as reason,
+    change_words
+    || ': '
+    || strength_words
+    || breadth_words
+    || buying_words
+    || motion_words
+    || coverage_words
+    || case
+        when is_attribution_changed
+            then '; acts had moved to or from another account (attribution_changed)'
+        else ''
+    end as reason,
     reason_code,
+    decided_by,
+    strength_score,
+    reached_coverage_share,
+    has_committed_motion,
+    days_below,
     is_attribution_changed,
     ruleset_version
-from states
+from worded

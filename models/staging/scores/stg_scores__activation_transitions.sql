@@ -16,5 +16,8 @@ select
     has_committed_motion,
     days_below,
     coalesce(is_attribution_changed, false) as is_attribution_changed,
+    is_broad,
+    has_recent_buying_signal,
+    decided_by,
     ruleset_version
 from source

@@ -1,0 +1,196 @@
+{%- set segments = [
+    'lifecycle', 'fit_tier', 'target_tier', 'industry', 'region', 'owner', 'employee_band'
+] -%}
+
+with gap_history as (
+
+    select * from {{ ref('account_gap_history') }}
+
+),
+
+activation_history as (
+
+    select * from {{ ref('account_activation_history') }}
+
+),
+
+gap_days as (
+
+    select as_of_date, ruleset_version from {{ ref('activation_gap') }}
+    where segment_type = 'all'
+
+),
+
+-- Days that were computed under other rules than the day before.
+rule_changes as (
+
+    select as_of_date
+    from (
+        select
+            as_of_date,
+            ruleset_version != lag(ruleset_version) over (order by as_of_date) as is_rule_change
+        from gap_days
+    ) as compared
+    where is_rule_change
+
+),
+
+-- Of every target the day and the day before it; the first stored day has none.
+changes as (
+
+    select
+        *,
+        min(as_of_date) over () as first_date,
+        coalesce(lag(is_gap) over of_account, false) as was_gap,
+        coalesce(lag(is_target) over of_account, false) as was_target,
+        {%- for segment in segments %}
+        {%- set column = 'owner_id' if segment == 'owner' else segment %}
+        coalesce({{ column }}, 'unknown') as {{ segment }}_value,
+        coalesce(lag({{ column }}) over of_account, 'unknown')
+            as {{ segment }}_before{{ ',' if not loop.last }}
+        {%- endfor %}
+    from gap_history
+    window of_account as (partition by account_id order by as_of_date)
+
+),
+
+-- A fall rests on all of its days below, a rise on its day.
+movements as (
+
+    select
+        changes.*,
+        activation_history.reason,
+        activation_history.is_attribution_changed,
+        case
+            when not changes.is_target then 'removed'
+            when not changes.was_target then 'listed'
+            when changes.is_gap and not changes.was_gap then 'cooled'
+            when changes.was_gap and not changes.is_gap then 'activated'
+        end as change_kind,
+        day_rules.as_of_date is not null as is_rule_change,
+        fall_rules.as_of_date is not null as is_fall_by_rules
+    from changes
+    left join activation_history
+        on
+            changes.account_id = activation_history.account_id
+            and changes.as_of_date = activation_history.valid_from
+    left join rule_changes as day_rules on changes.as_of_date = day_rules.as_of_date
+    left join rule_changes as fall_rules
+        on
+            activation_history.reason_code = 'fall'
+            and fall_rules.as_of_date = {{ add_days(
+                'changes.as_of_date', '1 - activation_history.days_below'
+            ) }}
+    where changes.as_of_date > changes.first_date and (changes.is_gap or changes.was_gap)
+
+),
+
+caused as (
+
+    select
+        *,
+        case
+            when change_kind in ('listed', 'removed') and target_cause != 'list' then target_cause
+            when change_kind in ('listed', 'removed')
+                -- An account that new rules bring or take away arrives or leaves with them.
+                and is_rule_change and (change_kind = 'listed') = (reason is not null)
+                and (change_kind = 'listed' or state is null)
+                then 'rules'
+            when change_kind in ('activated', 'cooled') and is_attribution_changed then 'identity'
+            when
+                (change_kind = 'activated' and is_rule_change)
+                or (change_kind = 'cooled' and is_fall_by_rules)
+                then 'rules'
+        end as cause
+    from movements
+
+),
+
+worded as (
+
+    select
+        account_id,
+        as_of_date,
+        was_gap,
+        is_gap,
+        {%- for segment in segments %}
+        {{ segment }}_value,
+        {{ segment }}_before,
+        {%- endfor %}
+        case when cause is null then change_kind else 'rule_or_identity_change' end as movement,
+        cause,
+        other_account_id,
+        case
+            when cause = 'merge' and change_kind = 'removed'
+                then 'Left the gap: merged into ' || other_account_id
+            when cause = 'merge' then 'Came into the gap: took the place of ' || other_account_id
+            when cause = 'identity' and change_kind = 'removed'
+                then 'Left the gap: its domain on the list went to ' || other_account_id
+            when cause = 'identity' and change_kind = 'listed'
+                then 'Came into the gap: got its domain on the list from ' || other_account_id
+            when change_kind = 'listed' then 'Came into the gap: a new target, ' || state
+            when change_kind = 'removed' and state is null
+                then 'Left the gap: no account any more'
+            when change_kind = 'removed' then 'Left the gap: no target any more'
+            when change_kind = 'activated' then 'Left the gap: ' || reason
+            when change_kind = 'cooled' then 'Came into the gap: ' || reason
+        end
+        || case
+            when cause = 'rules' then '; the rules had changed'
+            else ''
+        end
+        || '.' as why,
+        ruleset_version
+    from caused
+
+),
+
+-- Who leaves the gap leaves it in the segments of the day before, who comes into it comes in those
+-- of the day; who stays in it with another value moves from one segment to the other.
+sides as (
+    {% for segment in ['all'] + segments %}
+    {%- set value = "'all'" if segment == 'all' else segment ~ '_value' %}
+    {%- set before = "'all'" if segment == 'all' else segment ~ '_before' %}
+    select
+        worded.*,
+        '{{ segment }}' as segment_type,
+        {{ before }} as segment_value,
+        {{ value }} as other_value,
+        -1 as gap_change
+    from worded
+    where was_gap and (not is_gap or {{ before }} != {{ value }})
+
+    union all
+
+    select
+        worded.*,
+        '{{ segment }}' as segment_type,
+        {{ value }} as segment_value,
+        {{ before }} as other_value,
+        1 as gap_change
+    from worded
+    where is_gap and (not was_gap or {{ before }} != {{ value }})
+    {{ 'union all' if not loop.last }}
+    {%- endfor %}
+)
+
+select
+    account_id,
+    {{ week_start('as_of_date') }} as week_start_date,
+    as_of_date,
+    segment_type,
+    segment_value,
+    case when was_gap and is_gap then 'rule_or_identity_change' else movement end as movement,
+    case when was_gap and is_gap then 'segment' else cause end as cause,
+    gap_change,
+    other_account_id,
+    case
+        when not (was_gap and is_gap) then why
+        when gap_change = 1
+            then 'In the gap as before, its ' || replace(segment_type, '_', ' ') || ' '
+                || segment_value || ' was ' || other_value || ' before.'
+        else 'In the gap as before, its ' || replace(segment_type, '_', ' ') || ' '
+            || segment_value || ' is ' || other_value || ' now.'
+    end as why,
+    ruleset_version
+from sides

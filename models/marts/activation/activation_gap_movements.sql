@@ -1,0 +1,126 @@
+with gap as (
+
+    select * from {{ ref('activation_gap') }}
+
+),
+
+gap_history as (
+
+    select * from {{ ref('account_gap_history') }}
+
+),
+
+movements as (
+
+    select * from {{ ref('account_gap_movements') }}
+
+),
+
+-- Days before the accounts of the gap were kept have a gap, but nothing to tell what moved it.
+days as (
+
+    select
+        gap.as_of_date,
+        gap.segment_type,
+        gap.segment_value,
+        gap.target_gap,
+        {{ week_start('gap.as_of_date') }} as week_start_date
+    from gap
+    where gap.as_of_date >= (select min(gap_history.as_of_date) from gap_history)
+
+),
+
+weeks as (
+
+    select
+        week_start_date,
+        max(as_of_date) as closing_date,
+        -- The first stored day moves nothing: what it finds is where the first week opens.
+        coalesce(lag(max(as_of_date)) over (order by week_start_date), min(as_of_date))
+            as opening_date
+    from days
+    group by week_start_date
+
+),
+
+moved as (
+
+    select
+        week_start_date,
+        segment_type,
+        segment_value,
+        {%- for kind in ['listed', 'activated', 'removed', 'cooled'] %}
+        sum(case when movement = '{{ kind }}' then abs(gap_change) else 0 end) as {{ kind }},
+        {%- endfor %}
+        sum(case when movement = 'rule_or_identity_change' then gap_change else 0 end)
+            as rule_or_identity_change
+    from movements
+    group by week_start_date, segment_type, segment_value
+
+),
+
+segments as (
+
+    select week_start_date, segment_type, segment_value from days
+    union
+    select week_start_date, segment_type, segment_value from moved
+    union
+    select weeks.week_start_date, days.segment_type, days.segment_value
+    from weeks
+    inner join days on weeks.opening_date = days.as_of_date
+
+),
+
+reckoned as (
+
+    select
+        weeks.week_start_date,
+        segments.segment_type,
+        segments.segment_value,
+        weeks.closing_date,
+        weeks.opening_date,
+        coalesce(opening.target_gap, 0) as opening_gap,
+        {%- for kind in ['listed', 'removed', 'activated', 'cooled', 'rule_or_identity_change'] %}
+        cast(coalesce(moved.{{ kind }}, 0) as bigint) as {{ kind }},
+        {%- endfor %}
+        coalesce(closing.target_gap, 0) as closing_gap
+    from segments
+    inner join weeks on segments.week_start_date = weeks.week_start_date
+    left join days as opening
+        on
+            weeks.opening_date = opening.as_of_date
+            and segments.segment_type = opening.segment_type
+            and segments.segment_value = opening.segment_value
+    left join days as closing
+        on
+            weeks.closing_date = closing.as_of_date
+            and segments.segment_type = closing.segment_type
+            and segments.segment_value = closing.segment_value
+    left join moved
+        on
+            segments.week_start_date = moved.week_start_date
+            and segments.segment_type = moved.segment_type
+            and segments.segment_value = moved.segment_value
+
+)
+
+select
+    week_start_date,
+    segment_type,
+    segment_value,
+    closing_date as as_of_date,
+    opening_date = {{ add_days('week_start_date', -1) }}
+    and {{ week_start(add_days('closing_date', 1)) }} > week_start_date as is_complete,
+    opening_gap,
+    listed,
+    removed,
+    activated,
+    cooled,
+    rule_or_identity_change,
+    closing_gap,
+    'The gap went from ' || opening_gap || ' to ' || closing_gap || ' accounts: '
+    || listed || ' listed, ' || removed || ' removed, ' || activated || ' activated, '
+    || cooled || ' cooled, '
+    || case when rule_or_identity_change > 0 then '+' else '' end || rule_or_identity_change
+    || ' by rules, identities or segments.' as why
+from reckoned

@@ -1,0 +1,434 @@
+"""Tells one account's whole story in the terminal (make explain ACCOUNT=... DATE=...).
+
+Reads the published file only. Of the latest day it tells all; of a day before what history keeps,
+or all of it where `make as-of` has made that day's marts.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import duckdb
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from orchestration.publish import PublishError, open_published, published_day
+from orchestration.settings import (
+    PUBLISHED_FILE,
+    Settings,
+    SettingsError,
+    load_settings,
+    parse_date,
+)
+
+# Matches that are listed when a name says too little.
+MOST_MATCHES = 20
+# Ways to name an account, the surest first: the first that finds any decides. $1 is what was given.
+# CRM ids have 15 characters or 18, and may come with the instance in front (main has none).
+FINDERS = (
+    """
+    select account_id from marts.account_activation_history where account_id = $1
+    union select account_id from marts.accounts where account_id = $1
+    union select account_id from marts.account_crosswalk
+    where $1 in (
+        crm_account_id, split_part(crm_account_id, ':', -1), left(crm_account_id, -3),
+        left(split_part(crm_account_id, ':', -1), -3)
+    ) and (
+        $1 in (crm_account_id, split_part(crm_account_id, ':', -1))
+        or length(split_part($1, ':', -1)) = 15
+    )
+    """,
+    """
+    select account_id from marts.accounts where primary_domain = $1
+    union select account_id from marts.domain_ownership
+    where domain = $1 and is_owner and account_id is not null
+        and valid_from <= (select max(as_of_date) from marts.accounts)
+        and coalesce(valid_to, date '9999-12-31') > (select max(as_of_date) from marts.accounts)
+    """,
+    "select account_id from marts.accounts where lower(account_name) = lower($1)",
+    "select account_id from marts.accounts where contains(lower(account_name), lower($1))",
+)
+DOMAINS = 1
+
+
+class ExplainError(ValueError):
+    """There is nothing to tell; the message says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Story:
+    """A published file open for one account. last_date: the day of the file."""
+
+    connection: duckdb.DuckDBPyConnection
+    console: Console
+    account_id: str
+    last_date: date
+
+    def rows(self, sql: str, *more: Any) -> list[dict[str, Any]]:
+        """Rows of a query as dicts; $1 is the account, $2 and on what is given."""
+        result = self.connection.execute(sql, [self.account_id, *more])
+        names = [column[0] for column in result.description or ()]
+        return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
+
+    def has(self, mart: str) -> bool:
+        found = self.connection.execute(
+            "select 1 from duckdb_tables() where schema_name = 'marts' and table_name = ?"
+            " and database_name = current_database()",
+            [mart],
+        ).fetchall()
+        return bool(found)
+
+    def say(self, words: str) -> None:
+        self.console.print(escape(words), highlight=False)
+
+    def title(self, words: str) -> None:
+        self.console.print(f"\n[bold]{escape(words)}[/bold]", highlight=False)
+
+    def table(self, title: str, rows: Sequence[dict[str, Any]], nothing: str) -> None:
+        """Rows as a table, with what to say where there are none."""
+        self.title(title)
+        if not rows:
+            self.say(nothing)
+            return
+        table = Table(box=None, pad_edge=False)
+        for name, value in rows[0].items():
+            numbers = isinstance(value, int | float) and not isinstance(value, bool)
+            table.add_column(name.replace("_", " "), justify="right" if numbers else "left")
+        for row in rows:
+            table.add_row(*(escape(_in_words(value)) for value in row.values()))
+        self.console.print(table)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Explains an account; returns the exit code: 2 where it cannot be told, and says why."""
+    parser = argparse.ArgumentParser(prog="make explain", description=__doc__)
+    parser.add_argument("account", nargs="?", default=os.environ.get("ACCOUNT", ""))
+    parser.add_argument("--date", default=os.environ.get("DATE", ""))
+    options = parser.parse_args(arguments)
+    try:
+        settings = load_settings()
+        day = parse_date("DATE", options.date.strip()) if options.date.strip() else None
+        explain(settings, options.account.strip(), day, Console())
+    except (ExplainError, PublishError, SettingsError) as error:
+        print(error, file=sys.stderr)
+        return 2
+    return 0
+
+
+def explain(settings: Settings, account: str, day: date | None, console: Console) -> None:
+    """Prints the story of the account on the day (None: the latest).
+
+    account: an account_id, a CRM id of 15 or 18 characters, a domain or a name. Raises ExplainError
+    where nothing is published, nothing or too much is meant, or the day is not stored.
+    """
+    if not account:
+        raise ExplainError(
+            "Which account? make explain ACCOUNT=acme.com (an account_id, a CRM id, a domain or a"
+            " name)."
+        )
+    last_date = published_day(settings.published_path)
+    if last_date is None:
+        raise ExplainError(
+            f"Nothing is published at {settings.published_path}. Run make refresh first, or set"
+            " PUBLISHED_DIR (of the demo: PUBLISHED_DIR=data/demo/published)."
+        )
+    copy = settings.published_dir / "as_of" / str(day) / PUBLISHED_FILE
+    if day is not None and day < last_date and published_day(copy) == day:
+        with open_published(copy) as connection:
+            console.print(f"As known then, from {escape(str(copy))}.", highlight=False)
+            story = Story(connection, console, _find(connection, account), day)
+            _tell_all(story)
+        return
+    with open_published(settings.published_path) as connection:
+        first_date = _first_date(connection)
+        story = Story(connection, console, _find(connection, account), last_date)
+        if day is None or day == last_date:
+            _tell_all(story)
+        elif first_date is not None and first_date <= day < last_date:
+            _tell_history(story, day)
+        else:
+            raise ExplainError(
+                f"{day} is not stored: the published file holds {first_date} to {last_date}."
+            )
+
+
+def _first_date(connection: duckdb.DuckDBPyConnection) -> date | None:
+    row = connection.execute(
+        "select min(valid_from) from marts.account_activation_history"
+    ).fetchone()
+    return row[0] if row else None
+
+
+def _find(connection: duckdb.DuckDBPyConnection, account: str) -> str:
+    """The account that is meant. Raises ExplainError if none is, or several are."""
+    for place, finder in enumerate(FINDERS):
+        given = _as_domain(account) if place == DOMAINS else account
+        found = [row[0] for row in connection.execute(finder, [given]).fetchall()]
+        if len(found) == 1:
+            return str(found[0])
+        if found:
+            raise ExplainError(_several(connection, account, found))
+    raise ExplainError(
+        f"No account is '{account}': no account_id, CRM id, domain or name in the published file."
+    )
+
+
+def _several(connection: duckdb.DuckDBPyConnection, account: str, found: Sequence[str]) -> str:
+    names = connection.execute(
+        "select account_id, account_name, primary_domain from marts.accounts"
+        " where list_contains(?, account_id) order by account_name, account_id limit ?",
+        [list(found), MOST_MATCHES],
+    ).fetchall()
+    lines = [f"  {id_}  {name or ''}  {domain or ''}".rstrip() for id_, name, domain in names]
+    if len(found) > len(lines):
+        lines.append(f"  and {len(found) - len(lines)} more")
+    return "\n".join(
+        [f"'{account}' may be any of {len(found)} accounts. Take one of these ids:", *lines]
+    )
+
+
+def _as_domain(text: str) -> str:
+    host = text.lower().split("://")[-1].split("/")[0]
+    return host.removeprefix("www.")
+
+
+# --- the story of the file's own day --------------------------------------------------------------
+
+
+def _tell_all(story: Story) -> None:
+    rows = story.rows("select * from marts.accounts where account_id = $1")
+    if not rows:
+        story.say(
+            f"{story.account_id} is no account on {story.last_date} any more (merged, deleted or"
+            " off the target list). What history keeps of it:"
+        )
+    else:
+        _tell_who(story, rows[0])
+        for tell in PARTS:
+            tell(story)
+    _tell_states(story, story.last_date)
+    _tell_movements(story, story.last_date)
+
+
+def _tell_who(story: Story, account: dict[str, Any]) -> None:
+    story.title(f"{account['account_name'] or account['account_id']} on {account['as_of_date']}")
+    known = [
+        account["account_id"],
+        account["primary_domain"],
+        account["lifecycle"].replace("_", " "),
+        "target" + (f" of {account['target_tier']}" if account["target_tier"] else "")
+        if account["is_target"]
+        else "no target",
+        account["industry"],
+        f"{account['employees']:,} employees" if account["employees"] else None,
+        account["region"],
+        f"owner {account['owner_name']}" if account["owner_name"] else "no owner",
+        f"part of {account['ultimate_parent_id']}" if account["hierarchy_depth"] else None,
+    ]
+    story.say(", ".join(str(fact) for fact in known if fact))
+
+
+def _tell_state(story: Story) -> None:
+    for row in story.rows("select why from marts.account_activation where account_id = $1"):
+        story.title("State")
+        story.say(row["why"])
+    for row in story.rows(
+        "select transitions, flaps, days_in_state, warming_to_active_days, active_to_engaged_days"
+        " from marts.account_state_statistics where account_id = $1"
+    ):
+        story.say(
+            f"{row['days_in_state']} days in it; {row['transitions']} transitions in a year,"
+            f" {row['flaps']} taken back soon."
+        )
+
+
+def _tell_drivers(story: Story) -> None:
+    story.table(
+        "What holds it back",
+        story.rows(
+            "select driver, cause, share, is_primary, is_sole_blocker"
+            " from marts.account_gap_drivers where account_id = $1 order by is_primary desc, driver"
+        ),
+        "Nothing: it is not in the gap.",
+    )
+
+
+def _tell_fit(story: Story) -> None:
+    for row in story.rows("select * from marts.account_fit where account_id = $1"):
+        story.title("Fit")
+        score = "unknown" if row["fit_score"] is None else f"{row['fit_score']:.1f} of 100"
+        story.say(
+            f"{row['fit_tier']}, {score}; {row['fit_completeness_share']:.0%} of the weight known"
+            + (", counted as fitting until more is known" if row["is_fit_assumed"] else "")
+        )
+    story.table(
+        "Points of fit",
+        story.rows(
+            "select criterion, known_value, is_known, is_match, points"
+            " from marts.account_fit_contributions where account_id = $1"
+            " order by points desc, criterion"
+        ),
+        "No criterion.",
+    )
+
+
+def _tell_signals(story: Story) -> None:
+    for row in story.rows("select * from marts.account_signals where account_id = $1"):
+        story.title("Signals")
+        story.say(
+            f"{row['signal_level']}, strength {row['strength_score']:.1f} of 100;"
+            f" {row['engaged_people']} people engaged;"
+            f" channels: {row['signal_channels'] or 'none'};"
+            f" last buying signal: {row['last_buying_signal_date'] or 'none'};"
+            f" can be seen by: {row['observable_channels'] or 'no channel'}"
+            + (f"; stale: {row['stale_feeds']}" if row["stale_feeds"] else "")
+        )
+    story.table(
+        "Points of signal",
+        story.rows(
+            "select signal_type, source, points from marts.account_signal_contributions"
+            " where account_id = $1 order by points desc, signal_type, source"
+        ),
+        "No signal counts.",
+    )
+
+
+def _tell_coverage(story: Story) -> None:
+    for row in story.rows("select * from marts.account_coverage where account_id = $1"):
+        story.title("Coverage")
+        story.say(
+            f"{row['coverage_level']}: reached {row['reached_coverage_share']:.1%}, on file"
+            f" {row['coverage_share']:.1%}, engaged {row['engaged_coverage_share']:.1%};"
+            f" {row['covered_personas']} of {row['required_personas']} personas covered"
+            + ("; single-threaded" if row["is_single_threaded"] else "")
+        )
+    story.table(
+        "Personas",
+        story.rows(
+            "select persona, decision_role, required_people, expected_people, reached_people,"
+            " engaged_people, covered_share, is_whitespace from marts.account_persona_coverage"
+            " where account_id = $1 order by is_whitespace desc, persona"
+        ),
+        "No persona is required.",
+    )
+
+
+def _tell_windows(story: Story) -> None:
+    _tell_mart(story, "account_timing_windows", "Timing windows", "No window is known.")
+
+
+def _tell_plays(story: Story) -> None:
+    _tell_mart(story, "account_plays", "Plays", "No play.")
+
+
+def _tell_mart(story: Story, mart: str, title: str, nothing: str) -> None:
+    """All columns of a mart that a file of an older version may not have."""
+    if story.has(mart):
+        rows = story.rows(f"select * from marts.{mart} where account_id = $1")
+        hidden = ("account_id", "as_of_date", "ruleset_version")
+        shown = [{name: row[name] for name in row if name not in hidden} for row in rows]
+        story.table(title, shown, nothing)
+
+
+PARTS: tuple[Callable[[Story], None], ...] = (
+    _tell_state,
+    _tell_drivers,
+    _tell_plays,
+    _tell_windows,
+    _tell_fit,
+    _tell_signals,
+    _tell_coverage,
+)
+
+# --- what history keeps ---------------------------------------------------------------------------
+
+
+def _tell_history(story: Story, day: date) -> None:
+    states = story.rows(
+        "select state, valid_from, reason from marts.account_activation_history"
+        " where account_id = $1 and valid_from <= $2 and (valid_to is null or valid_to > $2)",
+        day,
+    )
+    story.title(f"{story.account_id} on {day}")
+    if not states:
+        story.say("It was no account on that day.")
+    for row in states:
+        story.say(f"{row['state']} since {row['valid_from']}: {row['reason']}.")
+    for row in story.rows(
+        "select * from marts.account_gap_history where account_id = $1 and as_of_date <= $2"
+        " order by as_of_date desc limit 1",
+        day,
+    ):
+        story.say(_gap_in_words(row))
+    story.table(
+        "The month end before",
+        story.rows(
+            "select * exclude (account_id, ruleset_version) from marts.account_snapshots"
+            " where account_id = $1 and as_of_date <= $2 order by as_of_date desc limit 1",
+            day,
+        ),
+        "No month end is stored before that day.",
+    )
+    _tell_states(story, day)
+    _tell_movements(story, day)
+    story.title("The rest of that day")
+    story.say(f"make as-of DATE={day}, then this command again: fit, signals and coverage as then.")
+
+
+def _gap_in_words(row: dict[str, Any]) -> str:
+    if not row["is_target"]:
+        return f"No target since {row['as_of_date']}."
+    if not row["is_gap"]:
+        return "A target that was activated."
+    drivers = [
+        row["signal_driver"],
+        "insufficient_coverage" if row["has_coverage_driver"] else None,
+    ]
+    held = " and ".join(driver.replace("_", " ") for driver in drivers if driver)
+    return f"A target in the gap, held back by {held}; unchanged from {row['as_of_date']}."
+
+
+def _tell_states(story: Story, day: date) -> None:
+    story.table(
+        "States so far",
+        story.rows(
+            "select valid_from as since, state, reason from marts.account_activation_history"
+            " where account_id = $1 and valid_from <= $2 order by valid_from",
+            day,
+        ),
+        "None.",
+    )
+
+
+def _tell_movements(story: Story, day: date) -> None:
+    story.table(
+        "Into the gap and out of it",
+        story.rows(
+            "select as_of_date as day, why from marts.account_gap_movements"
+            " where account_id = $1 and as_of_date <= $2 and segment_type = 'all'"
+            " order by as_of_date",
+            day,
+        ),
+        "It never came into the gap or left it since the first stored day.",
+    )
+
+
+def _in_words(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:,.2f}"
+    return str(value)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
