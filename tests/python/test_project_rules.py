@@ -43,6 +43,7 @@ LITERALS_IN_MARTS = {
     ("database_buildout", "1000000"): "facts are summed in millionths",
     ("database_buildout", "0.5"): "a median",
     ("database_buildout", "0.9"): "a ninetieth percentile",
+    ("dark_activation", "2"): "who was caught twice, and two channels at least",
     ("account_coverage", "2"): "single-threaded: one person where two or more are required",
 }
 STRUCTURAL_NUMBERS = {"0", "1", "0.0", "1.0"}
