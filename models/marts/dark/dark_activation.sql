@@ -107,6 +107,8 @@ select
             || caught_twice || ' by two, out of ' || used_channels
             || '. The fewer are seen twice, the more are seen by none: at least about '
             || {{ in_words('estimated_dark_accounts_on_list', 0) }}
+            || ' (' || {{ in_words('lower_bound_on_list', 0) }}
+            || ' to ' || {{ in_words('upper_bound_on_list', 0) }} || ')'
             || case
                 when caught_once <= 1 then ', for almost nobody was seen but once'
                 when caught_twice = 0 then ', roughly, for nobody was seen twice'
