@@ -12,6 +12,12 @@ paths as (
 
 ),
 
+effort as (
+
+    select * from {{ ref('account_effort') }}
+
+),
+
 outcomes as (
 
     select
@@ -50,6 +56,14 @@ select
     coalesce(cast(
         sum(case when drivers.is_sole_blocker then paths.account_value_usd end) as double
     ), 0) as sole_blocker_value_usd,
+    count(case when drivers.is_primary and effort.is_touched then 1 end)
+        as touched_primary_accounts,
+    count(case when drivers.is_primary and not effort.is_touched then 1 end)
+        as untouched_primary_accounts,
+    cast(coalesce(sum(case when drivers.is_primary then effort.touches end), 0) as bigint)
+        as primary_touches,
+    cast(coalesce(sum(case when drivers.is_primary then effort.effort_usd end), 0) as double)
+        as primary_effort_usd,
     cast(chances.win_share as double) as win_share,
     chances.win_share_basis,
     coalesce(cast(
@@ -63,5 +77,6 @@ select
         as note
 from drivers
 inner join paths on drivers.account_id = paths.account_id
+inner join effort on drivers.account_id = effort.account_id
 cross join chances
 group by drivers.driver, chances.win_share, chances.win_share_basis
