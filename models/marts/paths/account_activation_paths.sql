@@ -1,0 +1,238 @@
+{%- set day = end_date() -%}
+{%- set day_text = dbt.type_string() -%}
+
+with features as (
+
+    select * from {{ ref('feat_account_days') }}
+    where as_of_date = {{ day }}
+
+),
+
+gap_days as (
+
+    select * from {{ ref('int_account_gap_days') }}
+    where as_of_date = {{ day }}
+
+),
+
+gap_accounts as (
+
+    select * from gap_days
+    where is_target and not is_activated
+
+),
+
+state_rules as (
+
+    select * from {{ ref('activation_states') }}
+    where state = 'active'
+
+),
+
+steps as (
+
+    select * from {{ ref('int_reach_steps') }}
+
+),
+
+timing as (
+
+    select * from {{ ref('account_timing') }}
+
+),
+
+-- The worth of a deal, by size of company where enough deals are known.
+deals as (
+
+    select
+        gap_days.employee_band,
+        opportunities.annual_amount_usd
+    from {{ ref('int_opportunity_spans') }} as opportunities
+    inner join gap_days on opportunities.account_id = gap_days.account_id
+    where {{ day }} >= opportunities.valid_from and {{ day }} < opportunities.valid_to
+        and opportunities.outcome in ('open', 'won')
+        and not opportunities.is_renewal
+        and opportunities.annual_amount_usd > 0
+
+),
+
+band_values as (
+
+    select employee_band, median(annual_amount_usd) as median_usd
+    from deals
+    where employee_band is not null
+    group by employee_band
+    having count(*) >= {{ var('deal_value_min_deals') }}
+
+),
+
+overall_value as (
+
+    select median(annual_amount_usd) as median_usd
+    from deals
+    having count(*) >= {{ var('deal_value_min_deals') }}
+
+),
+
+-- Points that the strength of strong signal asks for, rounded up to the hundredth.
+signal_needs as (
+
+    select
+        gap_accounts.account_id,
+        gap_accounts.has_signal,
+        features.intent_points + features.engagement_points as points,
+        ceil(
+            -100
+            * {{ var('strength_saturation_points') }}
+            * ln(1 - {{ var('strong_min_strength') }} / 100.0)
+        ) / 100 as needed_points
+    from gap_accounts
+    inner join features on gap_accounts.account_id = features.account_id
+
+),
+
+-- Gains of a persona fall from person to person, so that the largest of all, taken first, reach
+-- the threshold with the fewest people.
+coverage_needs as (
+
+    select
+        gap_accounts.account_id,
+        min(steps.people_so_far) as people_to_reach
+    from gap_accounts
+    cross join state_rules
+    inner join steps on gap_accounts.account_id = steps.account_id
+    where gap_accounts.has_coverage_driver
+        and round(gap_accounts.reached_coverage_share + steps.gain_so_far, 6)
+        >= state_rules.min_reached_coverage
+    group by gap_accounts.account_id
+
+),
+
+chosen_steps as (
+
+    select
+        steps.account_id,
+        steps.persona,
+        count(*) as people,
+        sum(case when steps.is_to_find then 1 else 0 end) as people_to_find,
+        max(steps.gain_so_far) as gain_share
+    from steps
+    inner join coverage_needs
+        on
+            steps.account_id = coverage_needs.account_id
+            and steps.people_so_far <= coverage_needs.people_to_reach
+    group by steps.account_id, steps.persona
+
+),
+
+reach as (
+
+    select
+        account_id,
+        cast(sum(people) as integer) as people_to_reach,
+        cast(sum(people_to_find) as integer) as people_to_find,
+        max(gain_share) as gain_share,
+        string_agg(people || ' ' || replace(persona, '_', ' '), ', ' order by persona)
+            as personas_to_reach
+    from chosen_steps
+    group by account_id
+
+),
+
+paths as (
+
+    select
+        gap_accounts.account_id,
+        gap_accounts.primary_driver,
+        gap_accounts.signal_driver,
+        gap_accounts.has_coverage_driver,
+        gap_accounts.is_sole_blocker,
+        case
+            when not gap_accounts.fits_icp then 'list'
+            when gap_accounts.signal_driver is null then 'coverage'
+            when gap_accounts.has_coverage_driver then 'both'
+            else 'signal'
+        end as change_kind,
+        gap_accounts.fits_icp and gap_accounts.signal_driver is not null as needs_signal,
+        signal_needs.points,
+        signal_needs.needed_points,
+        greatest(signal_needs.needed_points - signal_needs.points, 0) as points_missing,
+        gap_accounts.is_broad,
+        gap_accounts.has_recent_buying_signal,
+        features.is_observable,
+        gap_accounts.reached_coverage_share,
+        reach.people_to_reach,
+        reach.people_to_find,
+        reach.personas_to_reach,
+        round(gap_accounts.reached_coverage_share + coalesce(reach.gain_share, 0), 6)
+            as reached_coverage_share_after,
+        timing.is_outside_window,
+        timing.next_window_opens_on,
+        coalesce(
+            band_values.median_usd, overall_value.median_usd, {{ var('deal_value_fallback_usd') }}
+        ) as account_value_usd,
+        case
+            when band_values.median_usd is not null then 'median deal of its size'
+            when overall_value.median_usd is not null then 'median deal'
+            else 'assumed'
+        end as value_basis
+    from gap_accounts
+    inner join features on gap_accounts.account_id = features.account_id
+    inner join signal_needs on gap_accounts.account_id = signal_needs.account_id
+    left join reach on gap_accounts.account_id = reach.account_id
+    left join timing on gap_accounts.account_id = timing.account_id
+    left join band_values on gap_accounts.employee_band = band_values.employee_band
+    left join overall_value on 1 = 1
+
+)
+
+select
+    account_id,
+    {{ day }} as as_of_date,
+    change_kind,
+    primary_driver,
+    is_sole_blocker,
+    case when needs_signal then points_missing end as points_missing,
+    case when needs_signal then not is_broad end as is_breadth_missing,
+    case when needs_signal then not has_recent_buying_signal end as is_buying_signal_missing,
+    case when needs_signal then not is_observable end as is_visibility_missing,
+    case when change_kind in ('coverage', 'both') then people_to_reach end as people_to_reach,
+    case when change_kind in ('coverage', 'both') then people_to_find end as people_to_find,
+    case when change_kind in ('coverage', 'both') then personas_to_reach end
+        as personas_to_reach,
+    case when change_kind != 'list' then reached_coverage_share_after end
+        as reached_coverage_share_after,
+    case when is_outside_window then next_window_opens_on end as next_window_opens_on,
+    cast(account_value_usd as double) as account_value_usd,
+    value_basis,
+    case
+        when change_kind = 'list'
+            then 'It does not fit: take it off the list, or correct the fit if that is wrong.'
+        else
+            'To activate it: ' || concat_ws(
+                '; ',
+                case when needs_signal and not is_observable
+                    then 'first a channel that can see it' end,
+                case when needs_signal and points_missing > 0
+                    then {{ in_words('points_missing', 2) }} || ' more points of signal ('
+                        || {{ in_words('points', 2) }} || ' of '
+                        || {{ in_words('needed_points', 2) }} || ')' end,
+                case when needs_signal and not is_broad
+                    then 'a second engaged person or a second channel' end,
+                case when needs_signal and not has_recent_buying_signal
+                    then 'a buying signal' end,
+                case when has_coverage_driver and people_to_reach is not null
+                    then 'reach ' || personas_to_reach || ' (reached coverage '
+                        || {{ in_words('100 * reached_coverage_share', 0) }} || '% to '
+                        || {{ in_words('100 * reached_coverage_share_after', 0) }} || '%)' end,
+                case when has_coverage_driver and people_to_find > 0
+                    then people_to_find || ' of them to be found first' end,
+                case when has_coverage_driver and people_to_reach is null
+                    then 'more personas than are required here: see the seed personas' end,
+                case when is_outside_window and next_window_opens_on is not null
+                    then 'its window opens on ' || cast(next_window_opens_on as {{ day_text }}) end,
+                case when is_outside_window and next_window_opens_on is null
+                    then 'it is outside its window, and no opening is known' end
+            ) || '.'
+    end as what_it_takes
+from paths

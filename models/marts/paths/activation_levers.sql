@@ -1,0 +1,82 @@
+{%- set day = end_date() -%}
+
+with drivers as (
+
+    select * from {{ ref('account_gap_drivers') }}
+
+),
+
+paths as (
+
+    select * from {{ ref('account_activation_paths') }}
+
+),
+
+effort as (
+
+    select * from {{ ref('account_effort') }}
+
+),
+
+outcomes as (
+
+    select
+        count(case when outcome = 'won' then 1 end) as won_deals,
+        count(*) as closed_deals
+    from {{ ref('int_opportunity_spans') }}
+    where {{ day }} >= valid_from and {{ day }} < valid_to
+        and outcome in ('won', 'lost')
+        and not is_renewal
+        and stage_changed_date
+        >= cast({{ dbt.dateadd('month', -var('customer_months'), day) }} as date)
+
+),
+
+-- Own deals where there are enough of them, else the assumption.
+chances as (
+
+    select
+        case
+            when closed_deals >= {{ var('deal_value_min_deals') }}
+                then cast(won_deals as double) / closed_deals
+            else {{ var('win_share_fallback') }}
+        end as win_share,
+        case
+            when closed_deals >= {{ var('deal_value_min_deals') }} then 'own deals' else 'assumed'
+        end as win_share_basis
+    from outcomes
+
+)
+
+select
+    {{ day }} as as_of_date,
+    drivers.driver,
+    count(*) as gap_accounts,
+    count(case when drivers.is_sole_blocker then 1 end) as sole_blocker_accounts,
+    coalesce(cast(
+        sum(case when drivers.is_sole_blocker then paths.account_value_usd end) as double
+    ), 0) as sole_blocker_value_usd,
+    count(case when drivers.is_primary and effort.is_touched then 1 end)
+        as touched_primary_accounts,
+    count(case when drivers.is_primary and not effort.is_touched then 1 end)
+        as untouched_primary_accounts,
+    cast(coalesce(sum(case when drivers.is_primary then effort.touches end), 0) as bigint)
+        as primary_touches,
+    cast(coalesce(sum(case when drivers.is_primary then effort.effort_usd end), 0) as double)
+        as primary_effort_usd,
+    cast(chances.win_share as double) as win_share,
+    chances.win_share_basis,
+    coalesce(cast(
+        sum(case when drivers.is_sole_blocker then paths.account_value_usd end)
+        * chances.win_share as double
+    ), 0) as expected_value_usd,
+    'Rough: of ' || count(*) || ' gap accounts it alone holds back '
+    || count(case when drivers.is_sole_blocker then 1 end)
+    || '; each counts at the median yearly amount of a deal and a chance of '
+    || {{ in_words('100 * chances.win_share', 0) }} || '% (' || chances.win_share_basis || ').'
+        as note
+from drivers
+inner join paths on drivers.account_id = paths.account_id
+inner join effort on drivers.account_id = effort.account_id
+cross join chances
+group by drivers.driver, chances.win_share, chances.win_share_basis

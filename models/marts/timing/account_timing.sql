@@ -1,0 +1,141 @@
+{%- set day = end_date() -%}
+
+with accounts as (
+
+    select account_id, is_outside_window from {{ ref('feat_account_days') }}
+    where as_of_date = {{ day }}
+
+),
+
+all_windows as (
+
+    select
+        *,
+        replace(window_type, '_', ' ')
+        || ' (' || source || ') ' || cast(starts_on as {{ dbt.type_string() }})
+        || ' to ' || cast(ends_on as {{ dbt.type_string() }}) as words
+    from {{ ref('account_timing_windows') }}
+
+),
+
+windows as (
+
+    select * from all_windows
+    where decides_timing
+
+),
+
+-- Days from which another thing may hold than the day before.
+turns as (
+
+    select account_id, starts_on as turns_on from windows
+    where starts_on > {{ day }}
+    union
+    select account_id, {{ add_days('ends_on', 1) }} as turns_on from windows
+    where ends_on >= {{ day }}
+
+),
+
+-- The rule of the driver wrong_timing on each of them, with what is known today.
+statuses as (
+
+    select
+        turns.account_id,
+        turns.turns_on,
+        max(
+            windows.effect = 'closed'
+            and turns.turns_on between windows.starts_on and windows.ends_on
+        )
+        or (
+            max(windows.effect = 'open')
+            and not max(
+                windows.effect = 'open'
+                and turns.turns_on between windows.starts_on and windows.ends_on
+            )
+        ) as is_outside
+    from turns
+    inner join windows on turns.account_id = windows.account_id
+    group by turns.account_id, turns.turns_on
+
+),
+
+openings as (
+
+    select
+        accounts.account_id,
+        accounts.is_outside_window,
+        min(case when accounts.is_outside_window and not statuses.is_outside
+            then statuses.turns_on end) as next_window_opens_on
+    from accounts
+    left join statuses on accounts.account_id = statuses.account_id
+    group by accounts.account_id, accounts.is_outside_window
+
+),
+
+closings as (
+
+    select
+        openings.account_id,
+        {{ add_days('min(statuses.turns_on)', -1) }} as next_window_closes_on
+    from openings
+    inner join statuses on openings.account_id = statuses.account_id
+    where statuses.is_outside
+        and (
+            statuses.turns_on > openings.next_window_opens_on
+            or not openings.is_outside_window
+        )
+    group by openings.account_id
+
+),
+
+-- The window that says the most: the closed one that ends last, the open one that ends first.
+named as (
+
+    select
+        account_id,
+        max_by(words, ends_on) filter (where decides_timing and effect = 'closed' and is_current)
+            as closed_words,
+        min_by(words, ends_on) filter (where decides_timing and effect = 'open' and is_current)
+            as open_words,
+        max_by(words, ends_on) filter (
+            where decides_timing and effect = 'open' and ends_on < {{ day }}
+        ) as past_words,
+        min_by(words, starts_on) filter (where not decides_timing and effect = 'open')
+            as shown_words
+    from all_windows
+    group by account_id
+
+)
+
+select
+    openings.account_id,
+    {{ day }} as as_of_date,
+    openings.is_outside_window,
+    case
+        when openings.is_outside_window and named.closed_words is not null
+            then 'Inside a closed window: ' || named.closed_words
+        when openings.is_outside_window and named.past_words is not null
+            then 'Outside its open windows, the last was ' || named.past_words
+        when openings.is_outside_window then 'Before its open windows'
+        when named.open_words is not null then 'Inside an open window: ' || named.open_words
+        when closings.next_window_closes_on is not null then 'No window is closed yet'
+        else 'No window decides'
+    end
+    || case
+        when openings.is_outside_window and openings.next_window_opens_on is null
+            then '; no opening is known'
+        when openings.is_outside_window
+            then '; it opens on ' || cast(openings.next_window_opens_on as {{ dbt.type_string() }})
+        when closings.next_window_closes_on is not null
+            then
+                '; the last day is '
+                || cast(closings.next_window_closes_on as {{ dbt.type_string() }})
+        else ''
+    end
+    || case when named.shown_words is null then '' else '; also known: ' || named.shown_words end
+    || '.' as timing_reason,
+    openings.next_window_opens_on,
+    closings.next_window_closes_on
+from openings
+left join closings on openings.account_id = closings.account_id
+left join named on openings.account_id = named.account_id
