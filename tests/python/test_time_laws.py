@@ -110,7 +110,7 @@ def deliveries(load_day: date) -> Deliveries:
             "domain": "handing-works.com",
             "topic": "Data Warehousing",
             "composite_score": 90,
-            "report_date": "2026-05-10",
+            "report_date": "2026-05-24",
         }
     ]
     events = "salesforce/event"
@@ -138,7 +138,7 @@ PAGE = ("id", "anonymous_id", "context_ip", "context_page_path", "received_at", 
 
 
 def page(name: str, number: int, day: date | None = None) -> Row:
-    seen_at = f"{day or date(2026, 5, 4 + number)}T09:00:00Z"
+    seen_at = f"{day or date(2026, 5, 19 + number)}T09:00:00Z"
     ip = f"203.0.113.{number + 1}"
     values = (f"page-{name}-{number}", f"visitor-{name}", ip, "/pricing", seen_at, seen_at)
     return dict(zip(PAGE, values, strict=True))

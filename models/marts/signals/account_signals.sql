@@ -134,7 +134,7 @@ select
     features.engagement_points,
     cast(coalesce(surging.surging_topics, 0) as bigint) as surging_topics,
     cast(coalesce(surging.surging_providers, 0) as integer) as surging_providers,
-    coalesce(surging.surging_providers >= 2, false) as is_corroborated,
+    coalesce(surging.surging_providers >= {{ var('corroborating_providers') }}, false) as is_corroborated,
     features.engaged_people,
     channels.signal_channels,
     cast(coalesce(channels.signal_channel_count, 0) as integer) as signal_channel_count,
