@@ -45,6 +45,10 @@ STEPS = (*CHOSEN, LAST)
 FEATURES = "features.feat_account_days"
 NAMES = ("late", "twice", "older", "merged", "kept", "giver", "taker", "silent")
 NAMES += ("handing", "handed")
+# Accounts at which only those act who do not count: a competitor, our own people, a program.
+NOBODY = ("rival", "staffed", "crawled")
+NAMES += NOBODY
+DOMAIN_OF = {"rival": "competitor-inc.com", "staffed": "our-own-firm.com"}
 CRM_ID = {name: f"001{name:0<12}" for name in NAMES}
 
 Row = Mapping[str, object]
@@ -87,6 +91,7 @@ def deliveries(load_day: date) -> Deliveries:
     # Visitors: readers whom the CRM does not know, and a contact of the silent one.
     readers = {name: f"reader@{name}-works.com" for name in ("giver", "handing")}
     readers["silent"] = email("silent", 0)
+    known = readers | {"crawled": email("crawled", 0)}
     made.history[in_load("segment/identifies")] = [
         {
             "id": f"identify-{name}",
@@ -95,7 +100,7 @@ def deliveries(load_day: date) -> Deliveries:
             "email": address,
             "received_at": "2026-05-02T09:00:00Z",
         }
-        for name, address in readers.items()
+        for name, address in known.items()
     ]
     made.history[in_load("segment/pages")] = [
         page(name, number) for name in readers for number in range(12)
@@ -119,6 +124,11 @@ def deliveries(load_day: date) -> Deliveries:
     made.planted[on(events, TWICE - timedelta(days=3), "first")] = again
     made.planted[on(events, TWICE, "again")] = again
     made.planted[on(events, date(2026, 6, 8), "older")] = meetings("older", date(2026, 6, 7), 2)
+    for name in ("rival", "staffed"):
+        made.planted[on(events, date(2026, 6, 12), name)] = meetings(name, date(2026, 6, 10), 2)
+    made.planted[on("segment/pages", date(2026, 6, 12), "crawled")] = [
+        page("crawled", number, date(2026, 6, 11)) for number in range(70)
+    ]
     made.planted[on("salesforce/account", MERGED, "merge")] = [
         account(
             "merged",
@@ -165,7 +175,7 @@ def account(name: str, stamp: str = "2025-11-03T09:00:00Z", **changes: str) -> R
 
 
 def email(name: str, number: int) -> str:
-    return f"person{number}@{name}-works.com"
+    return f"person{number}@{DOMAIN_OF.get(name, f'{name}-works.com')}"
 
 
 def contact_id(name: str, number: int) -> str:
@@ -344,12 +354,17 @@ def laws(
 
 
 def hand_over(place: Place) -> None:
-    """Adds a row to the seed of owners decided by hand."""
+    """Adds a row to the seed of owners decided by hand, and rules for competitors and ourselves."""
     with duckdb.connect(str(place.warehouse)) as connection:
         connection.execute(
             "insert into seeds.domain_owner_overrides (domain, crm_account_id, valid_from, reason)"
             " values ('handing-works.com', ?, ?, 'a test')",
             [CRM_ID["handed"] + "AAA", HANDED],
+        )
+        connection.execute(
+            "insert into seeds.traffic_rules (rule_rank, category, domain_pattern, weight_share, reason)"
+            " values (1, 'competitor', ?, 0, 'a test'), (2, 'employee', ?, 0, 'a test')",
+            [DOMAIN_OF["rival"], DOMAIN_OF["staffed"]],
         )
 
 
@@ -492,6 +507,32 @@ def test_a_delivery_changes_its_account_from_its_day_on(laws: Laws, name: str, d
     )
     strength = laws.feature(laws.full, name, "strength_score", day)
     assert strength > laws.feature(laws.without, name, "strength_score", day) + 1
+
+
+@pytest.mark.parametrize("name", NOBODY)
+def test_competitors_employees_and_programs_move_nobody(laws: Laws, name: str) -> None:
+    assert laws.features(laws.full, name, "*") == laws.features(laws.without, name, "*")
+    for place in (laws.full, laws.without):
+        states = query(
+            place.warehouse,
+            "select distinct state from marts.account_activation_history"
+            f" where account_id = '{laws.account_id(name)}'",
+        )
+        assert states == [("cold",)]
+
+
+def test_what_was_left_out_is_counted(laws: Laws) -> None:
+    excluded = "select category, activity_type, acts from marts.excluded_activity"
+    found = query(laws.full.warehouse, f"{excluded} where category in ('competitor', 'employee')")
+    assert sorted(found) == [("competitor", "meeting", 6), ("employee", "meeting", 6)]
+    ((of_programs,),) = query(
+        laws.full.warehouse, "select sum(acts) from marts.excluded_activity where category = 'bot'"
+    )
+    ((before,),) = query(
+        laws.without.warehouse,
+        "select sum(acts) from marts.excluded_activity where category = 'bot'",
+    )
+    assert of_programs - before == 70
 
 
 def test_a_file_delivered_twice_counts_once(laws: Laws) -> None:
