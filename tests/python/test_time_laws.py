@@ -362,7 +362,8 @@ def hand_over(place: Place) -> None:
             [CRM_ID["handed"] + "AAA", HANDED],
         )
         connection.execute(
-            "insert into seeds.traffic_rules (rule_rank, category, domain_pattern, weight_share, reason)"
+            "insert into seeds.traffic_rules"
+            " (rule_rank, category, domain_pattern, weight_share, reason)"
             " values (1, 'competitor', ?, 0, 'a test'), (2, 'employee', ?, 0, 'a test')",
             [DOMAIN_OF["rival"], DOMAIN_OF["staffed"]],
         )

@@ -50,9 +50,9 @@ page_paths as (
 -- Nobody reads page after page in a few seconds each, or dozens of pages on one day.
 bot_days as (
 
-    select anonymous_id, occurred_date, load_id
+    select anonymous_id, occurred_date, known_date
     from new_pages
-    group by anonymous_id, occurred_date, load_id
+    group by anonymous_id, occurred_date, known_date
     having
         count(*) >= {{ var('bot_min_daily_pages') }}
         or (
@@ -86,7 +86,7 @@ pages as (
         on
             new_pages.anonymous_id = bot_days.anonymous_id
             and new_pages.occurred_date = bot_days.occurred_date
-            and new_pages.load_id = bot_days.load_id
+            and new_pages.known_date = bot_days.known_date
 
 ),
 

@@ -18,3 +18,4 @@ select
     ) as bigint) as weight_millionths
 from half_lives
 cross join ages
+where ages.generated_number - 1 <= {{ var('counted_half_lives') }} * half_lives.half_life_days

@@ -46,7 +46,15 @@ verifications as (
             and activities.fallback_identity = owners.fallback_identity
             and greatest(activities.known_date, activities.occurred_date) >= owners.valid_from
             and greatest(activities.known_date, activities.occurred_date) < owners.valid_to
-    where activity_types.proves_presence and activities.quantity > 0
+    left join {{ ref('int_traffic_weights') }} as traffic_weights
+        on
+            owners.traffic_domain = traffic_weights.traffic_domain
+            and activities.occurred_date >= traffic_weights.valid_from
+            and activities.occurred_date < traffic_weights.valid_to
+    -- Traffic that weighs nothing proves nothing.
+    where activity_types.proves_presence
+        and activities.quantity > 0
+        and coalesce(traffic_weights.weight_share, 1) > 0
 
 ),
 
