@@ -28,10 +28,11 @@
     || '.' || {{ prefix }}source_table
 {%- endmacro %}
 
-{#- The rows of every source that brings a kind of fact; of one that is switched off none. -#}
+{#- The rows of every source that brings a kind of fact; of one that is switched off none. The column
+    source_rank is the source's place in the var `sources`. -#}
 {% macro rows_of_sources(kind, columns) -%}
     {%- for source in sources_of(kind) %}
-    select {{ columns | join(', ') }}
+    select {{ columns | join(', ') | replace('source_rank', source.rank ~ ' as source_rank') }}
     from {{ ref(source.model) }}
     {%- if not source.is_on %}
     where 1 = 0

@@ -24,23 +24,23 @@ opportunity_accounts as (
 
 -- CRMs that keep stages as records of their own say there what a stage is called and whether it is
 -- the end.
+stage_rows as (
+
+    {{ rows_of_sources('stages', [
+        'stage_id', 'stage_name', 'is_closed', 'is_won', 'version_at', 'is_first_load', 'known_date'
+    ]) }}
+
+),
+
 stage_versions as (
 
-    {% for source in sources_of('stages') %}
     select
         stage_id, stage_name, is_closed, is_won, version_at,
         case
             when is_first_load and {{ var('backfill_first_load') }} then cast('1900-01-01' as date)
             else known_date
         end as valid_from
-    from {{ ref(source.model) }}
-    {%- if not source.is_on %}
-    where 1 = 0
-    {%- endif %}
-    {%- if not loop.last %}
-    union all
-    {%- endif %}
-    {% endfor %}
+    from stage_rows
 
 ),
 

@@ -1,21 +1,9 @@
 {{ config(materialized='view') }}
 
-{%- set columns = [
+{{ rows_of_sources('people', [
+    'source_rank',
     'record_id', 'source_system', 'source_instance', 'record_kind', 'crm_account_id', 'email',
     'email_domain', 'title', 'department', 'buying_role', 'is_bounced', 'is_opted_out',
     'is_deleted', 'linked_record_id', 'merged_record_ids', 'synced_record_id', 'created_date',
     'version_at', 'is_first_load', 'known_date'
-] %}
-
-{% for source in sources_of('people') %}
-select
-    {{ source.rank }} as source_rank,
-    {{ columns | join(', ') }}
-from {{ ref(source.model) }}
-{%- if not source.is_on %}
-where 1 = 0
-{%- endif %}
-{%- if not loop.last %}
-union all
-{%- endif %}
-{% endfor %}
+]) }}

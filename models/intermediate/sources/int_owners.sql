@@ -1,20 +1,21 @@
-with owners as (
+with owner_rows as (
 
-    {% for source in sources_of('owners') %}
+    {{ rows_of_sources('owners', [
+        'owner_id', 'owner_name', 'role_id', 'department', 'title', 'is_active', 'version_at',
+        'is_first_load', 'known_date'
+    ]) }}
+
+),
+
+owners as (
+
     select
         owner_id, owner_name, role_id, department, title, is_active, version_at,
         case
             when is_first_load and {{ var('backfill_first_load') }} then cast('1900-01-01' as date)
             else known_date
         end as valid_from
-    from {{ ref(source.model) }}
-    {%- if not source.is_on %}
-    where 1 = 0
-    {%- endif %}
-    {%- if not loop.last %}
-    union all
-    {%- endif %}
-    {% endfor %}
+    from owner_rows
 
 ),
 
