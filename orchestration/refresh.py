@@ -65,8 +65,7 @@ OBJECTS_BETWEEN_COLLECTIONS = 100_000
 STAGE_OF_STEP = {
     "ingestion": "taking in the landing files",
     "dbt": "building and checking the models",
-    "activation_scores": "scoring",
-    "match_review": "looking for doubles and parents",
+    "scores": "scoring",
     PUBLISH_STEP: "publishing",
 }
 

@@ -20,7 +20,7 @@ from orchestration import dev
 from orchestration.assets.dbt import AFTER_SCORES, MANIFEST, MART_KEYS, UNIQUE_ID, owner_of_test
 from orchestration.assets.ingestion import FRESHNESS
 from orchestration.assets.publish import PUBLISHED
-from orchestration.assets.scores import CHECKPOINTS, FEATURES, TRANSITIONS
+from orchestration.assets.scores import CHECKPOINTS, FEATURES, MATCHES, TRANSITIONS
 from orchestration.contract import load_contract
 from orchestration.definitions import defs
 from orchestration.settings import MODELS_DIR, PROJECT_DIR
@@ -65,14 +65,13 @@ def test_dbt_is_split_around_the_scores(selections: dict[str, set[dg.AssetKey]])
     assert list(selections) == [
         "ingestion",
         "dbt",
-        "activation_scores",
-        "match_review",
+        "scores",
         "dbt_2",
         "published__marts",
     ]
     assert FEATURES in selections["dbt"]
     assert selections["dbt_2"] == AFTER_SCORES
-    assert selections["activation_scores"] == {TRANSITIONS, CHECKPOINTS}
+    assert selections["scores"] == {TRANSITIONS, CHECKPOINTS, MATCHES}
     assert selections["published__marts"] == {PUBLISHED}
 
 
