@@ -12,11 +12,13 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from queue import SimpleQueue
+from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 from orchestration.settings import NO_TRACKING, PROJECT_DIR, Settings, load_settings
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
 MANIFEST_PATH = PROJECT_DIR / "target" / "manifest.json"
 PARSED_FROM = ("dbt_project.yml", "profiles", "models", "seeds", "macros", "tests/data")
 DATES = ("START_DATE", "END_DATE", "REPLAY_START_DATE", "RULESET_VERSION")
-SLOW_NODE_SECONDS = 2.0
+SUCCESS = ("success", "pass")
 SHOWN_ROWS = 3
 
 
@@ -87,61 +89,80 @@ def _parse(warehouse_file: str) -> Manifest:
 
         outcome = dbtRunner().invoke(["parse", *_flags()])
     if outcome.exception is not None or not outcome.success:
-        raise _error(outcome.exception, "dbt cannot read the project")
+        raise DbtError(str(outcome.exception or "").strip() or "dbt cannot read the project")
     os.utime(MANIFEST_PATH)
     manifest: Manifest = outcome.result  # type: ignore[assignment]
     return manifest
 
 
 def build(
-    settings: Settings,
-    unique_ids: Sequence[str],
-    environment: Mapping[str, str],
-    on_slow_node: Callable[[str, float], None] | None = None,
-) -> list[NodeResult]:
+    settings: Settings, unique_ids: Sequence[str], environment: Mapping[str, str]
+) -> Iterator[NodeResult]:
     """Builds seeds and models and runs tests: exactly those named, in the order of the graph.
 
-    A model whose own or earlier tests failed is skipped. environment: the dates and the ruleset
-    version of this run. on_slow_node: told the name and seconds of each node that took long.
-    Raises DbtError when dbt itself cannot run.
+    Gives what succeeded as it ends, while dbt works on in a thread, and at the end what did not. A
+    model whose own or earlier tests failed is skipped. environment: the dates and the ruleset
+    version of this run. Raises DbtError when dbt itself cannot run.
     """
-    # Compiling writes into the manifest, so each build gets a copy.
-    manifest: Manifest = parse(settings).deepcopy()  # type: ignore[no-untyped-call]
+    manifest = parse(settings)
     selection = _selection(manifest, unique_ids)
+    ended: SimpleQueue[NodeResult | None] = SimpleQueue()
+    outcomes: list[Any] = []
 
     def heed(event: Any) -> None:
-        if on_slow_node and event.info.name == "NodeFinished":
-            seconds = float(event.data.run_result.execution_time)
-            if seconds >= SLOW_NODE_SECONDS:
-                on_slow_node(event.data.node_info.node_name, seconds)
+        if event.info.name == "NodeFinished" and event.data.run_result.status in SUCCESS:
+            result = event.data.run_result
+            ended.put(
+                NodeResult(
+                    unique_id=event.data.node_info.unique_id,
+                    status=result.status,
+                    message=result.message,
+                    seconds=result.execution_time,
+                    failures=None,
+                )
+            )
 
-    with _environment({**environment, **settings.as_environment()}):
+    def work() -> None:
         from dbt.cli.main import dbtRunner
 
         try:
-            outcome = dbtRunner(manifest=manifest, callbacks=[heed]).invoke(
-                ["build", "--no-write-json", *_flags()],
-                **selection,
-                indirect_selection="empty",
-                # Naming a model selects its unit tests too; they want a built warehouse.
-                exclude_resource_types=("unit_test",),
+            # Compiling writes into the manifest, and each build compiles its nodes anew.
+            outcomes.append(
+                dbtRunner(manifest=manifest, callbacks=[heed]).invoke(
+                    ["build", "--no-write-json", *_flags()],
+                    **selection,
+                    indirect_selection="empty",
+                    # Naming a model selects its unit tests too; they want a built warehouse.
+                    exclude_resource_types=("unit_test",),
+                )
             )
         finally:
             _close_connections()
-    results = getattr(outcome.result, "results", None)
-    if results is None:
-        raise _error(outcome.exception, "dbt stopped before its first model")
-    return [
-        NodeResult(
-            unique_id=result.node.unique_id,
-            status=str(result.status),
-            message=str(result.message or ""),
-            seconds=float(result.execution_time),
-            failures=result.failures,
-            rows=_first_rows(settings, result.node) if result.failures else (),
-        )
-        for result in results
-    ]
+            ended.put(None)
+
+    with _environment({**environment, **settings.as_environment()}):
+        # Who stops a run waits for nothing: the end of the process ends a thread like this one.
+        thread = Thread(target=work, name="dbt", daemon=True)
+        thread.start()
+        try:
+            yield from iter(ended.get, None)
+        except (Exception, GeneratorExit):
+            thread.join()
+            raise
+        thread.join()
+    if not outcomes or getattr(outcomes[0].result, "results", None) is None:
+        message = str(outcomes[0].exception or "").strip() if outcomes else ""
+        raise DbtError(message or "dbt stopped before its first model")
+    for result in outcomes[0].result.results:
+        if str(result.status) not in SUCCESS:
+            yield NodeResult(
+                unique_id=result.node.unique_id,
+                status=str(result.status),
+                message=str(result.message or ""),
+                seconds=float(result.execution_time),
+                failures=result.failures,
+                rows=_first_rows(settings, result.node) if result.failures else (),
+            )
 
 
 def describe_failures(results: Sequence[NodeResult]) -> str:
@@ -173,17 +194,6 @@ def _first_rows(settings: Settings, test: Any) -> tuple[str, ...]:
         else ", ".join(f"{column} {value}" for column, value in row.items())
         for row in table.to_pylist()
     )
-
-
-def _error(exception: BaseException | None, default: str) -> BaseException:
-    # dbt also catches what is to stop the process (Ctrl-C, a run stopped in the UI): pass that on.
-    cause = exception
-    while cause is not None:
-        if not isinstance(cause, Exception):
-            return cause
-        inner = getattr(cause, "exception", None)
-        cause = inner if isinstance(inner, BaseException) else cause.__cause__
-    return DbtError(str(exception or "").strip() or default)
 
 
 def _flags() -> list[str]:

@@ -9,7 +9,7 @@ The files are the same, so the Dagster UI reads them as ever.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -41,6 +41,7 @@ class BatchedSqliteEventLog(SqliteEventLogStorage):
 
     def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
         self._engines: dict[str, Engine] = {}
+        self._known: set[str] = set()
         super().__init__(base_dir=str(Path(base_dir) / "events"), inst_data=inst_data)
 
     @classmethod
@@ -65,6 +66,19 @@ class BatchedSqliteEventLog(SqliteEventLogStorage):
                 self._initialized_dbs.add(shard)
             with engine.connect() as connection, connection.begin():
                 yield connection
+
+    def has_table(self, table_name: str) -> bool:
+        """Asked for every event; a table that is there stays."""
+        return self._is_known(table_name, super().has_table)
+
+    def has_secondary_index(self, name: str) -> bool:
+        """Asked for every event; a migration that is done stays so."""
+        return self._is_known(name, super().has_secondary_index)
+
+    def _is_known(self, name: str, look: Callable[[str], bool]) -> bool:
+        if name not in self._known and look(name):
+            self._known.add(name)
+        return name in self._known
 
     @property
     def supports_partition_subset_in_asset_materialization_planned_events(self) -> bool:

@@ -60,13 +60,13 @@ EXPECTED = (
 
 PUBLISH_STEP = "published__marts"
 # dbt and Dagster make millions of objects that live as long as the run. Python would look through
-# all of them for garbage again and again: a tenth of the time that parsing takes.
+# all of them for garbage again and again: a tenth of the time that parsing takes. Once they are
+# loaded they are set aside (gc.freeze).
 OBJECTS_BETWEEN_COLLECTIONS = 100_000
 STAGE_OF_STEP = {
     "ingestion": "taking in the landing files",
     "dbt": "building and checking the models",
-    "activation_scores": "scoring",
-    "match_review": "looking for doubles and parents",
+    "scores": "scoring",
     PUBLISH_STEP: "publishing",
 }
 
@@ -143,6 +143,7 @@ def _run_job(
 
     from orchestration.definitions import defs
 
+    gc.freeze()
     # A look back is no run of the warehouse, so Dagster does not remember it.
     instance = dg.DagsterInstance.get() if is_kept else dg.DagsterInstance.ephemeral()
     with instance:

@@ -15,6 +15,7 @@ from datetime import UTC, date, datetime
 import pyarrow as pa
 
 from orchestration.planning import ONE_DAY, History, Plan, month_blocks, plan_range
+from orchestration.scoring import activation
 from orchestration.warehouse import Warehouse
 
 TRANSITIONS = "scores.activation_transitions"
@@ -158,8 +159,8 @@ def score_activation(
         if first == plan.start > plan.replay_start:
             checkpoint = _as_stored(warehouse, checkpoint, plan.start)
         features = warehouse.read(
-            f"select * from {FEATURES} where as_of_date between ? and ?"
-            " order by as_of_date, account_id",
+            f"select {', '.join(activation.FEATURES)} from {FEATURES}"
+            " where as_of_date between ? and ?",
             [first, last],
         )
         account_days += features.num_rows

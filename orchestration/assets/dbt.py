@@ -17,6 +17,7 @@ from orchestration.run_context import Run, dbt_environment, lock
 from orchestration.stages import TIMES, say
 
 UNIQUE_ID = "dagster_dbt/unique_id"
+SLOW_NODE_SECONDS = 2.0
 MANIFEST = dbt_runner.load_manifest()
 INGESTED = dg.AssetKey(["landing", "files"])
 
@@ -157,42 +158,42 @@ def dbt_models(context: dg.AssetExecutionContext) -> Iterator[Any]:
     }
     is_last = context.selected_asset_keys >= AFTER_SCORES
     stage = "dbt after the scores" if is_last else "dbt before the scores"
+    unbuilt: list[dbt_runner.NodeResult] = []
     with TIMES.stage(stage), lock(run.settings):
         with run.warehouse() as warehouse:
             plan = run.plan(warehouse)
-        results = dbt_runner.build(
-            run.settings,
-            [*assets, *checks],
-            dbt_environment(plan, run.ruleset_version),
-            on_slow_node=lambda name, seconds: say(f"  {name}: {seconds:.1f} s"),
-        )
-        failures = dbt_runner.describe_failures(results)
+        environment = dbt_environment(plan, run.ruleset_version)
+        for result in dbt_runner.build(run.settings, [*assets, *checks], environment):
+            if result.seconds >= SLOW_NODE_SECONDS:
+                say(f"  {result.name}: {result.seconds:.1f} s")
+            if result.status not in dbt_runner.SUCCESS:
+                unbuilt.append(result)
+            yield from events(result, assets, checks)
+        failures = dbt_runner.describe_failures(unbuilt)
         if is_last and not failures:
             with run.warehouse() as warehouse:
                 score_store.mark_checked(warehouse, run.run_id, run.now)
-    yield from events(results, assets, checks)
     if failures:
         raise dg.Failure(failures, allow_retries=False)
 
 
 def events(
-    results: list[dbt_runner.NodeResult],
+    result: dbt_runner.NodeResult,
     assets: Mapping[str, dg.AssetKey],
     checks: Mapping[str, dg.AssetCheckSpec],
 ) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]:
-    """dbt's results as Dagster events. What was skipped or failed to build has none."""
-    for result in results:
-        if result.unique_id in assets and result.status == "success":
-            yield dg.MaterializeResult(
-                asset_key=assets[result.unique_id], metadata={"seconds": result.seconds}
-            )
-        elif result.unique_id in checks and result.status != "skipped":
-            spec = checks[result.unique_id]
-            warns = result.status == "warn"
-            yield dg.AssetCheckResult(
-                asset_key=spec.asset_key,
-                check_name=spec.name,
-                passed=result.status == "pass",
-                severity=dg.AssetCheckSeverity.WARN if warns else dg.AssetCheckSeverity.ERROR,
-                metadata={"seconds": result.seconds, "rows": result.failures or 0},
-            )
+    """dbt's result as Dagster's event. What was skipped or failed to build has none."""
+    if result.unique_id in assets and result.status == "success":
+        yield dg.MaterializeResult(
+            asset_key=assets[result.unique_id], metadata={"seconds": result.seconds}
+        )
+    elif result.unique_id in checks and result.status != "skipped":
+        spec = checks[result.unique_id]
+        warns = result.status == "warn"
+        yield dg.AssetCheckResult(
+            asset_key=spec.asset_key,
+            check_name=spec.name,
+            passed=result.status == "pass",
+            severity=dg.AssetCheckSeverity.WARN if warns else dg.AssetCheckSeverity.ERROR,
+            metadata={"seconds": result.seconds, "rows": result.failures or 0},
+        )

@@ -4,6 +4,7 @@ The maths is in `orchestration.scoring`; reading and writing in `orchestration.s
 """
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import dagster as dg
@@ -11,12 +12,14 @@ import pyarrow as pa
 
 from orchestration import score_store
 from orchestration.assets.partitions import DAYS, ONE_RUN
+from orchestration.planning import Plan
 from orchestration.ruleset import match_rules, state_rules
 from orchestration.run_context import Run
 from orchestration.scoring import matching
 from orchestration.scoring.activation import advance
 from orchestration.settings import PROJECT_DIR
 from orchestration.stages import TIMES
+from orchestration.warehouse import Warehouse
 
 FEATURES = dg.AssetKey(["features", "feat_account_days"])
 MATCH_ACCOUNTS = dg.AssetKey(["features", "feat_match_accounts"])
@@ -26,7 +29,7 @@ CHECKPOINTS = dg.AssetKey(["scores", "activation_checkpoints"])
 
 
 @dg.multi_asset(
-    name="activation_scores",
+    name="scores",
     specs=[
         dg.AssetSpec(
             TRANSITIONS,
@@ -34,6 +37,7 @@ CHECKPOINTS = dg.AssetKey(["scores", "activation_checkpoints"])
             description="One row per account and day on which the activation state changed.",
             group_name="scores",
             kinds={"python"},
+            partitions_def=DAYS,
         ),
         dg.AssetSpec(
             CHECKPOINTS,
@@ -41,61 +45,49 @@ CHECKPOINTS = dg.AssetKey(["scores", "activation_checkpoints"])
             description="The state of every account at month ends and at the end of each run.",
             group_name="scores",
             kinds={"python"},
+            partitions_def=DAYS,
         ),
-    ],
-    partitions_def=DAYS,
-    backfill_policy=ONE_RUN,
-)
-def activation_scores(context: dg.AssetExecutionContext) -> Iterator[Any]:
-    """Runs the activation state machine over the run's days."""
-    run = Run.of(context.run_id, context.run.tags)
-    rules = state_rules(PROJECT_DIR)
-
-    def scorer(checkpoint: pa.Table, features: pa.Table) -> tuple[pa.Table, pa.Table]:
-        step = advance(checkpoint, features, rules)
-        return step.transitions, step.checkpoint
-
-    try:
-        with TIMES.stage("scores"), run.warehouse() as warehouse:
-            counts = score_store.score_activation(
-                warehouse,
-                run.run_id,
-                run.plan(warehouse),
-                scorer,
-                run.ruleset_version,
-                run.now,
-            )
-    except score_store.StoredScoresError as error:
-        raise dg.Failure(str(error), allow_retries=False) from error
-    yield dg.MaterializeResult(asset_key=TRANSITIONS, metadata={"rows": counts.transitions})
-    yield dg.MaterializeResult(asset_key=CHECKPOINTS, metadata={"rows": counts.checkpoint_rows})
-
-
-@dg.multi_asset(
-    name="match_review",
-    specs=[
         dg.AssetSpec(
             MATCHES,
             deps=[MATCH_ACCOUNTS],
             description="Pairs of accounts that are probably one company, or child and parent.",
             group_name="scores",
             kinds={"python"},
-        )
+        ),
     ],
+    backfill_policy=ONE_RUN,
 )
-def match_review(context: dg.AssetExecutionContext) -> Iterator[Any]:
-    """Proposes doubles and parents among the accounts of the run's last day."""
+def scores(context: dg.AssetExecutionContext) -> Iterator[Any]:
+    """Runs the activation state machine over the run's days and match review on the last of them.
+
+    They share nothing and run side by side: states are mostly reading and writing, match review is
+    mostly Python.
+    """
     run = Run.of(context.run_id, context.run.tags)
+    rules = state_rules(PROJECT_DIR)
     version = f"{run.ruleset_version} {matching.code_version()}"
+
+    def scorer(checkpoint: pa.Table, features: pa.Table) -> tuple[pa.Table, pa.Table]:
+        step = advance(checkpoint, features, rules)
+        return step.transitions, step.checkpoint
 
     def matcher(accounts: pa.Table) -> pa.Table:
         return matching.propose(accounts, match_rules(PROJECT_DIR))
 
+    def review(plan: Plan, warehouse: Warehouse) -> int:
+        with warehouse.another() as beside:
+            return score_store.score_matches(beside, plan, matcher, version, run.ruleset_version)
+
     try:
-        with TIMES.stage("match review"), run.warehouse() as warehouse:
-            proposals = score_store.score_matches(
-                warehouse, run.plan(warehouse), matcher, version, run.ruleset_version
+        with TIMES.stage("scores"), run.warehouse() as warehouse, ThreadPoolExecutor(1) as thread:
+            plan = run.plan(warehouse)
+            reviewed = thread.submit(review, plan, warehouse)
+            counts = score_store.score_activation(
+                warehouse, run.run_id, plan, scorer, run.ruleset_version, run.now
             )
+            proposals = reviewed.result()
     except score_store.StoredScoresError as error:
         raise dg.Failure(str(error), allow_retries=False) from error
+    yield dg.MaterializeResult(asset_key=TRANSITIONS, metadata={"rows": counts.transitions})
+    yield dg.MaterializeResult(asset_key=CHECKPOINTS, metadata={"rows": counts.checkpoint_rows})
     yield dg.MaterializeResult(asset_key=MATCHES, metadata={"rows": proposals})

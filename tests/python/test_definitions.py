@@ -26,7 +26,7 @@ from orchestration.assets.dbt import (
 )
 from orchestration.assets.ingestion import FRESHNESS
 from orchestration.assets.publish import PUBLISHED
-from orchestration.assets.scores import CHECKPOINTS, FEATURES, TRANSITIONS
+from orchestration.assets.scores import CHECKPOINTS, FEATURES, MATCHES, TRANSITIONS
 from orchestration.contract import load_contract
 from orchestration.definitions import defs
 from orchestration.settings import MODELS_DIR, PROJECT_DIR
@@ -72,15 +72,14 @@ def test_dbt_is_split_around_the_scores(selections: dict[str, set[dg.AssetKey]])
     assert [name.removesuffix("_2") for name in selections] == [
         "ingestion",
         "dbt",
-        "activation_scores",
-        "match_review",
+        "scores",
         "dbt",
         "published__marts",
     ]
     before, after = (name for name in selections if name.startswith("dbt"))
     assert FEATURES in selections[before]
     assert selections[after] == AFTER_SCORES
-    assert selections["activation_scores"] == {TRANSITIONS, CHECKPOINTS}
+    assert selections["scores"] == {TRANSITIONS, CHECKPOINTS, MATCHES}
     assert selections["published__marts"] == {PUBLISHED}
 
 

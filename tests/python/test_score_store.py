@@ -13,7 +13,7 @@ import pytest
 from orchestration import score_store
 from orchestration.planning import Plan
 from orchestration.score_store import StoredScoresError
-from orchestration.scoring.activation import CHECKPOINT_SCHEMA, TRANSITION_SCHEMA
+from orchestration.scoring.activation import CHECKPOINT_SCHEMA, FEATURES, TRANSITION_SCHEMA
 from orchestration.scoring.matching import PROPOSAL_SCHEMA
 from orchestration.settings import PROJECT_DIR
 from orchestration.warehouse import Warehouse, connect
@@ -55,8 +55,9 @@ def run(warehouse: Warehouse, run_id: str, start: date, end: date, now: datetime
     plan = score_store.plan_of_run(warehouse, run_id, start, end, last_complete_day=None, now=NOW)
     warehouse.execute(
         "create or replace table features.feat_account_days as"
-        " select 'a' as account_id, cast(range as date) as as_of_date"
-        f" from range(date '{plan.replay_start}', date '{plan.end + timedelta(days=1)}',"
+        " select 'a' as account_id, cast(range as date) as as_of_date, "
+        + ", ".join(f"0 as {column}" for column in FEATURES[2:])
+        + f" from range(date '{plan.replay_start}', date '{plan.end + timedelta(days=1)}',"
         " interval 1 day)"
     )
     score_store.score_activation(warehouse, run_id, plan, scorer, "rules", now)
