@@ -8,7 +8,7 @@ blocks are read and written. What does not: the rules of the states (scoring/), 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
@@ -134,15 +134,16 @@ def score_activation(
     run_id: str,
     plan: Plan,
     scorer: Scorer,
+    columns: Sequence[str],
     ruleset_version: str,
     now: datetime,
 ) -> ScoreCounts:
     """Runs the state machine over the plan's days, month by month, and stores what it gives.
 
-    Features are read a month at a time, so memory holds accounts x 31 days. Days before plan.start
-    only bring the waiting days up to it; everything from plan.start on is replaced in one
-    transaction. Raises StoredScoresError when the features were
-    built for other days.
+    columns: of the features, those the scorer reads; it gets their rows in no order. They are read
+    a month at a time, so memory holds accounts x 31 days. Days before plan.start only bring the
+    waiting days up to it; everything from plan.start on is replaced in one transaction. Raises
+    StoredScoresError when the features were built for other days.
     """
     _check_features(warehouse, plan)
     checkpoint = warehouse.read(
@@ -158,8 +159,7 @@ def score_activation(
         if first == plan.start > plan.replay_start:
             checkpoint = _as_stored(warehouse, checkpoint, plan.start)
         features = warehouse.read(
-            f"select * from {FEATURES} where as_of_date between ? and ?"
-            " order by as_of_date, account_id",
+            f"select {', '.join(columns)} from {FEATURES} where as_of_date between ? and ?",
             [first, last],
         )
         account_days += features.num_rows

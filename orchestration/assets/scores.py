@@ -13,8 +13,7 @@ from orchestration import score_store
 from orchestration.assets.partitions import DAYS, ONE_RUN
 from orchestration.ruleset import match_rules, state_rules
 from orchestration.run_context import Run
-from orchestration.scoring import matching
-from orchestration.scoring.activation import advance
+from orchestration.scoring import activation, matching
 from orchestration.settings import PROJECT_DIR
 from orchestration.stages import TIMES
 
@@ -52,7 +51,7 @@ def activation_scores(context: dg.AssetExecutionContext) -> Iterator[Any]:
     rules = state_rules(PROJECT_DIR)
 
     def scorer(checkpoint: pa.Table, features: pa.Table) -> tuple[pa.Table, pa.Table]:
-        step = advance(checkpoint, features, rules)
+        step = activation.advance(checkpoint, features, rules)
         return step.transitions, step.checkpoint
 
     try:
@@ -62,6 +61,7 @@ def activation_scores(context: dg.AssetExecutionContext) -> Iterator[Any]:
                 run.run_id,
                 run.plan(warehouse),
                 scorer,
+                activation.FEATURES,
                 run.ruleset_version,
                 run.now,
             )

@@ -31,7 +31,7 @@ from orchestration.planning import Plan
 from orchestration.ruleset import match_rules, ruleset_version, state_rules
 from orchestration.run_context import contract, cutoff_hours, dbt_environment, snapshots
 from orchestration.scoring import matching
-from orchestration.scoring.activation import advance
+from orchestration.scoring.activation import FEATURES, advance
 from orchestration.settings import PROJECT_DIR, Settings
 from orchestration.warehouse import Warehouse, connect
 
@@ -236,7 +236,7 @@ def compute(
         )
     _build(place, plan, version, after_scores=False)
     with connect(place.warehouse) as warehouse:
-        score_store.score_activation(warehouse, run_id, plan, scorer, version, now)
+        score_store.score_activation(warehouse, run_id, plan, scorer, FEATURES, version, now)
         score_store.score_matches(warehouse, plan, matcher, version, version)
     _build(place, plan, version, after_scores=True)
     with connect(place.warehouse) as warehouse:

@@ -19,6 +19,8 @@ from orchestration.settings import PROJECT_DIR
 from orchestration.warehouse import Warehouse, connect
 
 NOW = datetime(2026, 7, 10, 14, tzinfo=UTC)
+# Columns of the features that the scorers of these tests read.
+COLUMNS = ("account_id", "as_of_date")
 
 
 @pytest.fixture
@@ -59,7 +61,7 @@ def run(warehouse: Warehouse, run_id: str, start: date, end: date, now: datetime
         f" from range(date '{plan.replay_start}', date '{plan.end + timedelta(days=1)}',"
         " interval 1 day)"
     )
-    score_store.score_activation(warehouse, run_id, plan, scorer, "rules", now)
+    score_store.score_activation(warehouse, run_id, plan, scorer, COLUMNS, "rules", now)
     return plan
 
 
@@ -156,10 +158,10 @@ def test_features_of_other_days_are_refused(warehouse: Warehouse) -> None:
     run(warehouse, "one", date(2026, 6, 20), date(2026, 6, 30))
     other = Plan(date(2026, 7, 1), date(2026, 7, 2), date(2026, 7, 1))
     with pytest.raises(StoredScoresError, match="another run came between"):
-        score_store.score_activation(warehouse, "two", other, scorer, "rules", NOW)
+        score_store.score_activation(warehouse, "two", other, scorer, COLUMNS, "rules", NOW)
     warehouse.execute("delete from features.feat_account_days")
     with pytest.raises(StoredScoresError, match="no account on any day of this run"):
-        score_store.score_activation(warehouse, "two", other, scorer, "rules", NOW)
+        score_store.score_activation(warehouse, "two", other, scorer, COLUMNS, "rules", NOW)
 
 
 def test_a_range_is_remembered_by_dagster_day_by_day(
@@ -228,7 +230,7 @@ def test_a_replay_under_other_rules_leaves_what_is_stored(warehouse: Warehouse) 
     )
     assert plan.replay_start < plan.start
     warehouse.execute("delete from features.feat_account_days where as_of_date < '2026-07-01'")
-    score_store.score_activation(warehouse, "two", plan, other_rules, "other rules", NOW)
+    score_store.score_activation(warehouse, "two", plan, other_rules, COLUMNS, "rules 2", NOW)
     resumed = seen[-1].to_pylist()
     assert [(row["state"], row["state_since"], row["days_below"]) for row in resumed] == [
         ("warming", date(2026, 7, 2), 0)
@@ -258,7 +260,7 @@ def test_accounts_that_new_rules_take_away_or_bring_leave_and_arrive_in_the_rang
         warehouse, "two", date(2026, 7, 3), date(2026, 7, 5), last_complete_day=None, now=NOW
     )
     warehouse.execute("delete from features.feat_account_days where as_of_date < '2026-07-01'")
-    score_store.score_activation(warehouse, "two", plan, other_universe, "other rules", NOW)
+    score_store.score_activation(warehouse, "two", plan, other_universe, COLUMNS, "rules 2", NOW)
     assert seen[-1] == [("a", "warming", date(2026, 7, 2))]
 
 
