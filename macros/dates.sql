@@ -60,3 +60,19 @@
         {{ add_days(dbt.date_trunc('week', add_days(date, -days_after_monday)), days_after_monday) }}
     {%- endif -%}
 {%- endmacro %}
+
+{#- The days of intervals as rows, in column `as_of_date`: `relation` has valid_from and valid_to, and none
+    of them is open. -#}
+{% macro each_day(relation) -%} {{ adapter.dispatch('each_day')(relation) }} {%- endmacro %}
+{% macro default__each_day(relation) -%}
+    select
+        {{ relation }}.*,
+        cast(unnest(generate_series(
+            cast(valid_from as timestamp), {{ dbt.dateadd('day', -1, 'valid_to') }}, interval 1 day
+        )) as date) as as_of_date
+    from {{ relation }}
+{%- endmacro %}
+{% macro spark__each_day(relation) -%}
+    select {{ relation }}.*, explode(sequence(valid_from, date_sub(valid_to, 1))) as as_of_date
+    from {{ relation }}
+{%- endmacro %}

@@ -213,7 +213,8 @@ def advance(checkpoint: pa.Table, features: pa.Table, rules: StateRules) -> Adva
         checkpoint: CHECKPOINT_SCHEMA (more columns are ignored), one row per account in the
             universe on the day before the first day of `features`; empty at the start of history.
         features: the columns FEATURES, one row per account and day, every day of the block present
-            for at least one account; a missing row means that the account is not in the universe.
+            for at least one account, in any order; a missing row means that the account is not in
+            the universe.
         rules: the states and the waiting rules.
 
     Returns:

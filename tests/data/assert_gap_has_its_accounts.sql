@@ -30,25 +30,26 @@ drivers as (
 
 ),
 
-recent as (
+history as (
 
     select
-        history.*,
-        history.owner_id as owner,
-        days.as_of_date as day,
-        row_number() over (
-            partition by days.as_of_date, history.account_id order by history.as_of_date desc
-        ) as recency
-    from (select distinct as_of_date from gap) as days
-    inner join {{ ref('account_gap_history') }} as history
-        on history.as_of_date <= days.as_of_date
+        *,
+        owner_id as owner,
+        lead(as_of_date) over (partition by account_id order by as_of_date) as next_as_of_date
+    from {{ ref('account_gap_history') }}
 
 ),
 
+-- Of each account the last row up to the day.
 listed as (
 
-    select * from recent
-    where recency = 1 and is_target
+    select history.*, days.as_of_date as day
+    from (select distinct as_of_date from gap) as days
+    inner join history
+        on
+            history.as_of_date <= days.as_of_date
+            and (history.next_as_of_date is null or history.next_as_of_date > days.as_of_date)
+    where history.is_target
 
 ),
 
