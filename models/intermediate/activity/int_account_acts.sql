@@ -45,7 +45,7 @@ pointed as (
         activities.occurred_date,
         activities.activity_type,
         activities.feed,
-        sum(activities.quantity) as quantity,
+        cast(sum(activities.quantity) as bigint) as quantity,
         cast(sum(activities.quantity * activity_types.base_points * 100) as bigint) as raw_points_h
     from activities
     inner join activity_types on activities.activity_type = activity_types.activity_type
@@ -121,7 +121,7 @@ intent as (
         report_date as occurred_date,
         'intent' as activity_type,
         feed,
-        sum(surging_topics) as quantity,
+        cast(sum(surging_topics) as bigint) as quantity,
         cast(sum(base_points_h) as bigint) as base_points_h
     from {{ ref('int_intent_points') }}
     group by domain, known_date, report_date, feed
@@ -206,9 +206,9 @@ counted as (
         valid_to,
         activity_type,
         feed,
-        sum(quantity) as quantity,
-        sum(cast(round(base_points_h * weight_share) as bigint)) as base_points_h,
-        sum(cast(round(points_h * weight_share) as bigint)) as points_h
+        cast(sum(quantity) as bigint) as quantity,
+        cast(sum(cast(round(base_points_h * weight_share) as bigint)) as bigint) as base_points_h,
+        cast(sum(cast(round(points_h * weight_share) as bigint)) as bigint) as points_h
     from attributed
     where valid_from < valid_to
     group by account_id, person_id, occurred_date, valid_from, valid_to, activity_type, feed
