@@ -1,3 +1,5 @@
+{%- set daily_cap_h = var('daily_identity_cap_points') * 100 -%}
+
 with activities as (
 
     select * from {{ ref('int_activity_daily') }}
@@ -43,7 +45,7 @@ pointed as (
         activities.occurred_date,
         activities.activity_type,
         activities.feed,
-        sum(activities.quantity) as quantity,
+        cast(sum(activities.quantity) as bigint) as quantity,
         cast(sum(activities.quantity * activity_types.base_points * 100) as bigint) as raw_points_h
     from activities
     inner join activity_types on activities.activity_type = activity_types.activity_type
@@ -53,43 +55,59 @@ pointed as (
 
 ),
 
+-- Few identities reach the cap, or take something back, on any day.
+capped_days as (
+
+    select identity_type, identity, occurred_date
+    from pointed
+    group by identity_type, identity, occurred_date
+    having sum(raw_points_h) > {{ daily_cap_h }} or min(raw_points_h) < 0
+
+),
+
 running as (
 
     select
         pointed.*,
-        least(
-            greatest(sum(raw_points_h) over day_so_far, 0),
-            {{ var('daily_identity_cap_points') * 100 }}
-        ) as capped_so_far_h
+        sum(pointed.raw_points_h) over (
+            partition by pointed.identity_type, pointed.identity, pointed.occurred_date
+            order by
+                pointed.known_date, pointed.activity_type, pointed.feed, pointed.fallback_identity
+            rows between unbounded preceding and current row
+        ) as raw_so_far_h
     from pointed
-    window day_so_far as (
-        partition by identity_type, identity, occurred_date
-        order by known_date, activity_type, feed, fallback_identity
-        rows between unbounded preceding and current row
-    )
+    inner join capped_days
+        on
+            pointed.identity_type = capped_days.identity_type
+            and pointed.identity = capped_days.identity
+            and pointed.occurred_date = capped_days.occurred_date
 
 ),
 
 acts as (
 
     select
-        running.identity_type,
-        running.identity,
-        running.fallback_identity,
-        running.known_date,
-        running.occurred_date,
-        running.activity_type,
-        running.feed,
-        running.quantity,
+        identity_type, identity, fallback_identity, known_date, occurred_date, activity_type, feed,
+        quantity,
         cast(
-            capped_so_far_h - coalesce(
-                lag(capped_so_far_h) over (
-                    partition by identity_type, identity, occurred_date
-                    order by known_date, activity_type, feed, fallback_identity
-                ), 0
-            ) as bigint
+            least(greatest(raw_so_far_h, 0), {{ daily_cap_h }})
+            - least(greatest(raw_so_far_h - raw_points_h, 0), {{ daily_cap_h }}) as bigint
         ) as base_points_h
     from running
+
+    union all
+
+    select
+        pointed.identity_type, pointed.identity, pointed.fallback_identity, pointed.known_date,
+        pointed.occurred_date, pointed.activity_type, pointed.feed, pointed.quantity,
+        pointed.raw_points_h
+    from pointed
+    left join capped_days
+        on
+            pointed.identity_type = capped_days.identity_type
+            and pointed.identity = capped_days.identity
+            and pointed.occurred_date = capped_days.occurred_date
+    where capped_days.identity is null
 
 ),
 
@@ -103,7 +121,7 @@ intent as (
         report_date as occurred_date,
         'intent' as activity_type,
         feed,
-        sum(surging_topics) as quantity,
+        cast(sum(surging_topics) as bigint) as quantity,
         cast(sum(base_points_h) as bigint) as base_points_h
     from {{ ref('int_intent_points') }}
     group by domain, known_date, report_date, feed
@@ -140,50 +158,79 @@ weighted as (
             and all_acts.known_date < owners.valid_to
     left join seniority_levels on owners.seniority = seniority_levels.seniority
 
+),
+
+attributed as (
+
+    select
+        owners.account_id,
+        owners.person_id,
+        weighted.occurred_date,
+        greatest(
+            weighted.known_date, weighted.occurred_date, owners.valid_from,
+            {{ replay_start_date() }}
+        ) as valid_from,
+        least(
+            owners.valid_to, {{ add_days('weighted.occurred_date', var('max_age_days') + 1) }}
+        ) as valid_to,
+        weighted.activity_type,
+        weighted.feed,
+        weighted.quantity,
+        weighted.base_points_h,
+        weighted.points_h,
+        coalesce(traffic_weights.weight_share, 1) as weight_share
+    from weighted
+    inner join owners
+        on
+            weighted.identity_type = owners.identity_type
+            and weighted.identity = owners.identity
+            and weighted.fallback_identity = owners.fallback_identity
+    left join traffic_weights
+        on
+            owners.traffic_domain = traffic_weights.traffic_domain
+            and weighted.occurred_date >= traffic_weights.valid_from
+            and weighted.occurred_date < traffic_weights.valid_to
+    inner join activity_types on weighted.activity_type = activity_types.activity_type
+    -- Traffic that weighs nothing was no act of the account; what we did is ours whoever got it.
+    where activity_types.is_own_touch or coalesce(traffic_weights.weight_share, 1) > 0
+
+),
+
+counted as (
+
+    select
+        account_id,
+        person_id,
+        occurred_date,
+        valid_from,
+        valid_to,
+        activity_type,
+        feed,
+        cast(sum(quantity) as bigint) as quantity,
+        cast(sum(cast(round(base_points_h * weight_share) as bigint)) as bigint) as base_points_h,
+        cast(sum(cast(round(points_h * weight_share) as bigint)) as bigint) as points_h
+    from attributed
+    where valid_from < valid_to
+    group by account_id, person_id, occurred_date, valid_from, valid_to, activity_type, feed
+
 )
 
 select
-    owners.account_id,
-    owners.person_id,
-    weighted.occurred_date,
-    greatest(
-        weighted.known_date, weighted.occurred_date, owners.valid_from, {{ replay_start_date() }}
-    )
-        as valid_from,
-    least(owners.valid_to, {{ add_days('weighted.occurred_date', var('max_age_days') + 1) }})
-        as valid_to,
-    weighted.activity_type,
-    weighted.feed,
+    counted.account_id,
+    counted.person_id,
+    counted.occurred_date,
+    counted.valid_from,
+    counted.valid_to,
+    counted.activity_type,
+    counted.feed,
     activity_types.channel,
     activity_types.half_life_days,
     activity_types.is_buying_signal,
     activity_types.is_two_way,
     activity_types.is_own_touch,
     activity_types.reaches_person,
-    sum(weighted.quantity) as quantity,
-    sum(cast(
-        round(weighted.base_points_h * coalesce(traffic_weights.weight_share, 1)) as bigint
-    )) as base_points_h,
-    sum(cast(
-        round(weighted.points_h * coalesce(traffic_weights.weight_share, 1)) as bigint
-    )) as points_h
-from weighted
-inner join activity_types on weighted.activity_type = activity_types.activity_type
-inner join owners
-    on
-        weighted.identity_type = owners.identity_type
-        and weighted.identity = owners.identity
-        and weighted.fallback_identity = owners.fallback_identity
-left join traffic_weights
-    on
-        owners.traffic_domain = traffic_weights.traffic_domain
-        and weighted.occurred_date >= traffic_weights.valid_from
-        and weighted.occurred_date < traffic_weights.valid_to
-where
-    -- Traffic that weighs nothing was no act of the account; what we did is ours whoever got it.
-    (activity_types.is_own_touch or coalesce(traffic_weights.weight_share, 1) > 0)
-    and greatest(
-        weighted.known_date, weighted.occurred_date, owners.valid_from, {{ replay_start_date() }}
-    )
-    < least(owners.valid_to, {{ add_days('weighted.occurred_date', var('max_age_days') + 1) }})
-group by 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13  -- noqa: AM06
+    counted.quantity,
+    counted.base_points_h,
+    counted.points_h
+from counted
+inner join activity_types on counted.activity_type = activity_types.activity_type

@@ -294,8 +294,8 @@ done as (
     from changes
     left join campaigns
         on
-            changes.campaign_id = campaigns.crm_campaign_id
-            and changes.source_system = 'salesforce'
+            case when changes.source_system = 'salesforce' then changes.campaign_id end
+            = campaigns.crm_campaign_id
             and changes.known_date >= campaigns.known_from
     where changes.is_done
 

@@ -129,11 +129,7 @@ topic_versions as (
             * greatest(scored.score - {{ var('intent_normal_score') }}, 0)
             / (100 - {{ var('intent_normal_score') }}) * coalesce(intent_topics.weight, 1)
         ) as bigint) as topic_points_h,
-        case when scored.score >= {{ var('intent_surging_score') }} then 1 else 0 end as surging,
-        row_number() over (
-            partition by scored.{{ report | join(', scored.') }}, scored.topic
-            order by scored.known_date, scored.version_at
-        ) as version_order
+        case when scored.score >= {{ var('intent_surging_score') }} then 1 else 0 end as surging
     from scored
     left join intent_topics
         on scored.provider = intent_topics.provider and scored.topic = intent_topics.topic
@@ -147,7 +143,7 @@ topic_changes as (
         topic_points_h - coalesce(lag(topic_points_h) over topic, 0) as points_change_h,
         surging - coalesce(lag(surging) over topic, 0) as surging_change
     from topic_versions
-    window topic as (partition by {{ of_report }}, topic order by version_order)
+    window topic as (partition by {{ of_report }}, topic order by known_date, version_at)
 
 ),
 

@@ -38,6 +38,15 @@ domain_owners as (
 
 ),
 
+-- Who owns a domain, whatever gave it to them: each change of reason would cut all its visitors.
+domain_accounts as (
+
+    {{ winning_claims(
+        'domain_owners', key=['domain'], columns=['account_id'], order_by='domain_owners.account_id'
+    ) }}
+
+),
+
 identifies as (
 
     select anonymous_id, email, email_domain, version_at, known_date as valid_from
@@ -143,33 +152,33 @@ visitor_claims as (
 
     select
         pairs.identity_type, pairs.identity, pairs.fallback_identity,
-        domain_owners.account_id, known_visitors.email, null, known_visitors.email_domain, 2,
-        greatest(known_visitors.valid_from, domain_owners.valid_from),
-        least(known_visitors.valid_to, domain_owners.valid_to)
+        domain_accounts.account_id, known_visitors.email, null, known_visitors.email_domain, 2,
+        greatest(known_visitors.valid_from, domain_accounts.valid_from),
+        least(known_visitors.valid_to, domain_accounts.valid_to)
     from pairs
     inner join known_visitors on pairs.identity = known_visitors.anonymous_id
-    inner join domain_owners
+    inner join domain_accounts
         on
-            known_visitors.email_domain = domain_owners.domain
-            and known_visitors.valid_from < domain_owners.valid_to
-            and domain_owners.valid_from < known_visitors.valid_to
+            known_visitors.email_domain = domain_accounts.domain
+            and known_visitors.valid_from < domain_accounts.valid_to
+            and domain_accounts.valid_from < known_visitors.valid_to
     where pairs.identity_type = 'visitor'
 
     union all
 
     select
         pairs.identity_type, pairs.identity, pairs.fallback_identity,
-        domain_owners.account_id, 'visitor:' || pairs.identity, null,
+        domain_accounts.account_id, 'visitor:' || pairs.identity, null,
         resolved_addresses.domain, 3,
-        greatest(resolved_addresses.valid_from, domain_owners.valid_from),
-        least(resolved_addresses.valid_to, domain_owners.valid_to)
+        greatest(resolved_addresses.valid_from, domain_accounts.valid_from),
+        least(resolved_addresses.valid_to, domain_accounts.valid_to)
     from pairs
     inner join resolved_addresses on pairs.fallback_identity = resolved_addresses.ip
-    inner join domain_owners
+    inner join domain_accounts
         on
-            resolved_addresses.domain = domain_owners.domain
-            and resolved_addresses.valid_from < domain_owners.valid_to
-            and domain_owners.valid_from < resolved_addresses.valid_to
+            resolved_addresses.domain = domain_accounts.domain
+            and resolved_addresses.valid_from < domain_accounts.valid_to
+            and domain_accounts.valid_from < resolved_addresses.valid_to
     where pairs.identity_type = 'visitor'
 
 ),
