@@ -55,6 +55,23 @@ pointed as (
 
 ),
 
+-- Days on which a deal ended, each with the one before.
+deal_ends as (
+
+    select
+        account_id,
+        ended_on,
+        lag(ended_on, 1, cast('1900-01-01' as date)) over (
+            partition by account_id order by ended_on
+        ) as ended_before
+    from (
+        select distinct account_id, valid_from as ended_on
+        from {{ ref('int_opportunity_spans') }}
+        where outcome != 'open' and not is_renewal and valid_from = stage_changed_date
+    ) as ends
+
+),
+
 -- Few identities reach the cap, or take something back, on any day.
 capped_days as (
 
@@ -221,6 +238,7 @@ select
     counted.occurred_date,
     counted.valid_from,
     counted.valid_to,
+    coalesce(deal_ends.ended_on, {{ forever() }}) as answered_on,
     counted.activity_type,
     counted.feed,
     activity_types.channel,
@@ -234,3 +252,8 @@ select
     counted.points_h
 from counted
 inner join activity_types on counted.activity_type = activity_types.activity_type
+left join deal_ends
+    on
+        counted.account_id = deal_ends.account_id
+        and counted.occurred_date <= deal_ends.ended_on
+        and counted.occurred_date > deal_ends.ended_before

@@ -7,14 +7,14 @@ with acts as (
         person_id,
         {{ day_number('occurred_date') }} as occurred_day,
         {{ day_number('valid_from') }} - {{ day_number('occurred_date') }} as first_age,
-        {{ day_number('least(valid_to, ' ~ add_days(end_date(), 1) ~ ')') }}
+        {{ day_number('least(valid_to, answered_on, ' ~ add_days(end_date(), 1) ~ ')') }}
         - {{ day_number('occurred_date') }} as end_age,
         half_life_days,
         points_h,
         case when channel = 'intent' then points_h else 0 end as intent_points_h,
         case when channel = 'intent' then 0 else points_h end as engagement_points_h
     from {{ ref('int_account_acts') }}
-    where points_h != 0
+    where points_h != 0 and valid_from < answered_on
 
 ),
 
