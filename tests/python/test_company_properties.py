@@ -323,7 +323,9 @@ def test_one_more_buying_signal_lowers_nothing(
             from seeds.activity_types where is_buying_signal
         ),
         identities as (
-            select account_id, min_by(
+            select account_id,
+                date '{DAYS[0]}' - cast(row_number() over (order by account_id) % 40 as integer) as day,
+                min_by(
                 {{'type': identity_type, 'name': identity, 'fallback': fallback_identity}},
                 person_id is null
             ) as identity, row_number() over (order by account_id) as number
@@ -333,8 +335,7 @@ def test_one_more_buying_signal_lowers_nothing(
             group by account_id
         )
         select
-            cast(date '{DAYS[0]}' - cast(identities.number % 40 as integer) as date) as known_date,
-            cast(date '{DAYS[0]}' - cast(identities.number % 40 as integer) as date) as occurred_date,
+            day as known_date, day as occurred_date,
             identity.type as identity_type, identity.name as identity,
             identity.fallback as fallback_identity, activity_type,
             'salesforce.event' as feed, 1 as load_id, 1 as quantity
