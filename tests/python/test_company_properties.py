@@ -323,19 +323,21 @@ def test_one_more_buying_signal_lowers_nothing(
             from seeds.activity_types where is_buying_signal
         ),
         identities as (
-            select account_id,
-                date '{DAYS[0]}' - cast(row_number() over (order by account_id) % 40 as integer) as day,
+            select
+                account_id,
+                row_number() over (order by account_id) as number,
                 min_by(
-                {{'type': identity_type, 'name': identity, 'fallback': fallback_identity}},
-                person_id is null
-            ) as identity, row_number() over (order by account_id) as number
+                    {{'type': identity_type, 'name': identity, 'fallback': fallback_identity}},
+                    concat(person_id is null, identity, fallback_identity)
+                ) as identity
             from intermediate.int_identity_owners
             where identity_type != 'domain'
                 and valid_from <= date '{DAYS[0]}' and valid_to > date '{DAYS[1]}'
             group by account_id
         )
         select
-            day as known_date, day as occurred_date,
+            date '{DAYS[0]}' - cast(identities.number % 40 as integer) as known_date,
+            known_date as occurred_date,
             identity.type as identity_type, identity.name as identity,
             identity.fallback as fallback_identity, activity_type,
             'salesforce.event' as feed, 1 as load_id, 1 as quantity
