@@ -34,8 +34,8 @@ from orchestration.scoring.activation import CHECKPOINT_SCHEMA, FEATURES, advanc
 from orchestration.settings import PROJECT_DIR
 
 DAYS = (str(REFRESHED[0]), str(REFRESHED[1]))
-# What points and their limits are made of, from the rollup to the features.
-FROM_POINTS_TO_FEATURES = (
+# What points and their limits are made of, from the rollup to the features and what channels catch.
+WITH_POINTS = (
     "int_intent_points",
     "int_account_acts",
     "int_reach_steps",
@@ -44,6 +44,7 @@ FROM_POINTS_TO_FEATURES = (
     "int_account_changes",
     "int_signal_days",
     "feat_account_days",
+    "int_account_captures",
 )
 # In points; all else in dbt_project.yml is none.
 IN_POINTS = (
@@ -53,6 +54,7 @@ IN_POINTS = (
     "engaged_min_points",
     "intent_topic_points",
     "intent_report_cap_points",
+    "capture_min_points",
 )
 FACTOR = 3
 # What an account is worth is the median of everybody's deals.
@@ -243,7 +245,7 @@ def again(
     place = refreshed.copy(folder / "place")
     with duckdb.connect(str(place.warehouse)) as connection:
         connection.execute(change)
-    runs.start(remake, place, FROM_POINTS_TO_FEATURES, *DAYS, variables).result().check()
+    runs.start(remake, place, WITH_POINTS, *DAYS, variables).result().check()
     return place
 
 
@@ -270,10 +272,8 @@ def states(place: Place) -> Rows:
 
 def test_scaling_all_points_changes_nothing(refreshed: Place, runs: Runs, tmp_path: Path) -> None:
     values = yaml.safe_load((PROJECT_DIR / "dbt_project.yml").read_text())["vars"]
-    # A new var in points wants to be scaled too (captures are counted after the states).
-    assert {name for name in values if name.endswith("_points")} - {"capture_min_points"} == set(
-        IN_POINTS
-    )
+    # A new var in points wants to be scaled too.
+    assert {name for name in values if name.endswith("_points")} == set(IN_POINTS)
     scaled = again(
         refreshed,
         runs,
@@ -289,6 +289,8 @@ def test_scaling_all_points_changes_nothing(refreshed: Place, runs: Runs, tmp_pa
     )
     assert differences(before, after) == []
     assert states(refreshed) == states(scaled)
+    caught = "select account_id, channel from intermediate.int_account_captures order by all"
+    assert query(refreshed.warehouse, caught) == query(scaled.warehouse, caught) != []
     # Points are hundredths, so that a third of one may be lost on the way.
     columns = ", ".join(in_points)
     rows = [
