@@ -27,7 +27,7 @@ mail_links as (
 
 ),
 
--- Mails of which one person's clicks, known at once, follow many links, and the links known of each.
+-- Mails of which one person's clicks, known at once, follow many links, and the links known of it.
 followed_mails as (
 
     select
