@@ -7,7 +7,9 @@
             "string_agg(rule, ';' order by rule) || '|" ~ var('reporting_timezone')
             ~ "|" ~ var('backfill_first_load') ~ "|" ~ var('copied_subject_prefix') ~ "|"
             ~ var('sources_off') | join(',') ~ "|" ~ var('bot_min_daily_pages') ~ "|"
-            ~ var('bot_min_fast_pages') ~ "|" ~ var('bot_max_seconds_a_page') ~ "'"
+            ~ var('bot_min_fast_pages') ~ "|" ~ var('bot_max_seconds_a_page') ~ "|"
+            ~ var('scanner_max_seconds') ~ "|" ~ var('scanner_min_links') ~ "|"
+            ~ var('scanner_min_link_share') ~ "'"
         ) }} as mapping_version
     from (
         select

@@ -37,9 +37,9 @@ TABLES = {
     ),
     CHECKPOINTS: (
         "account_id varchar, as_of_date date, state varchar, state_since date,"
-        " days_below integer, is_attribution_changed boolean, strength_score double,"
-        " reached_coverage_share double, is_broad boolean, has_recent_buying_signal boolean,"
-        " has_committed_motion boolean, ruleset_version varchar"
+        " days_below integer, days_below_states varchar, is_attribution_changed boolean,"
+        " strength_score double, reached_coverage_share double, is_broad boolean,"
+        " has_recent_buying_signal boolean, has_committed_motion boolean, ruleset_version varchar"
     ),
     MATCHES: (
         "as_of_date date, left_account_id varchar, right_account_id varchar,"

@@ -8,9 +8,14 @@ highest state whose rule holds, and keep(D) the same with the thresholds of stre
 `keep_factor`:
 
 * entry(D) > state: the account moves up at once;
-* keep(D) < state on `days_below_to_fall` days in a row: it moves to keep(D);
+* a state that keep(D) is below on `days_below_to_fall` days in a row is left: the account moves to
+  the highest state under it that is not;
 * a paused day (a stale feed) neither counts nor breaks the row of days;
 * an account's first day takes its entry state.
+
+Each state has its own row of days, so that falling is a matter of what was seen of late and not of
+the way the account had come: more signal on any day never lowers a state (but through the hold: a
+feed that pauses one account and not another freezes the days of the one alone).
 
 A transition says whether acts had moved to or from the account by a change of owner: on the day
 itself, or, before a fall, on any of the days below. It also says what decided it: of a rise, the
@@ -20,7 +25,7 @@ state left that do not hold.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -58,6 +63,8 @@ CHECKPOINT_SCHEMA = pa.schema(
         ("state", pa.string()),
         ("state_since", pa.date32()),
         ("days_below", pa.int32()),
+        # Days in a row below each state up to the account's own, lowest first, with | between.
+        ("days_below_states", pa.string()),
         ("is_attribution_changed", pa.bool_()),
         # The features of the day: what a rise on the next day is compared with.
         ("strength_score", pa.float64()),
@@ -267,6 +274,7 @@ def advance(checkpoint: pa.Table, features: pa.Table, rules: StateRules) -> Adva
     entry = highest_state(signals, rules)
     keep = highest_state(signals, rules, rules.keep_factor)
 
+    ranks = np.array([rule.rank for rule in rules.states])[:, np.newaxis]
     state, since, below, changed = _memory(checkpoint, accounts, rules)
     yesterday = _remembered_signals(checkpoint, accounts)
     steps: list[dict[str, npt.NDArray[np.generic]]] = []
@@ -278,13 +286,16 @@ def advance(checkpoint: pa.Table, features: pa.Table, rules: StateRules) -> Adva
         stays = here & was_here
         rises = stays & (entry[index] > state)
         counts = stays & ~rises & ~paused[index]
-        below = np.where(counts, np.where(keep[index] < state, below + 1, 0), below)
+        # Days in a row below each state: states x accounts.
+        below = np.where(counts, np.where(keep[index] < ranks, below + 1, 0), below)
         # Remembered until a day that is not below: what happened on the way explains the fall.
         changed = changed | moved_acts[index]
-        falls = counts & (below >= rules.days_below_to_fall)
+        is_left = (below >= rules.days_below_to_fall) & (ranks <= state)
+        held = np.where(~is_left & (ranks <= state), ranks, ABSENT).max(axis=0)
+        falls = counts & (held < state)
 
         moved = arrives | leaves | rises | falls
-        target = np.where(arrives | rises, entry[index], np.where(falls, keep[index], state))
+        target = np.where(arrives | rises, entry[index], np.where(falls, held, state))
         target[leaves] = ABSENT
         at = np.flatnonzero(moved)
         if len(at):
@@ -294,7 +305,7 @@ def advance(checkpoint: pa.Table, features: pa.Table, rules: StateRules) -> Adva
                     "day": np.full(len(at), day),
                     "from": state[at],
                     "to": target[at],
-                    "below": np.where(falls, below, 0)[at],
+                    "below": np.where(falls, _of(state, below), 0)[at],
                     "changed": np.where(falls, changed, moved_acts[index])[at],
                     "cell": index * shape[1] + at,
                     "decided": _decided_by(
@@ -304,14 +315,22 @@ def advance(checkpoint: pa.Table, features: pa.Table, rules: StateRules) -> Adva
             )
         yesterday = signals.at(index)
         since[moved] = day
-        below[moved] = 0
-        changed[moved | (counts & (below == 0))] = False
+        # What is held up to the new state has not been waited for; what is above it is over.
+        below[:, arrives | leaves | rises] = 0
+        below[(ranks > target) & moved] = 0
         state = target
+        changed[((moved & ~falls) | counts) & (_of(state, below) == 0)] = False
 
     return Advance(
         transitions=_transitions(steps, accounts, signals, rules),
         checkpoint=_checkpoint(days[-1], accounts, state, since, below, changed, yesterday, rules),
     )
+
+
+def _of(state: IntArray, below: IntArray) -> IntArray:
+    """Days below the accounts' own states. Shapes: accounts; states x accounts."""
+    days: IntArray = below[np.maximum(state, 1) - 1, np.arange(len(state))]
+    return days
 
 
 def _check_days(days: npt.NDArray[np.generic], checkpoint: pa.Table) -> None:
@@ -327,10 +346,13 @@ def _check_days(days: npt.NDArray[np.generic], checkpoint: pa.Table) -> None:
 def _memory(
     checkpoint: pa.Table, accounts: pa.Array, rules: StateRules
 ) -> tuple[IntArray, npt.NDArray[np.datetime64], IntArray, BoolArray]:
-    """State code, day entered, days below and whether acts had moved in them; shape: accounts."""
+    """State code, day entered, days below each state and whether acts had moved in them.
+
+    Shape: accounts; days below: states x accounts.
+    """
     state = np.full(len(accounts), ABSENT, dtype=np.int64)
     since = np.zeros(len(accounts), dtype="datetime64[D]")
-    below = np.zeros(len(accounts), dtype=np.int64)
+    below = np.zeros((len(rules.states), len(accounts)), dtype=np.int64)
     changed = np.zeros(len(accounts), dtype=np.bool_)
     if checkpoint.num_rows:
         ranks = {rule.state: rule.rank for rule in rules.states}
@@ -340,10 +362,31 @@ def _memory(
         at = pc.index_in(checkpoint["account_id"].cast(pa.string()), accounts).to_numpy()
         state[at] = [ranks[name] for name in checkpoint["state"].to_pylist()]
         since[at] = checkpoint["state_since"].to_numpy()
-        below[at] = checkpoint["days_below"].to_numpy()
+        below[:, at] = _days_below_states(checkpoint, ranks).T
         # Null in checkpoints from before it was kept.
         changed[at] = pc.fill_null(checkpoint["is_attribution_changed"], False).to_numpy()
     return state, since, below, changed
+
+
+def _days_below_states(checkpoint: pa.Table, ranks: Mapping[str, int]) -> IntArray:
+    """Days below each state; shape: rows x states.
+
+    Where they were not kept (checkpoints from before), or are those of another number of states,
+    those below the account's own state alone are known.
+    """
+    days = np.zeros((checkpoint.num_rows, len(ranks)), dtype=np.int64)
+    names = checkpoint["state"].to_pylist()
+    own = checkpoint["days_below"].to_pylist()
+    kept = [None] * checkpoint.num_rows
+    if "days_below_states" in checkpoint.column_names:
+        kept = checkpoint["days_below_states"].to_pylist()
+    for row, (name, count, words) in enumerate(zip(names, own, kept, strict=True)):
+        rank = ranks[name]
+        numbers = [int(word) for word in (words or "").split("|") if word]
+        if len(numbers) == rank and numbers[-1] == count:
+            days[row, :rank] = numbers
+        days[row, rank - 1] = count
+    return days
 
 
 def _remembered_signals(checkpoint: pa.Table, accounts: pa.Array) -> Signals:
@@ -456,7 +499,10 @@ def _checkpoint(
             "as_of_date": pa.array(np.full(len(at), day).astype("datetime64[D]")),
             "state": _names(state[at], rules),
             "state_since": pa.array(since[at]),
-            "days_below": pa.array(below[at], pa.int32()),
+            "days_below": pa.array(_of(state, below)[at], pa.int32()),
+            "days_below_states": pa.array(
+                ["|".join(map(str, below[: state[row], row])) for row in at], pa.string()
+            ),
             "is_attribution_changed": pa.array(changed[at]),
             "strength_score": pa.array(signals.strength[at]),
             "reached_coverage_share": pa.array(signals.coverage[at]),

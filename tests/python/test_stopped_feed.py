@@ -1,58 +1,230 @@
-"""The feed that stops cools nobody: no account that it gave signal moves down while it is stale.
+"""Feeds of signal that stop for three weeks cool nobody, and start again without a leap.
 
-The simulated company's page views stop on the 19th of June and stay away. The same days without the
-hold show that some accounts would have cooled.
+All feeds that bring points stop after the 8th of June; what they would have brought comes with the
+files of the 30th. One of them stays away. Each has an account of our own that has signal from it
+alone, so that for these accounts the feeds stop in turn though they stop on one day. Beside it, the
+same company whose feeds never stopped; and the same features without the hold, which the state
+machine alone reads.
 """
 
 from __future__ import annotations
 
+import csv
+import os
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 
+import duckdb
 import pytest
 from conftest import Company
-from marts import Rows, one, query
+from marts import Rows, differences, query, read
 from runner import Place, Runs, compute
 
-FEED = "segment.pages"
-FIRST, LAST = date(2026, 6, 12), date(2026, 7, 20)
-HOLD_DAYS = 30
+from orchestration.ruleset import state_rules
+from orchestration.scoring.activation import CHECKPOINT_SCHEMA, FEATURES, advance
+from orchestration.settings import PROJECT_DIR
+
+ACTED = date(2026, 6, 7)
+STOPPED = date(2026, 6, 8)  # the last day that is delivered
+RESTARTED = date(2026, 6, 30)
+LAST = date(2026, 7, 6)
+ONE_DAY = timedelta(days=1)
+STAYS_AWAY = "linkedin_ads.company_engagement"
+# An account of our own by the feed that alone brings it signal, and what it acts with.
+ACCOUNTS = {
+    "pages": "segment.pages",
+    "surges": "bombora.company_surge",
+    "scores": "intent.topic_scores",
+    "counts": "intent.topic_scores",
+    "clicks": "marketo.activity_click_email",
+    "forms": "marketo.activity_fill_out_form",
+    "replies": "salesforce.task",
+    "meetings": "salesforce.event",
+    "webinars": "salesforce.campaign_member",
+    "adverts": STAYS_AWAY,
+}
+FEEDS = sorted(set(ACCOUNTS.values()))
+RANKS = "['cold', 'warming', 'active', 'engaged']"
+SINCE = "2026-01-05T09:00:00Z"
+
+Row = Mapping[str, object]
+
+
+# --- what is delivered ----------------------------------------------------------------------------
+
+
+def account_id(name: str) -> str:
+    return f"001{name:0<12}"
+
+
+def planted(load_day: date) -> dict[str, list[Row]]:
+    """Files of our own: three people at each account, and its acts of one day."""
+    then = {"created_date": SINCE, "system_modstamp": SINCE, "is_deleted": "false"}
+    now = {"created_date": f"{ACTED}T16:00:00Z", "system_modstamp": f"{ACTED}T16:00:00Z"}
+    titles = ("Chief Information Officer", "Data Architect")
+
+    def person(name: str, number: int) -> dict[str, object]:
+        return {"id": f"003{name:0<11}{number}", "email": f"p{number}@{name}-works.com"}
+
+    def domain(name: str) -> dict[str, object]:
+        return {"domain": f"{name}-works.com", "report_date": ACTED}
+
+    marketo = [
+        {"id": f"lead-{name}", "email": person(name, number)["email"], "created_at": SINCE}
+        | {"updated_at": SINCE, "sfdc_contact_id": person(name, number)["id"]}
+        for name, number in (("clicks", 0), ("forms", 1))
+    ]
+    mailed = {"lead_id": "lead-clicks", "activity_date": f"{ACTED}T09:00:00Z"}
+    crm_act = {"activity_date": ACTED, "is_deleted": "false", **now}
+    in_load: dict[str, list[Row]] = {
+        "salesforce/account": [
+            {
+                "id": account_id(name),
+                "name": f"{name} works",
+                "website": f"{name}-works.com",
+                **then,
+            }
+            for name in ACCOUNTS
+        ],
+        "salesforce/contact": [
+            {**person(name, number), "account_id": account_id(name), "title": title, **then}
+            for name in ACCOUNTS
+            for number, title in enumerate(titles)
+        ],
+        "salesforce/campaign": [{"id": "701planted00000", "type": "Webinar", **then}],
+        "marketo/lead": marketo,
+        "segment/identifies": [
+            {"id": "planted", "anonymous_id": "planted", "received_at": SINCE}
+            | {"email": person("pages", 0)["email"]}
+        ],
+    }
+    acts: dict[str, list[Row]] = {
+        "segment.pages": [
+            {"id": f"planted-{number}", "anonymous_id": "planted", "context_page_path": "/blog"}
+            | {"received_at": f"{ACTED}T1{number}:00:00Z", "timestamp": f"{ACTED}T1{number}:00:00Z"}
+            for number in range(3)
+        ],
+        "bombora.company_surge": [
+            {**domain("surges"), "topic": topic, "composite_score": 80}
+            for topic in ("data warehouse", "data lakehouse", "data quality")
+        ],
+        "intent.topic_scores": [
+            {**domain("scores"), "provider": "6sense", "topic": topic, "score": 85}
+            for topic in ("data lakehouse platform", "data integration tools")
+        ]
+        + [
+            {**domain("counts"), "provider": "g2", "topic": topic, "interactions": 12}
+            for topic in ("data warehouse", "etl tools")
+        ],
+        "marketo.activity_click_email": [
+            {"id": f"click-{number}", "primary_attribute_value": f"Mail {number}", **mailed}
+            for number in range(3)
+        ],
+        "marketo.activity_fill_out_form": [
+            {"id": "form", "lead_id": "lead-forms", "activity_date": f"{ACTED}T09:00:00Z"}
+        ],
+        "salesforce.task": [
+            {"id": f"00Tplanted{number}", "who_id": person("replies", 1)["id"], **crm_act}
+            | {"type": "Reply", "status": "Completed", "subject": f"Re: {number}"}
+            for number in range(2)
+        ],
+        "salesforce.event": [
+            {
+                "id": "00Uplanted",
+                "who_id": person("meetings", 1)["id"],
+                "type": "Meeting",
+                **crm_act,
+            }
+        ],
+        "salesforce.campaign_member": [
+            {"id": "00Vplanted", "campaign_id": "701planted00000", "has_responded": "true", **now}
+            | {"contact_id": person("webinars", 1)["id"], "first_responded_date": ACTED}
+        ],
+        STAYS_AWAY: [{"date": ACTED, "company_domain": "adverts-works.com", "clicks": 3}],
+    }
+    assert sorted(acts) == FEEDS
+    files = {f"{name}/loaded_date={load_day}/planted.csv": rows for name, rows in in_load.items()}
+    return files | {
+        f"{feed.replace('.', '/')}/loaded_date={STOPPED}/planted.csv": rows
+        for feed, rows in acts.items()
+    }
+
+
+def write(path: Path, rows: Sequence[Row], columns: Iterable[str] = ()) -> None:
+    columns = dict.fromkeys(columns) | dict.fromkeys(name for row in rows for name in row)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", newline="") as handle:
+        writer = csv.DictWriter(handle, fieldnames=list(columns))
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def deliver(company: Company, landing: Path, *, stops: bool) -> None:
+    """The company's files and our own, those of the stopped weeks on their days or all at once."""
+    for path in sorted(company.landing.rglob("loaded_date=*/*")):
+        file = path.relative_to(company.landing)
+        day = date.fromisoformat(path.parent.name.removeprefix("loaded_date="))
+        feed = ".".join(file.parts[:2])
+        target = landing / file
+        if feed in FEEDS and day > STOPPED:
+            if feed == STAYS_AWAY:
+                continue
+            if stops and day < RESTARTED:
+                name = f"{day}-{path.name}"
+                target = landing / file.parent.parent / f"loaded_date={RESTARTED}" / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        os.link(path, target)
+    mine = planted(company.load_day)
+    for name, rows in mine.items():
+        write(landing / name, rows)
+    # An empty file is a delivery.
+    for feed in set(FEEDS) - {STAYS_AWAY}:
+        folder = feed.replace(".", "/")
+        header = mine[f"{folder}/loaded_date={STOPPED}/planted.csv"][0]
+        day = RESTARTED if stops else STOPPED + ONE_DAY
+        while day <= LAST:
+            write(landing / folder / f"loaded_date={day}" / "nothing.csv", [], header)
+            day += ONE_DAY
+
+
+# --- the runs -------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class Stopped:
-    """held: the warehouse by the rules; let_go: without the hold. silent_from: first stale day."""
+    """Warehouses: stopped, never_stopped. let_go: falls without the hold, account and day."""
 
-    held: Path
-    let_go: Path
-    silent_from: date
+    stopped: Path
+    never_stopped: Path
+    let_go: Rows
 
-    @property
-    def held_until(self) -> date:
-        """The day after the last on which this feed holds anything."""
-        return self.silent_from + timedelta(days=HOLD_DAYS)
+    def ours(self, names: Iterable[str]) -> dict[str, str]:
+        """Our names by the ids of the accounts."""
+        return {
+            found: name
+            for (found,) in query(self.stopped, "select account_id from marts.accounts")
+            for name in names
+            if account_id(name) in found
+        }
 
-    def falls(self, path: Path) -> Rows:
-        """Accounts with signal from the feed in 90 days that moved down while it was stale."""
-        return query(
-            path,
-            f"""
-            select distinct history.account_id, history.valid_from, previous_state, state
-            from marts.account_activation_history as history
-            inner join intermediate.int_account_acts as acts
-                on history.account_id = acts.account_id and acts.feed = '{FEED}'
-                and acts.base_points_h > 0
-                and history.valid_from >= acts.valid_from
-                and history.valid_from < least(acts.valid_to, acts.occurred_date + 90)
-            where history.valid_from >= date '{self.silent_from}'
-                and history.valid_from < date '{self.held_until}'
-                and list_position({RANKS}, state) < list_position({RANKS}, previous_state)
-            """,
+
+def falls_without_hold(path: Path) -> Rows:
+    with duckdb.connect() as connection:
+        connection.execute(f"attach '{path}' as db (read_only)")
+        columns = ", ".join(
+            "false as is_paused" if name == "is_paused" else name for name in FEATURES
         )
-
-
-RANKS = "['cold', 'warming', 'active', 'engaged']"
+        features = connection.execute(
+            f"select {columns} from db.features.feat_account_days"
+        ).to_arrow_table()
+        moves = advance(CHECKPOINT_SCHEMA.empty_table(), features, state_rules(PROJECT_DIR))
+        transitions = moves.transitions
+        assert transitions.num_rows
+        return connection.execute(
+            "select account_id, as_of_date from transitions where reason = 'fall'"
+        ).fetchall()
 
 
 @pytest.fixture(scope="module")
@@ -60,65 +232,175 @@ def stopped(
     company: Company, runs: Runs, template: Place, tmp_path_factory: pytest.TempPathFactory
 ) -> Stopped:
     folder = tmp_path_factory.mktemp("stopped")
-    held = template.copy(folder / "held", company.landing)
-    let_go = template.copy(folder / "let go", company.landing)
-    days = (str(FIRST), str(LAST))
-    started = [
-        runs.start(compute, held, *days),
-        runs.start(compute, let_go, *days, variables={"stale_hold_days": 0}),
-    ]
+    places = {}
+    for name in ("stopped", "never stopped"):
+        deliver(company, folder / f"{name} landing", stops=name == "stopped")
+        places[name] = template.copy(folder / name, folder / f"{name} landing")
+    started = [runs.start(compute, place, str(STOPPED), str(LAST)) for place in places.values()]
     for run in started:
         run.result().check()
-    last_delivery = one(
-        held.warehouse,
-        "select max(delivery_day) from raw_landing.files"
-        " where source || '.' || table_name = 'segment.pages' and status = 'loaded'",
+    path = places["stopped"].warehouse
+    return Stopped(path, places["never stopped"].warehouse, falls_without_hold(path))
+
+
+# --- stopped --------------------------------------------------------------------------------------
+
+
+def test_every_feed_of_signal_stops_and_all_but_one_start_again(stopped: Stopped) -> None:
+    assert [
+        feed
+        for (feed,) in query(
+            stopped.stopped,
+            "select distinct feed from intermediate.int_account_acts"
+            " where base_points_h > 0 order by 1",
+        )
+    ] == FEEDS
+    gaps = query(
+        stopped.stopped,
+        f"""
+        select feed, max(valid_to) from intermediate.int_feed_gaps
+        where list_contains({FEEDS}, feed) and valid_from > date '{STOPPED}'
+            and valid_from < date '{RESTARTED}'
+        group by all order by all
+        """,
     )
-    freshness = one(
-        held.warehouse, "select freshness_days from seeds.feeds where table_name = 'pages'"
+    assert [feed for feed, _ in gaps] == FEEDS
+    assert {until for feed, until in gaps if feed != STAYS_AWAY} == {RESTARTED}
+    assert dict(gaps)[STAYS_AWAY] > LAST
+
+
+def test_each_of_our_accounts_has_signal_from_its_feed_alone(stopped: Stopped) -> None:
+    ours = stopped.ours(ACCOUNTS)
+    found = query(
+        stopped.stopped,
+        "select distinct account_id, feed from intermediate.int_account_acts"
+        f" where base_points_h > 0 and list_contains({sorted(ours)}, account_id)",
     )
-    return Stopped(held.warehouse, let_go.warehouse, last_delivery + timedelta(days=freshness + 1))
+    assert {ours[account]: feed for account, feed in found} == ACCOUNTS
+    assert len(found) == len(ACCOUNTS)
 
 
-def test_the_feed_stops_inside_the_range(stopped: Stopped) -> None:
-    assert stopped.silent_from > FIRST
-    assert stopped.held_until == LAST + timedelta(days=1)
-    assert one(stopped.held, "select is_stale from marts.data_health where table_name = 'pages'")
+def test_nobody_cools_while_a_feed_that_gave_it_signal_is_stale(stopped: Stopped) -> None:
+    assert (
+        query(
+            stopped.stopped,
+            f"""
+            select distinct history.account_id, history.valid_from, previous_state, state
+            from marts.account_activation_history as history
+            inner join intermediate.int_account_acts as acts
+                on history.account_id = acts.account_id
+                and acts.base_points_h > 0
+                and history.valid_from >= acts.valid_from
+                and history.valid_from < least(acts.valid_to, acts.occurred_date + 90)
+            inner join intermediate.int_feed_gaps as gaps
+                on acts.feed = gaps.feed
+                and history.valid_from >= gaps.valid_from
+                and history.valid_from < gaps.valid_to
+            where list_position({RANKS}, state) < list_position({RANKS}, previous_state)
+            """,
+        )
+        == []
+    )
 
 
-def test_nobody_cools_while_the_feed_is_stale(stopped: Stopped) -> None:
-    assert stopped.falls(stopped.held) == []
-
-
-def test_without_the_hold_some_would_have_cooled(stopped: Stopped) -> None:
-    assert stopped.falls(stopped.let_go)
+@pytest.mark.parametrize("name", ACCOUNTS)
+def test_each_feed_holds_an_account_that_would_have_cooled(stopped: Stopped, name: str) -> None:
+    (ours,) = stopped.ours([name])
+    assert query(
+        stopped.stopped,
+        "select distinct state from marts.account_activation_history"
+        f" where account_id = '{ours}' and valid_from < date '{RESTARTED}'",
+    ) == [("warming",)]
+    assert [day < RESTARTED for account, day in stopped.let_go if account == ours] == [True]
 
 
 def test_accounts_say_what_holds_them(stopped: Stopped) -> None:
-    """On the last day of the hold: whoever had signal from the feed and can fall names it."""
+    """On the last day: whoever had signal from the feed that stays away and can fall names it."""
     paused = query(
-        stopped.held,
-        "select account_id, contains(paused_by, 'segment.pages')"
+        stopped.stopped,
+        f"select account_id, contains(paused_by, '{STAYS_AWAY}')"
         " from marts.account_activation where is_downgrade_paused",
     )
     had_signal = query(
-        stopped.held,
+        stopped.stopped,
         f"""
         select distinct account_id from intermediate.int_account_acts
         inner join marts.account_activation using (account_id)
-        where feed = '{FEED}' and base_points_h > 0 and state != 'cold'
+        where feed = '{STAYS_AWAY}' and base_points_h > 0 and state != 'cold'
             and date '{LAST}' >= valid_from and date '{LAST}' < least(valid_to, occurred_date + 90)
         """,
     )
-    assert len(had_signal) > 10
+    assert len(had_signal) > 1
     assert {account_id for (account_id,) in had_signal} == {
         account_id for account_id, names_it in paused if names_it
     }
     assert not query(
-        stopped.held,
-        "select * from marts.account_activation"
+        stopped.stopped,
+        "select account_id from marts.account_activation"
         " where is_downgrade_paused != (paused_by is not null)",
     )
-    assert not query(
-        stopped.let_go, "select * from marts.account_activation where is_downgrade_paused"
+
+
+# --- started again --------------------------------------------------------------------------------
+
+
+def points(path: Path) -> dict[str, tuple[int, int]]:
+    """Base points and points of the acts that count on the restart, in hundredths, by account."""
+    return {
+        account: (base, weighed)
+        for account, base, weighed in query(
+            path,
+            f"""
+            select account_id, sum(base_points_h), sum(points_h)
+            from intermediate.int_account_acts
+            where date '{RESTARTED}' >= valid_from and date '{RESTARTED}' < valid_to
+            group by all
+            """,
+        )
+    }
+
+
+def test_from_the_restart_on_all_is_as_if_nothing_had_stopped(stopped: Stopped) -> None:
+    """What jumps on that day is what the late data brings: the days from then on know the same.
+
+    But for who was given a title meanwhile: acts are weighed by the title known when they are.
+    """
+    late, in_time = points(stopped.stopped), points(stopped.never_stopped)
+    assert {account: base for account, (base, _) in late.items()} == {
+        account: base for account, (base, _) in in_time.items()
+    }
+    retitled = [account for account, weighed in late.items() if in_time[account] != weighed]
+    assert len(retitled) < 3
+    one, other = (
+        read(
+            path,
+            "features.feat_account_days",
+            f"as_of_date >= date '{RESTARTED}' and not list_contains({retitled}, account_id)",
+        )
+        for path in (stopped.stopped, stopped.never_stopped)
     )
+    assert len(one["account_id"]) > 500
+    assert differences(one, other) == []
+
+
+def test_nobody_moves_on_the_restart_without_late_data(stopped: Stopped) -> None:
+    """A rise has acts that became known; a fall has the days below, the last of them not stale."""
+    moved = query(
+        stopped.stopped,
+        f"""
+        select history.account_id, history.reason_code, history.days_below,
+            count(acts.account_id) as late_acts
+        from marts.account_activation_history as history
+        left join intermediate.int_account_acts as acts
+            on history.account_id = acts.account_id
+            and acts.valid_from = history.valid_from
+            and acts.occurred_date < history.valid_from
+            and acts.points_h != 0
+        where history.valid_from = date '{RESTARTED}'
+        group by all
+        """,
+    )
+    assert any(reason == "rise" for _, reason, *_ in moved)
+    for _, reason, days_below, late_acts in moved:
+        assert (reason == "rise" and late_acts > 0) or (reason == "fall" and days_below == 7)
+    assert not {account for account, *_ in moved} & set(stopped.ours(ACCOUNTS))

@@ -497,7 +497,8 @@ typed as (
 
     select
         participations.*,
-        kinds.activity_type,
+        case when scanner_clicks.act_id is null then kinds.activity_type else 'scanner_click' end
+            as activity_type,
         kinds.counts_copies_once and participations.subject is not null as may_be_a_copy,
         offers.offer_type,
         offers.content_level
@@ -515,6 +516,10 @@ typed as (
             and participations.activity_kind is not distinct from offers.activity_kind
             and participations.subject is not distinct from offers.subject
             and offers.rule_order = 1
+    left join {{ ref('int_scanner_clicks') }} as scanner_clicks
+        on
+            participations.source_system = scanner_clicks.source_system
+            and participations.act_id = scanner_clicks.act_id
     where participations.identity is not null
         and participations.counted_from < participations.counted_to
 

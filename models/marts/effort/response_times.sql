@@ -2,7 +2,7 @@
 
 with accounts as (
 
-    select account_id from {{ ref('feat_account_days') }}
+    select account_id, lifecycle from {{ ref('feat_account_days') }}
     where as_of_date = {{ day }}
 
 ),
@@ -12,6 +12,7 @@ upgrades as (
     select
         states.account_id,
         states.state,
+        accounts.lifecycle,
         states.valid_from as upgraded_on
     from {{ ref('int_account_states') }} as states
     inner join accounts on states.account_id = accounts.account_id
@@ -28,6 +29,63 @@ limits as (
 
 ),
 
+play_rules as (
+
+    select * from {{ ref('play_rules') }}
+    where decision = 'pursue' and driver = 'any'
+        and (trigger = 'any' or {{ is_one_of("'rise'", 'trigger') }})
+
+),
+
+-- The play that the rules give to such a rise, whatever has happened to the account since.
+plays_by_rise as (
+
+    select
+        rises.state,
+        rises.lifecycle,
+        plays.play_id,
+        plays.owner_function,
+        plays.first_touch_hours,
+        row_number() over (
+            partition by rises.state, rises.lifecycle order by play_rules.rule_rank
+        ) as rule_order
+    from (select distinct state, lifecycle from upgrades) as rises
+    inner join play_rules
+        on (play_rules.state = 'any' or {{ is_one_of('rises.state', 'play_rules.state') }})
+        and (
+            play_rules.lifecycle = 'any'
+            or {{ is_one_of('rises.lifecycle', 'play_rules.lifecycle') }}
+        )
+    inner join {{ ref('plays') }} as plays on play_rules.play_id = plays.play_id
+
+),
+
+-- The play's limit binds the function that owns it; the others have their own.
+expected as (
+
+    select
+        upgrades.account_id,
+        upgrades.state,
+        upgrades.upgraded_on,
+        plays_by_rise.play_id,
+        plays_by_rise.first_touch_hours as play_limit_hours,
+        limits.function_name,
+        coalesce(plays_by_rise.owner_function = limits.function_name, false) as is_play_owner,
+        coalesce(
+            case when plays_by_rise.owner_function = limits.function_name
+                then plays_by_rise.first_touch_hours end,
+            limits.limit_hours
+        ) as limit_hours
+    from upgrades
+    cross join limits
+    left join plays_by_rise
+        on
+            upgrades.state = plays_by_rise.state
+            and upgrades.lifecycle = plays_by_rise.lifecycle
+            and plays_by_rise.rule_order = 1
+
+),
+
 -- Touches of somebody: an impression answers nobody.
 touches as (
 
@@ -40,32 +98,34 @@ touches as (
 first_touches as (
 
     select
-        upgrades.account_id,
-        upgrades.state,
-        upgrades.upgraded_on,
-        limits.function_name,
-        limits.limit_hours,
+        expected.account_id,
+        expected.upgraded_on,
+        expected.function_name,
         min(touches.touch_date) as first_touch_on
-    from upgrades
-    cross join limits
-    left join touches
+    from expected
+    inner join touches
         on
-            upgrades.account_id = touches.account_id
-            and limits.function_name = touches.function_name
-            and upgrades.upgraded_on <= touches.touch_date
-    group by
-        upgrades.account_id, upgrades.state, upgrades.upgraded_on, limits.function_name,
-        limits.limit_hours
+            expected.account_id = touches.account_id
+            and expected.function_name = touches.function_name
+            and expected.upgraded_on <= touches.touch_date
+    group by expected.account_id, expected.upgraded_on, expected.function_name
 
 ),
 
 waited as (
 
     select
-        *,
-        24 * {{ dbt.datediff('upgraded_on', 'first_touch_on', 'day') }} as hours_to_first_touch,
-        24 * {{ dbt.datediff('upgraded_on', day, 'day') }} as hours_since_upgrade
-    from first_touches
+        expected.*,
+        first_touches.first_touch_on,
+        24 * {{ dbt.datediff('expected.upgraded_on', 'first_touches.first_touch_on', 'day') }}
+            as hours_to_first_touch,
+        24 * {{ dbt.datediff('expected.upgraded_on', day, 'day') }} as hours_since_upgrade
+    from expected
+    left join first_touches
+        on
+            expected.account_id = first_touches.account_id
+            and expected.upgraded_on = first_touches.upgraded_on
+            and expected.function_name = first_touches.function_name
 
 )
 
@@ -74,7 +134,10 @@ select
     {{ day }} as as_of_date,
     upgraded_on,
     state,
+    play_id,
+    play_limit_hours,
     function_name,
+    is_play_owner,
     first_touch_on,
     cast(hours_to_first_touch as integer) as hours_to_first_touch,
     limit_hours,

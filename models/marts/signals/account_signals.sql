@@ -58,6 +58,56 @@ act_counts as (
 
 ),
 
+-- Acts and reports too old to count still say that a signal is not the first. Only the accounts of
+-- which everything else is new are asked.
+seen_before as (
+
+    select newcomers.account_id
+    from act_counts as newcomers
+    inner join {{ ref('int_identity_owners') }} as owners
+        on
+            newcomers.account_id = owners.account_id
+            and {{ day }} >= owners.valid_from
+            and {{ day }} < owners.valid_to
+    inner join {{ ref('int_activity_daily') }} as activities
+        on
+            owners.identity_type = activities.identity_type
+            and owners.identity = activities.identity
+            and owners.fallback_identity = activities.fallback_identity
+    inner join {{ ref('activity_types') }} as activity_types
+        on activities.activity_type = activity_types.activity_type
+        and activity_types.base_points > 0
+    left join {{ ref('int_traffic_weights') }} as traffic_weights
+        on
+            owners.traffic_domain = traffic_weights.traffic_domain
+            and activities.occurred_date >= traffic_weights.valid_from
+            and activities.occurred_date < traffic_weights.valid_to
+    where newcomers.earlier_signal_date is null
+        and activities.known_date <= {{ day }}
+        and activities.occurred_date < {{ add_days(day, -var('max_age_days')) }}
+        and coalesce(traffic_weights.weight_share, 1) > 0
+    group by newcomers.account_id, activities.identity_type, activities.identity,
+        activities.fallback_identity, activities.activity_type, activities.occurred_date
+    having sum(activities.quantity) > 0
+
+    union
+
+    select newcomers.account_id
+    from act_counts as newcomers
+    inner join {{ ref('int_identity_owners') }} as owners
+        on
+            newcomers.account_id = owners.account_id
+            and owners.identity_type = 'domain'
+            and {{ day }} >= owners.valid_from
+            and {{ day }} < owners.valid_to
+    inner join {{ ref('int_intent_scores') }} as scores on owners.identity = scores.domain
+    where newcomers.earlier_signal_date is null
+        and scores.known_date <= {{ day }}
+        and scores.report_date < {{ add_days(day, -var('max_age_days')) }}
+        and scores.score >= {{ var('intent_surging_score') }}
+
+),
+
 channels as (
 
     select
@@ -134,7 +184,8 @@ select
     features.engagement_points,
     cast(coalesce(surging.surging_topics, 0) as bigint) as surging_topics,
     cast(coalesce(surging.surging_providers, 0) as integer) as surging_providers,
-    coalesce(surging.surging_providers >= {{ var('corroborating_providers') }}, false) as is_corroborated,
+    coalesce(surging.surging_providers >= {{ var('corroborating_providers') }}, false)
+        as is_corroborated,
     features.engaged_people,
     channels.signal_channels,
     cast(coalesce(channels.signal_channel_count, 0) as integer) as signal_channel_count,
@@ -151,12 +202,16 @@ select
     ) as momentum_ratio,
     coalesce(
         act_counts.last_signal_date > {{ add_days(day, -var('spike_days')) }}
-        and act_counts.earlier_signal_date is null, false
+        and act_counts.earlier_signal_date is null
+        and seen_before.account_id is null, false
     ) as is_first_signal,
     coalesce(
         act_counts.last_signal_date > {{ add_days(day, -var('spike_days')) }}
-        and act_counts.earlier_signal_date
-        <= {{ add_days(day, -var('spike_days') - var('silence_days')) }}, false
+        and (
+            act_counts.earlier_signal_date
+            <= {{ add_days(day, -var('spike_days') - var('silence_days')) }}
+            or (act_counts.earlier_signal_date is null and seen_before.account_id is not null)
+        ), false
     ) as is_return_after_silence,
     features.is_observable,
     nullif(concat_ws(', ',
@@ -171,6 +226,7 @@ select
     attribution_changes.attribution_changed_on
 from features
 left join act_counts on features.account_id = act_counts.account_id
+left join seen_before on features.account_id = seen_before.account_id
 left join channels on features.account_id = channels.account_id
 left join attribution_changes on features.account_id = attribution_changes.account_id
 left join surging on features.account_id = surging.account_id

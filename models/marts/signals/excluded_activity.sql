@@ -35,7 +35,7 @@ traffic_weights as (
 excluded as (
 
     select
-        'bot' as category,
+        activity_types.machine as category,
         0.0 as weight_share,
         activities.feed,
         activities.activity_type,
@@ -43,7 +43,9 @@ excluded as (
         cast(null as {{ dbt.type_string() }}) as account_id,
         activities.quantity
     from activities
-    where activities.activity_type = 'bot_page'
+    inner join activity_types
+        on activities.activity_type = activity_types.activity_type
+        and activity_types.machine is not null
 
     union all
 
@@ -59,6 +61,7 @@ excluded as (
     inner join activity_types
         on activities.activity_type = activity_types.activity_type
         and not activity_types.is_own_touch
+        and activity_types.machine is null
     inner join owners
         on
             activities.identity_type = owners.identity_type
@@ -69,7 +72,6 @@ excluded as (
             owners.traffic_domain = traffic_weights.traffic_domain
             and activities.occurred_date >= traffic_weights.valid_from
             and activities.occurred_date < traffic_weights.valid_to
-    where activities.activity_type != 'bot_page'
 
 )
 

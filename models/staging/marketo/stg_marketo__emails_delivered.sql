@@ -22,6 +22,8 @@ select
     true as is_done,
     cast(null as {{ dbt.type_string() }}) as owner_id,
     1 as quantity,
+    coalesce(primary_attribute_value, email_template_id) as mail,
+    _delivery_day as delivered_on,
     {{ to_day('activity_date') }} as created_date,
     activity_date as version_at,
     _is_first_load as is_first_load,
