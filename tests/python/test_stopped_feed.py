@@ -111,12 +111,12 @@ def planted(load_day: date) -> dict[str, list[Row]]:
             for topic in ("data warehouse", "data lakehouse", "data quality")
         ],
         "intent.topic_scores": [
-            {**domain("scores"), "provider": "6sense", "topic": topic, "score": 85}
-            for topic in ("data lakehouse platform", "data integration tools")
+            {**domain("scores"), "provider": "6sense", "topic": topic, "score": 95}
+            for topic in ("data lakehouse platform", "business intelligence software")
         ]
         + [
-            {**domain("counts"), "provider": "g2", "topic": topic, "interactions": 12}
-            for topic in ("data warehouse", "etl tools")
+            {**domain("counts"), "provider": "g2", "topic": topic, "interactions": 20}
+            for topic in ("data warehouse", "etl tools", "analytics platforms")
         ],
         "marketo.activity_click_email": [
             {"id": f"click-{number}", "primary_attribute_value": f"Mail {number}", **mailed}

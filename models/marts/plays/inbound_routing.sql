@@ -110,7 +110,10 @@ answered as (
         routed.account_id,
         routed.act_date,
         min(touches.touch_date) as first_touch_on,
-        min_by(touches.function_name, touches.touch_date) as first_touch_function,
+        min_by(
+            touches.function_name,
+            cast(touches.touch_date as {{ dbt.type_string() }}) || touches.function_name
+        ) as first_touch_function,
         min(
             case when {{ is_one_of('touches.function_name', 'routed.expected_functions') }}
                 then touches.touch_date end

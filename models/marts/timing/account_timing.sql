@@ -13,7 +13,10 @@ all_windows as (
         *,
         replace(window_type, '_', ' ')
         || ' (' || source || ') ' || cast(starts_on as {{ dbt.type_string() }})
-        || ' to ' || cast(ends_on as {{ dbt.type_string() }}) as words
+        || ' to ' || cast(ends_on as {{ dbt.type_string() }}) as words,
+        -- Of windows on one day the order of words decides, not chance.
+        cast(starts_on as {{ dbt.type_string() }}) || window_type || source as by_start,
+        cast(ends_on as {{ dbt.type_string() }}) || window_type || source as by_end
     from {{ ref('account_timing_windows') }}
 
 ),
@@ -93,14 +96,14 @@ named as (
 
     select
         account_id,
-        max_by(words, ends_on) filter (where decides_timing and effect = 'closed' and is_current)
+        max_by(words, by_end) filter (where decides_timing and effect = 'closed' and is_current)
             as closed_words,
-        min_by(words, ends_on) filter (where decides_timing and effect = 'open' and is_current)
+        min_by(words, by_end) filter (where decides_timing and effect = 'open' and is_current)
             as open_words,
-        max_by(words, ends_on) filter (
+        max_by(words, by_end) filter (
             where decides_timing and effect = 'open' and ends_on < {{ day }}
         ) as past_words,
-        min_by(words, starts_on) filter (where not decides_timing and effect = 'open')
+        min_by(words, by_start) filter (where not decides_timing and effect = 'open')
             as shown_words
     from all_windows
     group by account_id
