@@ -14,32 +14,6 @@ from runner import Place, Runs, make_template
 from orchestration.demo.company import Plan
 from orchestration.demo.simulate import simulate
 
-# Files that take minutes, the longest first, so that no worker is left alone with one at the end.
-LONGEST = (
-    "test_time_laws",
-    "test_refresh",
-    "test_crash",
-    "test_dbt_unit_tests",
-    "test_sources",
-    "test_match_review",
-    "test_maven",
-    "test_stopped_feed",
-    "test_numbers_have_their_accounts",
-    "test_exports",
-    "test_company_properties",
-)
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Orders files by how long they take; the tests of a file stay as they are."""
-
-    def place(item: pytest.Item) -> int:
-        name = item.path.stem
-        return LONGEST.index(name) if name in LONGEST else len(LONGEST)
-
-    items.sort(key=place)
-
-
 COMPANY = Plan(accounts=60, months=3, activities=8_000)
 # The days of the fixture `refreshed`, first and last.
 REFRESHED = (date(2026, 6, 8), date(2026, 6, 10))
@@ -110,7 +84,20 @@ def refreshed(
 
 
 # Files that take minutes come first, so that no processor waits for the last of them.
-LONG_FILES = ("test_time_laws", "test_crash", "test_refresh", "test_hierarchy", "test_maven")
+LONG_FILES = (
+    "test_time_laws",
+    "test_refresh",
+    "test_crash",
+    "test_dbt_unit_tests",
+    "test_sources",
+    "test_match_review",
+    "test_maven",
+    "test_stopped_feed",
+    "test_numbers_have_their_accounts",
+    "test_exports",
+    "test_company_properties",
+    "test_hierarchy",
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
