@@ -14,15 +14,15 @@
             select
                 {{ relation }}.*,
                 max(version_at) over (
-                    partition by {{ key }} order by valid_from, version_at
+                    partition by {{ key }} order by valid_from, version_at nulls first
                     rows between unbounded preceding and current row
                 ) as newest_version_at,
-                row_number() over (
-                    partition by {{ key }}, valid_from order by version_at desc
-                ) as recency_on_day
+                lead(valid_from) over (
+                    partition by {{ key }} order by valid_from, version_at nulls first
+                ) as next_valid_from
             from {{ relation }}
         ) as ordered
-        where version_at = newest_version_at and recency_on_day = 1
+        where version_at = newest_version_at and valid_from is distinct from next_valid_from
     ) as in_force
 {%- endmacro %}
 
