@@ -125,6 +125,42 @@ pairs as (
     select account_id, 'domain:' || domain, domain, 4, precedence, 1, false, valid_from, valid_to
     from domain_owners
 
+),
+
+-- Names and claims on domains are cut wherever one of their versions begins: what says the same is
+-- put together again, as all that is built on it ranks every piece.
+distinct_pairs as (
+
+    select distinct account_id, company_key, domain, match_rank, precedence, claim_rank, is_gone, valid_from, valid_to
+    from pairs
+    where valid_from < valid_to
+
+),
+
+reaches as (
+
+    select
+        distinct_pairs.*,
+        max(valid_to) over (
+            partition by account_id, company_key, domain, match_rank, precedence, claim_rank, is_gone
+            order by valid_from, valid_to
+            rows between unbounded preceding and 1 preceding
+        ) as reached_date
+    from distinct_pairs
+
+),
+
+spans as (
+
+    select
+        reaches.*,
+        sum(case when valid_from <= reached_date then 0 else 1 end) over (
+            partition by account_id, company_key, domain, match_rank, precedence, claim_rank, is_gone
+            order by valid_from, valid_to
+            rows between unbounded preceding and current row
+        ) as span_number
+    from reaches
+
 )
 
 select
@@ -135,7 +171,8 @@ select
     precedence,
     claim_rank,
     is_gone,
-    valid_from,
-    valid_to
-from pairs
-where valid_from < valid_to
+    min(valid_from) as valid_from,
+    max(valid_to) as valid_to
+from spans
+group by
+    account_id, company_key, domain, match_rank, precedence, claim_rank, is_gone, span_number
