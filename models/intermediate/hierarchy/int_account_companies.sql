@@ -131,8 +131,7 @@ pairs as (
 -- put together again, as all that is built on it ranks every piece.
 distinct_pairs as (
 
-    select distinct account_id, company_key, domain, match_rank, precedence, claim_rank, is_gone, valid_from, valid_to
-    from pairs
+    select distinct * from pairs
     where valid_from < valid_to
 
 ),
@@ -142,7 +141,8 @@ reaches as (
     select
         distinct_pairs.*,
         max(valid_to) over (
-            partition by account_id, company_key, domain, match_rank, precedence, claim_rank, is_gone
+            partition by
+                account_id, company_key, domain, match_rank, precedence, claim_rank, is_gone
             order by valid_from, valid_to
             rows between unbounded preceding and 1 preceding
         ) as reached_date
@@ -155,7 +155,8 @@ spans as (
     select
         reaches.*,
         sum(case when valid_from <= reached_date then 0 else 1 end) over (
-            partition by account_id, company_key, domain, match_rank, precedence, claim_rank, is_gone
+            partition by
+                account_id, company_key, domain, match_rank, precedence, claim_rank, is_gone
             order by valid_from, valid_to
             rows between unbounded preceding and current row
         ) as span_number
