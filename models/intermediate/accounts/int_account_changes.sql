@@ -1,6 +1,6 @@
 {#- Amounts are summed; of every other measure only whether any span holds on the day is kept. -#}
-{%- set amounts = [
-    'fit_known_weight', 'fit_matched_weight', 'engaged_people',
+{%- set amounts = ['fit_known_weight', 'fit_matched_weight', 'engaged_people'] -%}
+{%- set coverage_amounts = [
     'filed_weight_e6', 'reached_weight_e6', 'engaged_weight_e6', 'required_weight_e6'
 ] -%}
 
@@ -169,21 +169,6 @@ spans as (
     select account_id, measure, valid_from, valid_to, 1
     from {{ ref('int_observability_spans') }}
 
-    {% for measure in ['filed', 'reached', 'engaged'] %}
-    union all
-
-    select
-        account_id, '{{ measure }}_weight_e6', valid_from, valid_to,
-        cast(round(weight * {{ measure }}_share * 1e6) as bigint)
-    from persona_spans
-    {% endfor %}
-
-    union all
-
-    select
-        account_id, 'required_weight_e6', valid_from, valid_to, cast(round(weight * 1e6) as bigint)
-    from persona_spans
-
     union all
 
     select account_id, 'open_deals', valid_from, valid_to, 1
@@ -316,12 +301,10 @@ running as (
 
     select
         daily_changes.*,
-        case
-            when sum(change) over (
-                partition by account_id, measure order by changed_on
-                rows between unbounded preceding and current row
-            ) > 0 then 1 else 0
-        end as holds
+        sum(change) over (
+            partition by account_id, measure order by changed_on
+            rows between unbounded preceding and current row
+        ) as spans_held
     from daily_changes
     where measure not in (
         '{{ amounts | join("', '") }}'
@@ -335,10 +318,51 @@ flips as (
         account_id,
         changed_on,
         measure,
-        cast(holds - coalesce(lag(holds) over (
-            partition by account_id, measure order by changed_on
-        ), 0) as bigint) as change
+        cast(
+            case when spans_held > 0 then 1 else 0 end
+            - case when spans_held - change > 0 then 1 else 0 end
+            as bigint
+        ) as change
     from running
+
+),
+
+-- What coverage is made of changes for all four amounts on the same days, and more often than all the
+-- rest together: it is summed side by side.
+coverage_spans as (
+
+    select
+        account_id,
+        greatest(valid_from, {{ replay_start_date() }}) as valid_from,
+        valid_to,
+        {%- for measure in ['filed', 'reached', 'engaged'] %}
+        cast(round(weight * {{ measure }}_share * 1e6) as bigint) as {{ measure }}_weight_e6,
+        {%- endfor %}
+        cast(round(weight * 1e6) as bigint) as required_weight_e6
+    from persona_spans
+    where valid_from < valid_to
+        and valid_to > {{ replay_start_date() }}
+        and valid_from <= {{ end_date() }}
+
+),
+
+coverage_changes as (
+
+    select
+        account_id,
+        changed_on,
+        {%- for amount in coverage_amounts %}
+        cast(sum({{ amount }}) as bigint) as {{ amount }}{{ ',' if not loop.last }}
+        {%- endfor %}
+    from (
+        select account_id, valid_from as changed_on, {{ coverage_amounts | join(', ') }}
+        from coverage_spans
+        union all
+        select account_id, valid_to, -{{ coverage_amounts | join(', -') }}
+        from coverage_spans
+        where valid_to <= {{ end_date() }}
+    ) as changes
+    group by account_id, changed_on
 
 )
 
@@ -353,3 +377,11 @@ from daily_changes
 where measure in (
     '{{ amounts | join("', '") }}'
 )
+
+{% for amount in coverage_amounts %}
+union all
+
+select account_id, changed_on, '{{ amount }}', {{ amount }}
+from coverage_changes
+where {{ amount }} != 0
+{% endfor %}
