@@ -50,3 +50,19 @@
 {% macro day_number(date) -%}
     cast({{ dbt.datediff("cast('1970-01-01' as date)", date, 'day') }} as integer)
 {%- endmacro %}
+
+{#- The days of intervals as rows, in column `as_of_date`: `relation` has valid_from and valid_to, and none
+    of them is open. -#}
+{% macro each_day(relation) -%} {{ adapter.dispatch('each_day')(relation) }} {%- endmacro %}
+{% macro default__each_day(relation) -%}
+    select
+        {{ relation }}.*,
+        cast(unnest(generate_series(
+            cast(valid_from as timestamp), {{ dbt.dateadd('day', -1, 'valid_to') }}, interval 1 day
+        )) as date) as as_of_date
+    from {{ relation }}
+{%- endmacro %}
+{% macro spark__each_day(relation) -%}
+    select {{ relation }}.*, explode(sequence(valid_from, date_sub(valid_to, 1))) as as_of_date
+    from {{ relation }}
+{%- endmacro %}

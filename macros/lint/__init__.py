@@ -61,6 +61,7 @@ def follow_links(nodes: str, links: str) -> str:
 
 
 listed_ids = _query
+each_day = _query
 
 
 def sources_of(kind: str) -> list[dict[str, object]]:

@@ -1,10 +1,14 @@
-{%- set measures = [
-    'listed', 'fit_known_weight', 'fit_matched_weight', 'fit_must_not', 'intent_points', 'web_points',
-    'marketing_points', 'sales_points', 'buying_signals', 'two_way_acts', 'touches',
-    'held_by_stale_feeds', 'engaged_people', 'observable_intent', 'observable_web',
-    'observable_contacts', 'observable_ads', 'seen_intent', 'seen_web', 'seen_contacts', 'seen_ads',
-    'filed_weight_e6', 'reached_weight_e6', 'engaged_weight_e6',
-    'required_weight_e6', 'open_deals', 'committed_deals', 'moving_deals', 'won_deals',
+{#- Amounts are summed one by one. Of every other measure the changes say only whether it holds, so each
+    is one bit of a number, and one running sum does for all of them. -#}
+{%- set amounts = [
+    'fit_known_weight', 'fit_matched_weight', 'engaged_people',
+    'filed_weight_e6', 'reached_weight_e6', 'engaged_weight_e6', 'required_weight_e6'
+] -%}
+{%- set flags = [
+    'listed', 'fit_must_not', 'intent_points', 'web_points', 'marketing_points', 'sales_points',
+    'buying_signals', 'two_way_acts', 'touches', 'held_by_stale_feeds', 'observable_intent',
+    'observable_web', 'observable_contacts', 'observable_ads', 'seen_intent', 'seen_web',
+    'seen_contacts', 'seen_ads', 'open_deals', 'committed_deals', 'moving_deals', 'won_deals',
     'recently_won_deals', 'recently_lost_deals', 'contracts', 'active_contracts', 'open_windows',
     'open_windows_now', 'closed_windows_now', 'attribution_changes'
 ] -%}
@@ -80,10 +84,16 @@ daily_changes as (
     select
         account_id,
         changed_on,
-        {%- for measure in measures %}
-        sum(case when measure = '{{ measure }}' then change else 0 end)
-            as {{ measure }}{{ ',' if not loop.last }}
+        {%- for amount in amounts %}
+        cast(sum(case when measure = '{{ amount }}' then change else 0 end) as bigint)
+            as {{ amount }},
         {%- endfor %}
+        cast(sum(change * case measure
+            {%- for flag in flags %}
+            when '{{ flag }}' then {{ 2 ** loop.index0 }}
+            {%- endfor %}
+            else 0
+        end) as bigint) as flags
     from (
         select account_id, changed_on, measure, change from account_changes
         union all
@@ -102,14 +112,37 @@ running as (
             lead(changed_on) over (partition by account_id order by changed_on),
             {{ add_days(end_date(), 1) }}
         ) as valid_to,
-        {%- for measure in measures %}
-        cast(sum({{ measure }}) over so_far as bigint) as {{ measure }}{{ ',' if not loop.last }}
+        {%- for amount in amounts %}
+        cast(sum({{ amount }}) over so_far as bigint) as {{ amount }},
         {%- endfor %}
+        cast(sum(flags) over so_far as bigint) as flags
     from daily_changes
     window so_far as (
         partition by account_id order by changed_on
         rows between unbounded preceding and current row
     )
+
+),
+
+-- For as long as it was an account.
+unpacked as (
+
+    select
+        running.account_id,
+        greatest(running.valid_from, accounts.valid_from) as valid_from,
+        least(running.valid_to, accounts.valid_to) as valid_to,
+        {%- for amount in amounts %}
+        running.{{ amount }},
+        {%- endfor %}
+        {%- for flag in flags %}
+        (running.flags & {{ 2 ** loop.index0 }}) > 0 as {{ flag }}{{ ',' if not loop.last }}
+        {%- endfor %}
+    from running
+    inner join accounts
+        on
+            running.account_id = accounts.account_id
+            and running.valid_from < accounts.valid_to
+            and accounts.valid_from < running.valid_to
 
 ),
 
@@ -120,43 +153,43 @@ held as (
         account_id,
         valid_from,
         valid_to,
-        listed > 0 as is_listed,
+        listed as is_listed,
         case
-            when contracts > 0 and active_contracts > 0 then 'customer'
-            when contracts = 0 and recently_won_deals > 0 then 'customer'
-            when contracts > 0 or won_deals > 0 then 'former_customer'
-            when open_deals > 0 then 'open_opportunity'
+            when contracts and active_contracts then 'customer'
+            when not contracts and recently_won_deals then 'customer'
+            when contracts or won_deals then 'former_customer'
+            when open_deals then 'open_opportunity'
             else 'prospect'
         end as lifecycle,
         fit_known_weight,
         round(100.0 * fit_matched_weight / nullif(fit_known_weight, 0), 6) as fit_score,
         case
-            when fit_must_not > 0 then 'weak'
+            when fit_must_not then 'weak'
             when 100 * fit_matched_weight >= {{ var('fit_strong_min_score') }} * fit_known_weight
                 then 'strong'
             when 100 * fit_matched_weight >= {{ var('fit_moderate_min_score') }} * fit_known_weight
                 then 'moderate'
             else 'weak'
         end as tier_if_known,
-        fit_must_not > 0 as must_not_fit,
+        fit_must_not as must_not_fit,
         cast(engaged_people as integer) as engaged_people,
         engaged_people >= {{ var('broad_min_people') }}
         or (
-            case when intent_points > 0 then 1 else 0 end
-            + case when web_points > 0 then 1 else 0 end
-            + case when marketing_points > 0 then 1 else 0 end
-            + case when sales_points > 0 then 1 else 0 end
+            case when intent_points then 1 else 0 end
+            + case when web_points then 1 else 0 end
+            + case when marketing_points then 1 else 0 end
+            + case when sales_points then 1 else 0 end
         ) >= {{ var('broad_min_channels') }} as is_broad,
-        buying_signals > 0 as has_recent_buying_signal,
+        buying_signals as has_recent_buying_signal,
         {%- for channel in channels %}
-        seen_{{ channel }} > 0 as sees_{{ channel }},
+        seen_{{ channel }} as sees_{{ channel }},
         {%- endfor %}
         {%- for channel in channels %}
-        {{ 'or ' if not loop.first }}seen_{{ channel }} > 0
+        {{ 'or ' if not loop.first }}seen_{{ channel }}
         {%- endfor %}
             as is_observable,
         {%- for channel in channels %}
-        {{ 'or ' if not loop.first }}observable_{{ channel }} > 0
+        {{ 'or ' if not loop.first }}observable_{{ channel }}
         {%- endfor %}
             as has_visibility,
         coalesce(round(filed_weight_e6 / nullif(required_weight_e6, 0), 6), 0) as coverage_share,
@@ -165,33 +198,38 @@ held as (
         coalesce(round(engaged_weight_e6 / nullif(required_weight_e6, 0), 6), 0)
             as engaged_coverage_share,
         required_weight_e6 as required_weight_millionths,
-        moving_deals > 0 or (committed_deals > 0 and two_way_acts > 0) as has_committed_motion,
-        closed_windows_now > 0
-        or (open_windows > 0 and open_windows_now = 0)
-        or (recently_lost_deals > 0 and open_deals = 0) as is_outside_window,
-        held_by_stale_feeds > 0 as is_paused,
-        touches > 0 as is_touched,
-        attribution_changes > 0 as is_attribution_changed
-    from running
+        moving_deals or (committed_deals and two_way_acts) as has_committed_motion,
+        closed_windows_now
+        or (open_windows and not open_windows_now)
+        or (recently_lost_deals and not open_deals) as is_outside_window,
+        held_by_stale_feeds as is_paused,
+        touches as is_touched,
+        attribution_changes as is_attribution_changed
+    from unpacked
+
+),
+
+held_days as (
+
+    {{ each_day('held') }}
 
 ),
 
 measured as (
 
     select
-        held.*,
-        day_facts.as_of_date,
+        held_days.*,
         day_facts.is_month_end,
-        held.is_listed or not day_facts.has_target_list as is_target,
+        held_days.is_listed or not day_facts.has_target_list as is_target,
         case
-            when held.must_not_fit then 'weak'
+            when held_days.must_not_fit then 'weak'
             when
-                held.fit_known_weight
+                held_days.fit_known_weight
                 < {{ var('fit_min_known_share') }} * day_facts.fit_total_weight
                 then 'unknown'
-            else held.tier_if_known
+            else held_days.tier_if_known
         end as fit_tier,
-        round(held.fit_known_weight / nullif(day_facts.fit_total_weight, 0), 6)
+        round(held_days.fit_known_weight / nullif(day_facts.fit_total_weight, 0), 6)
             as fit_completeness_share,
         coalesce(signal_days.intent_units, 0) / {{ units_per_point }}.0 as intent_points,
         coalesce(signal_days.engagement_units, 0) / {{ units_per_point }}.0 as engagement_points,
@@ -199,20 +237,12 @@ measured as (
             -(coalesce(signal_days.intent_units, 0) + coalesce(signal_days.engagement_units, 0))
             / {{ units_per_point }}.0 / {{ var('strength_saturation_points') }}
         )), 6) as strength_score
-    from held
-    inner join accounts
-        on
-            held.account_id = accounts.account_id
-            and held.valid_from < accounts.valid_to
-            and accounts.valid_from < held.valid_to
-    inner join day_facts
-        on
-            day_facts.as_of_date >= greatest(held.valid_from, accounts.valid_from)
-            and day_facts.as_of_date < least(held.valid_to, accounts.valid_to)
+    from held_days
+    inner join day_facts on held_days.as_of_date = day_facts.as_of_date
     left join signal_days
         on
-            held.account_id = signal_days.account_id
-            and day_facts.as_of_date = signal_days.as_of_date
+            held_days.account_id = signal_days.account_id
+            and held_days.as_of_date = signal_days.as_of_date
 
 )
 
