@@ -172,7 +172,7 @@ def advance(checkpoint: pa.Table, features: pa.Table, rules: StateRules) -> Adva
     if features.num_rows == 0:
         return Advance(TRANSITION_SCHEMA.empty_table(), checkpoint.select(CHECKPOINT_SCHEMA.names))
 
-    days = np.unique(features["as_of_date"].to_numpy())
+    days = pc.unique(features["as_of_date"]).sort().to_numpy(zero_copy_only=False)
     _check_days(days, checkpoint)
     accounts = pc.unique(
         pa.chunked_array(
@@ -185,21 +185,21 @@ def advance(checkpoint: pa.Table, features: pa.Table, rules: StateRules) -> Adva
     cells = np.searchsorted(days, features["as_of_date"].to_numpy()) * shape[1] + pc.index_in(
         features["account_id"].cast(pa.string()), accounts
     ).to_numpy().astype(np.int64)
-    if len(np.unique(cells)) != len(cells):
+    present = np.zeros(shape, dtype=np.bool_)
+    np.put(present, cells, True)
+    if np.count_nonzero(present) != len(cells):
         raise ValueError("features: more than one row for an account and day")
 
     def amounts(column: str) -> FloatArray:
         filled = np.zeros(shape)
-        filled.flat[cells] = features[column].to_numpy()
+        np.put(filled, cells, features[column].to_numpy())
         return filled
 
     def flags(column: str) -> BoolArray:
         filled = np.zeros(shape, dtype=np.bool_)
-        filled.flat[cells] = features[column].to_numpy()
+        np.put(filled, cells, features[column].to_numpy())
         return filled
 
-    present = np.zeros(shape, dtype=np.bool_)
-    present.flat[cells] = True
     signals = Signals(
         strength=amounts("strength_score"),
         coverage=amounts("reached_coverage_share"),

@@ -21,6 +21,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -494,12 +495,17 @@ class _Evidence:
         return known
 
     def level(self, relation: str) -> Callable[[int, int], int]:
-        """The place of the level at which two names agree, among the relation's levels."""
+        """The place of the level at which two names agree, among the relation's levels.
+
+        splink asks for it once for every level, so the answer is kept.
+        """
         levels = self._rules.of(relation, NAME)
 
+        @cache
         def by_bits(left: int, right: int) -> int:
             return name_level(self.of(left, right), levels, is_chosen=self.is_by_row)
 
+        @cache
         def by_pattern(left: int, right: int) -> int:
             pattern = self.pattern(left, right)
             return next(place for place, level in enumerate(levels) if level.level == pattern)
