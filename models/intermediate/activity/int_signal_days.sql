@@ -2,7 +2,18 @@
 
 with acts as (
 
-    select * from {{ ref('int_account_acts') }}
+    select
+        account_id,
+        person_id,
+        {{ day_number('occurred_date') }} as occurred_day,
+        {{ day_number('valid_from') }} - {{ day_number('occurred_date') }} as first_age,
+        {{ day_number('least(valid_to, ' ~ add_days(end_date(), 1) ~ ')') }}
+        - {{ day_number('occurred_date') }} as end_age,
+        half_life_days,
+        points_h,
+        case when channel = 'intent' then points_h else 0 end as intent_points_h,
+        case when channel = 'intent' then 0 else points_h end as engagement_points_h
+    from {{ ref('int_account_acts') }}
     where points_h != 0
 
 ),
@@ -13,61 +24,45 @@ decay_weights as (
 
 ),
 
--- Only a person who could ever pass the cap has to be summed apart, person by person.
-people_at_cap as (
+-- Sums over tens of millions of acts x ages want integers for keys.
+account_numbers as (
 
-    select account_id, person_id
+    select
+        account_id,
+        row_number() over (order by account_id) as account_number
     from acts
-    where person_id is not null
-    group by account_id, person_id
-    having sum(greatest(points_h, 0)) > {{ var('person_cap_points') * 100 }}
+    group by account_id
 
 ),
 
--- Whoever is summed apart has a number of its own: sums over tens of millions of acts x ages want
--- integers for keys, days included.
 contributions as (
 
     select
-        dense_rank() over (order by acts.account_id, people_at_cap.person_id) as contributor_number,
-        acts.account_id,
-        people_at_cap.person_id,
-        {{ day_number('acts.occurred_date') }} as occurred_day,
-        {{ day_number('acts.valid_from') }} - {{ day_number('acts.occurred_date') }} as first_age,
-        {{ day_number('least(acts.valid_to, ' ~ add_days(end_date(), 1) ~ ')') }}
-        - {{ day_number('acts.occurred_date') }} as end_age,
+        account_numbers.account_number,
+        acts.occurred_day,
+        acts.first_age,
+        acts.end_age,
         acts.half_life_days,
-        cast(sum(case when acts.channel = 'intent' then acts.points_h else 0 end) as bigint)
-            as intent_points_h,
-        cast(sum(case when acts.channel = 'intent' then 0 else acts.points_h end) as bigint)
-            as engagement_points_h
+        cast(sum(acts.intent_points_h) as bigint) as intent_points_h,
+        cast(sum(acts.engagement_points_h) as bigint) as engagement_points_h
     from acts
-    left join people_at_cap
-        on acts.account_id = people_at_cap.account_id and acts.person_id = people_at_cap.person_id
+    inner join account_numbers on acts.account_id = account_numbers.account_id
     group by
-        acts.account_id,
-        people_at_cap.person_id,
-        acts.occurred_date,
-        acts.valid_from,
-        acts.valid_to,
+        account_numbers.account_number,
+        acts.occurred_day,
+        acts.first_age,
+        acts.end_age,
         acts.half_life_days
 
 ),
 
-contributors as (
-
-    select distinct contributor_number, account_id, person_id from contributions
-
-),
-
-decayed_by_contributor as (
+decayed as (
 
     select
-        contributions.contributor_number,
+        contributions.account_number,
         contributions.occurred_day + decay_weights.age_days as as_of_day,
-        cast(sum(contributions.intent_points_h * decay_weights.weight_millionths) as bigint)
-            as intent_units,
-        cast(sum(contributions.engagement_points_h * decay_weights.weight_millionths) as bigint)
+        sum(contributions.intent_points_h * decay_weights.weight_millionths) as intent_units,
+        sum(contributions.engagement_points_h * decay_weights.weight_millionths)
             as engagement_units
     from contributions
     inner join decay_weights
@@ -76,25 +71,88 @@ decayed_by_contributor as (
             and decay_weights.age_days >= contributions.first_age
             and decay_weights.age_days < contributions.end_age
     group by
-        contributions.contributor_number, contributions.occurred_day + decay_weights.age_days
+        contributions.account_number, contributions.occurred_day + decay_weights.age_days
+
+),
+
+-- What people supply over the cap is taken off again. Only of a person who could ever pass it has
+-- that to be worked out.
+people_at_cap as (
+
+    select
+        account_id,
+        person_id,
+        row_number() over (order by account_id, person_id) as person_number
+    from acts
+    where person_id is not null
+    group by account_id, person_id
+    having sum(greatest(points_h, 0)) > {{ var('person_cap_points') * 100 }}
+
+),
+
+contributions_of_people as (
+
+    select
+        people_at_cap.person_number,
+        acts.occurred_day,
+        acts.first_age,
+        acts.end_age,
+        acts.half_life_days,
+        cast(sum(acts.engagement_points_h) as bigint) as engagement_points_h
+    from acts
+    inner join people_at_cap
+        on acts.account_id = people_at_cap.account_id and acts.person_id = people_at_cap.person_id
+    group by
+        people_at_cap.person_number,
+        acts.occurred_day,
+        acts.first_age,
+        acts.end_age,
+        acts.half_life_days
+
+),
+
+over_cap as (
+
+    select
+        contributions_of_people.person_number,
+        contributions_of_people.occurred_day + decay_weights.age_days as as_of_day,
+        sum(contributions_of_people.engagement_points_h * decay_weights.weight_millionths)
+        - {{ var('person_cap_points') * units_per_point }} as units
+    from contributions_of_people
+    inner join decay_weights
+        on
+            contributions_of_people.half_life_days = decay_weights.half_life_days
+            and decay_weights.age_days >= contributions_of_people.first_age
+            and decay_weights.age_days < contributions_of_people.end_age
+    group by
+        contributions_of_people.person_number,
+        contributions_of_people.occurred_day + decay_weights.age_days
+    having
+        sum(contributions_of_people.engagement_points_h * decay_weights.weight_millionths)
+        > {{ var('person_cap_points') * units_per_point }}
+
+),
+
+excess as (
+
+    select
+        people_at_cap.account_id,
+        over_cap.as_of_day,
+        sum(over_cap.units) as units
+    from over_cap
+    inner join people_at_cap on over_cap.person_number = people_at_cap.person_number
+    group by people_at_cap.account_id, over_cap.as_of_day
 
 )
 
 select
-    contributors.account_id,
-    {{ add_days("cast('1970-01-01' as date)", 'decayed_by_contributor.as_of_day') }}
-        as as_of_date,
-    cast(sum(decayed_by_contributor.intent_units) as bigint) as intent_units,
-    cast(sum(
-        case
-            when contributors.person_id is null then decayed_by_contributor.engagement_units
-            else least(
-                decayed_by_contributor.engagement_units,
-                {{ var('person_cap_points') * units_per_point }}
-            )
-        end
-    ) as bigint) as engagement_units
-from decayed_by_contributor
-inner join contributors
-    on decayed_by_contributor.contributor_number = contributors.contributor_number
-group by contributors.account_id, decayed_by_contributor.as_of_day
+    account_numbers.account_id,
+    {{ add_days("cast('1970-01-01' as date)", 'decayed.as_of_day') }} as as_of_date,
+    cast(decayed.intent_units as bigint) as intent_units,
+    cast(decayed.engagement_units - coalesce(excess.units, 0) as bigint) as engagement_units
+from decayed
+inner join account_numbers on decayed.account_number = account_numbers.account_number
+left join excess
+    on
+        account_numbers.account_id = excess.account_id
+        and decayed.as_of_day = excess.as_of_day
