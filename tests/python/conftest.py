@@ -84,7 +84,17 @@ def refreshed(
 
 
 # Files that take minutes come first, so that no processor waits for the last of them.
-LONG_FILES = ("test_time_laws", "test_crash", "test_refresh", "test_hierarchy", "test_maven")
+LONG_FILES = (
+    "test_time_laws",
+    "test_refresh",
+    "test_crash",
+    "test_dbt_unit_tests",
+    "test_sources",
+    "test_match_review",
+    "test_maven",
+    "test_stopped_feed",
+    "test_hierarchy",
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
