@@ -276,7 +276,8 @@ def _build(place: Place, plan: Plan, version: str, *, after_scores: bool) -> Non
 
 
 def _run_dbt(place: Place, chosen: Sequence[str], environment: Mapping[str, str]) -> None:
-    failures = dbt_runner.describe_failures(dbt_runner.build(place.settings, chosen, environment))
+    results = dbt_runner.build(place.settings, chosen, environment)
+    failures = dbt_runner.describe_failures([*results])
     if failures:
         raise RuntimeError(failures)
 

@@ -27,7 +27,7 @@ CHANGES = {
 def what_is_said(place: Place) -> str:
     """Runs in a process of its own: tests the seed, gives what is said of it."""
     results = dbt_runner.build(place.settings, [_well_formed("activity_types", place)], {})
-    return dbt_runner.describe_failures(results)
+    return dbt_runner.describe_failures([*results])
 
 
 def _well_formed(relation: str, place: Place) -> str:

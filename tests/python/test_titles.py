@@ -52,7 +52,7 @@ def read_titles(
         warehouse.connection.executemany(
             "insert into intermediate.int_person_records values (?, ?)", [list(t) for t in titles]
         )
-    failures = dbt_runner.describe_failures(dbt_runner.build(place.settings, [MODEL], {}))
+    failures = dbt_runner.describe_failures([*dbt_runner.build(place.settings, [MODEL], {})])
     assert not failures, failures
     return [
         [value if value is not None else "" for value in row]
