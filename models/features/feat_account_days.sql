@@ -1,5 +1,5 @@
-{#- Amounts are summed one by one. Of every other measure the changes say only whether it holds, so each
-    is one bit of a number, and one running sum does for all of them. -#}
+{#- Amounts are summed one by one. Of every other measure the changes say only whether it holds, so
+    each is one bit of a number, and one running sum does for all of them. -#}
 {%- set amounts = [
     'fit_known_weight', 'fit_matched_weight', 'engaged_people',
     'filed_weight_e6', 'reached_weight_e6', 'engaged_weight_e6', 'required_weight_e6'

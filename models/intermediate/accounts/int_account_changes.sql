@@ -327,8 +327,8 @@ flips as (
 
 ),
 
--- What coverage is made of changes for all four amounts on the same days, and more often than all the
--- rest together: it is summed side by side.
+-- What coverage is made of changes for all four amounts on the same days, and more often than all
+-- the rest together: it is summed side by side.
 coverage_spans as (
 
     select
