@@ -82,3 +82,5 @@ $(READY): requirements.lock
 	@$(BOOTSTRAP)/bin/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
 	@$(BOOTSTRAP)/bin/uv pip sync --compile-bytecode --system-certs --require-hashes --python $(PYTHON) requirements.lock
 	@touch $@
+	@echo "Parsing the project ..."
+	-@$(PYTHON) -m orchestration.dbt_runner

@@ -75,6 +75,11 @@ class BatchedSqliteEventLog(SqliteEventLogStorage):
         """Asked for every event; a migration that is done stays so."""
         return self._is_known(name, super().has_secondary_index)
 
+    def _has_asset_key_col_on_connection(self, conn: Connection, column_name: str) -> bool:
+        """Asked for every event; a column that is there stays."""
+        look = super()._has_asset_key_col_on_connection
+        return self._is_known(column_name, lambda name: look(conn, name))
+
     def _is_known(self, name: str, look: Callable[[str], bool]) -> bool:
         if name not in self._known and look(name):
             self._known.add(name)

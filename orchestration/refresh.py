@@ -20,7 +20,7 @@ from contextlib import suppress
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 
-from orchestration import as_of, dbt_runner
+from orchestration import as_of, dbt_process, dbt_runner
 from orchestration.contract import ContractError
 from orchestration.gap_report import print_gap
 from orchestration.planning import PlanningError, describe
@@ -59,10 +59,6 @@ EXPECTED = (
 )
 
 PUBLISH_STEP = "published__marts"
-# dbt and Dagster make millions of objects that live as long as the run. Python would look through
-# all of them for garbage again and again: a tenth of the time that parsing takes. Once they are
-# loaded they are set aside (gc.freeze).
-OBJECTS_BETWEEN_COLLECTIONS = 100_000
 STAGE_OF_STEP = {
     "ingestion": "taking in the landing files",
     "dbt": "building and checking the models",
@@ -76,7 +72,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # Dagster and dbt would catch Ctrl-C half-way and go on. A run may be stopped at any point, so
     # it works in a thread, and the main thread ends the process at once.
     signal.signal(signal.SIGINT, _stop)
-    gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
+    gc.set_threshold(dbt_runner.OBJECTS_BETWEEN_COLLECTIONS)
     with ThreadPoolExecutor(max_workers=1) as worker:
         return worker.submit(_main, arguments).result()
 
@@ -86,10 +82,10 @@ def get_ready() -> None:
 
     What is wrong with the settings or the project is left for `main` to say.
     """
-    gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
+    gc.set_threshold(dbt_runner.OBJECTS_BETWEEN_COLLECTIONS)
     with suppress(SettingsError, dbt_runner.DbtError):
         os.environ.update(NO_TRACKING)
-        dbt_runner.parse(load_settings())
+        dbt_process.prepare(load_settings())
         import orchestration.definitions  # noqa: F401
 
 
@@ -138,7 +134,7 @@ def _run_job(
 ) -> ExecuteInProcessResult:
     if is_kept:
         dagster_home()
-    dbt_runner.parse(settings)
+    dbt_process.prepare(settings)
     import dagster as dg
 
     from orchestration.definitions import defs

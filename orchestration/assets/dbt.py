@@ -1,7 +1,7 @@
 """The dbt project as assets: models and seeds, and every dbt test as an asset check.
 
 Dagster splits the build around the scores by itself: what the scores need is built before them,
-what reads them after. The work is done by `orchestration.dbt_runner`.
+what reads them after. The work is done by `orchestration.dbt_process`.
 """
 
 from collections.abc import Iterator, Mapping
@@ -10,7 +10,7 @@ from typing import Any
 import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, DbtProject, dbt_assets
 
-from orchestration import dbt_runner, score_store
+from orchestration import dbt_process, dbt_runner, score_store
 from orchestration.assets.partitions import DAYS, ONE_RUN
 from orchestration.publish import BESIDE
 from orchestration.run_context import Run, dbt_environment, lock
@@ -163,7 +163,7 @@ def dbt_models(context: dg.AssetExecutionContext) -> Iterator[Any]:
         with run.warehouse() as warehouse:
             plan = run.plan(warehouse)
         environment = dbt_environment(plan, run.ruleset_version)
-        for result in dbt_runner.build(run.settings, [*assets, *checks], environment):
+        for result in dbt_process.build(run.settings, [*assets, *checks], environment):
             if result.seconds >= SLOW_NODE_SECONDS:
                 say(f"  {result.name}: {result.seconds:.1f} s")
             if result.status not in dbt_runner.SUCCESS:

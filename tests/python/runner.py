@@ -26,7 +26,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from orchestration import dbt_runner, landing, score_store
+from orchestration import dbt_process, dbt_runner, landing, score_store
 from orchestration.planning import Plan
 from orchestration.ruleset import match_rules, ruleset_version, state_rules
 from orchestration.run_context import contract, cutoff_hours, dbt_environment, snapshots
@@ -322,7 +322,7 @@ def _only_what_counts() -> None:
     """Leaves out what no number comes from: data tests, what stays as it is, Dagster's records."""
     import dagster as dg
 
-    build = dbt_runner.build
+    build = dbt_process.build
 
     def build_models(
         settings: Settings, unique_ids: Sequence[str], *rest: Any, **named: Any
@@ -334,7 +334,7 @@ def _only_what_counts() -> None:
         made = [dbt_runner.NodeResult(name, "success", "", 0.0, None) for name in there]
         return [*made, *build(settings, wanted, *rest, **named)]
 
-    dbt_runner.build = build_models  # type: ignore[assignment]
+    dbt_process.build = build_models  # type: ignore[assignment]
     dg.DagsterInstance.get = dg.DagsterInstance.ephemeral  # type: ignore[method-assign, assignment]
 
 
