@@ -72,7 +72,13 @@ class _Process:
             [sys.executable, "-m", __name__],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env={**os.environ, **NO_TRACKING, "PYTHONPATH": os.pathsep.join(path)},
+            env={
+                **os.environ,
+                **NO_TRACKING,
+                "PYTHONPATH": os.pathsep.join(path),
+                # Python would warn that it tidies up after a process that ends at once.
+                "PYTHONWARNINGS": "ignore",
+            },
         )
         self._answers: Iterator[NodeResult | DbtError | None] = iter(())
 
