@@ -1,7 +1,7 @@
--- Guards: at the month ends of the run and on its last day, in every segment, the accounts that
--- account_gap_history lists are as many as activation_gap and activation_gap_drivers count. These
--- are the queries of docs/marts.md ("The accounts behind a number") for all segments at once.
--- Does not guard: the other days, whose accounts would be a row per account and day.
+-- Guards: at the month ends of the run and on its last day, in every segment, activation_gap and
+-- activation_gap_drivers, which are summed up from stored changes, count as many accounts as the
+-- account days have. So the rows of account_gap_history are the accounts behind these numbers.
+-- Does not guard: the other days, which would take as long as the refresh saves by summing up.
 {%- set segments = [
     'lifecycle', 'fit_tier', 'target_tier', 'industry', 'region', 'owner', 'employee_band'
 ] %}
@@ -30,26 +30,23 @@ drivers as (
 
 ),
 
-history as (
+days as (
 
-    select
-        *,
-        owner_id as owner,
-        lead(as_of_date) over (partition by account_id order by as_of_date) as next_as_of_date
-    from {{ ref('account_gap_history') }}
+    select distinct as_of_date from gap
 
 ),
 
--- Of each account the last row up to the day.
+-- Of each day the accounts by its features and states, from which account_gap_history tells changes
+-- and the gap is summed up.
 listed as (
 
-    select history.*, days.as_of_date as day
-    from (select distinct as_of_date from gap) as days
-    inner join history
-        on
-            history.as_of_date <= days.as_of_date
-            and (history.next_as_of_date is null or history.next_as_of_date > days.as_of_date)
-    where history.is_target
+    select
+        account_days.*,
+        account_days.owner_id as owner
+    from {{ ref('int_account_gap_days') }} as account_days
+    inner join days
+        on account_days.as_of_date = days.as_of_date
+    where account_days.is_target
 
 ),
 
@@ -69,7 +66,7 @@ split as (
 counted as (
 
     select
-        day,
+        as_of_date,
         segment_type,
         segment_value,
         count(*) as targets,
@@ -77,8 +74,8 @@ counted as (
         sum(case when is_fit_assumed then 1 else 0 end) as assumed,
         sum(case when is_activated then 1 else 0 end) as activated,
         sum(case when is_activated and fits_icp then 1 else 0 end) as activated_icp,
-        sum(case when is_gap then 1 else 0 end) as in_gap,
-        sum(case when is_gap and is_touched then 1 else 0 end) as touched,
+        sum(case when not is_activated then 1 else 0 end) as in_gap,
+        sum(case when not is_activated and is_touched then 1 else 0 end) as touched,
         sum(case when fits_icp and not has_signal then 1 else 0 end) as not_in_market,
         sum(case
             when not has_coverage_driver then 0
@@ -89,7 +86,7 @@ counted as (
             as coverage_first,
         sum(case when is_sole_blocker then 1 else 0 end) as soles
     from split
-    group by day, segment_type, segment_value
+    group by as_of_date, segment_type, segment_value
 
 )
 
@@ -102,7 +99,7 @@ left join drivers
         and gap.segment_value = drivers.segment_value
 full outer join counted
     on
-        gap.as_of_date = counted.day
+        gap.as_of_date = counted.as_of_date
         and gap.segment_type = counted.segment_type
         and gap.segment_value = counted.segment_value
 where gap.target_accounts is distinct from counted.targets

@@ -1,68 +1,161 @@
+{#- Counted from the days on which an account's facts changed: a count is the sum of all changes up
+    to its day, whole numbers that come and go. -#}
 {%- set segments = [
     'lifecycle', 'fit_tier', 'target_tier', 'industry', 'region', 'owner', 'employee_band'
 ] -%}
 {%- set drivers = [
     'low_intent', 'no_signal_detected', 'wrong_timing', 'poor_fit', 'insufficient_coverage'
 ] -%}
+{%- set counts = [
+    'target_accounts', 'icp_accounts', 'icp_assumed_accounts', 'activated_accounts',
+    'activated_icp_accounts', 'activated_assumed_accounts', 'not_in_market_accounts',
+    'touched_gap_accounts'
+] -%}
+{%- for driver in drivers -%}
+{%- do counts.extend([driver ~ '_halves', driver ~ '_primary', driver ~ '_sole']) -%}
+{%- endfor -%}
 
-with gap_days as (
+with gap_changes as (
+
+    select * from {{ ref('int_account_gap_changes') }}
+
+),
+
+-- From its day on a row holds until the account's next row.
+spans as (
 
     select
         *,
         owner_id as owner,
-        not is_activated as is_gap
-    from {{ ref('int_account_gap_days') }}
-    where is_target
+        lead(as_of_date) over (partition by account_id order by as_of_date) as next_as_of_date
+    from gap_changes
 
 ),
 
+-- Halves of one account: a lone driver carries both, two drivers carry one each.
 named as (
 
     select
-        gap_days.*,
+        *,
+        coalesce(signal_driver, case when has_coverage_driver then 'insufficient_coverage' end)
+            as primary_driver,
+        case when has_coverage_driver then 1 else 2 end as signal_driver_halves,
+        case
+            when not has_coverage_driver then 0
+            when signal_driver is not null then 1
+            else 2
+        end as coverage_driver_halves,
         {%- for segment in segments %}
-        coalesce(gap_days.{{ segment }}, 'unknown') as {{ segment }}_value{{ ',' if not loop.last }}
+        coalesce({{ segment }}, 'unknown') as {{ segment }}_value{{ ',' if not loop.last }}
         {%- endfor %}
-    from gap_days
+    from spans
+    where is_target
+        and as_of_date <= {{ end_date() }}
+        and (next_as_of_date is null or next_as_of_date > {{ start_date() }})
+
+),
+
+-- What an account adds from a day on, and takes away again from its next row on. What was stored
+-- before the run counts on the run's first day.
+steps as (
+
+    select
+        *,
+        1 as step,
+        greatest(as_of_date, {{ start_date() }}) as valid_from
+    from named
+
+    union all
+
+    select
+        *,
+        -1 as step,
+        next_as_of_date as valid_from
+    from named
+    where next_as_of_date <= {{ end_date() }}
+
+),
+
+stepped as (
+
+    select
+        valid_from,
+        case
+            {%- for segment in segments %}
+            when grouping({{ segment }}_value) = 0 then '{{ segment }}'
+            {%- endfor %}
+            else 'all'
+        end as segment_type,
+        coalesce(
+            {%- for segment in segments %}
+            {{ segment }}_value,
+            {%- endfor %}
+            'all'
+        ) as segment_value,
+        sum(step) as target_accounts,
+        sum(case when fits_icp then step else 0 end) as icp_accounts,
+        sum(case when is_fit_assumed then step else 0 end) as icp_assumed_accounts,
+        sum(case when is_activated then step else 0 end) as activated_accounts,
+        sum(case when is_activated and fits_icp then step else 0 end) as activated_icp_accounts,
+        sum(case when is_activated and is_fit_assumed then step else 0 end)
+            as activated_assumed_accounts,
+        sum(case when fits_icp and not has_signal then step else 0 end) as not_in_market_accounts,
+        sum(case when not is_activated and is_touched then step else 0 end)
+            as touched_gap_accounts,
+        {%- for driver in drivers %}
+        {%- if driver == 'insufficient_coverage' %}
+        sum(step * coverage_driver_halves) as {{ driver }}_halves,
+        {%- else %}
+        sum(case when signal_driver = '{{ driver }}' then step * signal_driver_halves else 0 end)
+            as {{ driver }}_halves,
+        {%- endif %}
+        sum(case when primary_driver = '{{ driver }}' then step else 0 end)
+            as {{ driver }}_primary,
+        sum(case when primary_driver = '{{ driver }}' and is_sole_blocker then step else 0 end)
+            as {{ driver }}_sole{{ ',' if not loop.last }}
+        {%- endfor %}
+    from steps
+    group by grouping sets (
+        (valid_from){% for segment in segments %},
+        (valid_from, {{ segment }}_value)
+        {%- endfor %}
+    )
+
+),
+
+summed as (
+
+    select
+        segment_type,
+        segment_value,
+        valid_from,
+        coalesce(lead(valid_from) over of_segment, {{ add_days(end_date(), 1) }}) as valid_to,
+        {%- for count in counts %}
+        sum({{ count }}) over of_segment as {{ count }}{{ ',' if not loop.last }}
+        {%- endfor %}
+    from stepped
+    window of_segment as (partition by segment_type, segment_value order by valid_from)
+
+),
+
+with_targets as (
+
+    select * from summed
+    where target_accounts > 0
+
+),
+
+daily as (
+
+    {{ each_day('with_targets') }}
 
 )
 
 select
     as_of_date,
-    case
-        {%- for segment in segments %}
-        when grouping({{ segment }}_value) = 0 then '{{ segment }}'
-        {%- endfor %}
-        else 'all'
-    end as segment_type,
-    coalesce(
-        {%- for segment in segments %}
-        {{ segment }}_value,
-        {%- endfor %}
-        'all'
-    ) as segment_value,
-    count(*) as target_accounts,
-    sum(case when fits_icp then 1 else 0 end) as icp_accounts,
-    sum(case when is_fit_assumed then 1 else 0 end) as icp_assumed_accounts,
-    sum(case when is_activated then 1 else 0 end) as activated_accounts,
-    sum(case when is_activated and fits_icp then 1 else 0 end) as activated_icp_accounts,
-    sum(case when is_activated and is_fit_assumed then 1 else 0 end) as activated_assumed_accounts,
-    sum(case when fits_icp and not has_signal then 1 else 0 end) as not_in_market_accounts,
-    sum(case when is_gap and is_touched then 1 else 0 end) as touched_gap_accounts,
-    {%- for driver in drivers %}
-    {%- if driver == 'insufficient_coverage' %}
-    sum(coverage_driver_halves) as {{ driver }}_halves,
-    {%- else %}
-    sum(case when signal_driver = '{{ driver }}' then signal_driver_halves else 0 end)
-        as {{ driver }}_halves,
-    {%- endif %}
-    sum(case when primary_driver = '{{ driver }}' then 1 else 0 end) as {{ driver }}_primary,
-    sum(case when primary_driver = '{{ driver }}' and is_sole_blocker then 1 else 0 end)
-        as {{ driver }}_sole{{ ',' if not loop.last }}
+    segment_type,
+    segment_value,
+    {%- for count in counts %}
+    {{ count }}{{ ',' if not loop.last }}
     {%- endfor %}
-from named
-group by grouping sets (
-    (as_of_date){% for segment in segments %},
-    (as_of_date, {{ segment }}_value)
-    {%- endfor %}
-)
+from daily

@@ -14,9 +14,11 @@ all_windows as (
         replace(window_type, '_', ' ')
         || ' (' || source || ') ' || cast(starts_on as {{ dbt.type_string() }})
         || ' to ' || cast(ends_on as {{ dbt.type_string() }}) as words,
-        -- Of windows on one day the order of words decides, not chance.
-        cast(starts_on as {{ dbt.type_string() }}) || window_type || source as by_start,
-        cast(ends_on as {{ dbt.type_string() }}) || window_type || source as by_end
+        -- Of windows on one day the other date and the order of words decide, not chance.
+        cast(starts_on as {{ dbt.type_string() }}) || cast(ends_on as {{ dbt.type_string() }})
+        || window_type || source as by_start,
+        cast(ends_on as {{ dbt.type_string() }}) || cast(starts_on as {{ dbt.type_string() }})
+        || window_type || source as by_end
     from {{ ref('account_timing_windows') }}
 
 ),
