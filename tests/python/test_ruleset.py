@@ -48,7 +48,7 @@ def test_the_version_is_short_and_stable(project: Path) -> None:
     [
         ("seeds/fit/fit_criteria.csv", ",30,false,sales", ",31,false,sales"),
         ("seeds/signals/activity_types.csv", "page_view,web,1,", "page_view,web,2,"),
-        (STATES, "active,strong,false,true,0.50", "active,strong,false,true,0.55"),
+        (STATES, "active,strong,false,true,0.48", "active,strong,false,true,0.55"),
         ("dbt_project.yml", "person_cap_points: 20", "person_cap_points: 21"),
         ("dbt_project.yml", "backfill_first_load: true", "backfill_first_load: false"),
         ("seeds/landing/feeds.csv", "salesforce,account,3", "salesforce,account,4"),
