@@ -19,9 +19,9 @@ import yaml
 DATA_TYPES = ("text", "integer", "double", "boolean", "date", "timestamp")
 TABLE_META = {
     *("key", "version", "month", "immutable", "required_any", "features"),
-    *("nulls", "date_formats", "number_style", "universe"),
+    *("nulls", "date_formats", "number_style", "universe", "ordered"),
 }
-COLUMN_META = {"required", "host", "sync"}
+COLUMN_META = {"required", "host", "sync", "one_of"}
 REGISTRABLE_SUFFIX = "_registrable"
 NUMBER_STYLES = ("plain", "us")
 ISO_DAY = "%Y-%m-%d"
@@ -38,7 +38,8 @@ class Column:
     """A column of the contract.
 
     is_host: holds a website, an e-mail address or a domain. is_sync: the stamp of the tool that
-    copied the row; it says when that was, and nothing about the record.
+    copied the row; it says when that was, and nothing about the record. one_of: the only words that
+    can stand in a text column, in any case; empty where any can.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Column:
     is_required: bool = False
     is_host: bool = False
     is_sync: bool = False
+    one_of: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,7 @@ class Table:
         deliveries of the same version. None = looked up in the whole table.
     is_immutable: a record never changes, so earlier versions are looked for in these months too.
     required_any: of each group of columns at least one is filled.
+    ordered: pairs of columns of which the first is never after the second.
     features: in words, what is off while the table has never landed.
     is_universe: its records are accounts; without one from such a table nothing can be computed.
     nulls: texts that stand for no value, besides an empty one.
@@ -75,6 +78,7 @@ class Table:
     month: str | None = None
     is_immutable: bool = False
     required_any: tuple[tuple[str, ...], ...] = ()
+    ordered: tuple[tuple[str, str], ...] = ()
     features: str = ""
     is_universe: bool = False
     nulls: tuple[str, ...] = ()
@@ -188,6 +192,7 @@ def _table(path: Path, source: str, node: Mapping[str, Any]) -> Table:
         month=meta.get("month"),
         is_immutable=bool(meta.get("immutable", False)),
         required_any=tuple(tuple(group) for group in meta.get("required_any", [])),
+        ordered=tuple((first, last) for first, last in meta.get("ordered", [])),
         features=str(meta.get("features", "")),
         is_universe=bool(meta.get("universe", False)),
         nulls=tuple(str(token).strip() for token in meta.get("nulls", [])),
@@ -208,14 +213,16 @@ def _column(where: str, node: Mapping[str, Any]) -> Column:
         )
     if name != name.lower() or name.startswith("_") or name.endswith(REGISTRABLE_SUFFIX):
         raise ContractError(f"{where}.{name}: names are lower case, no leading _, no _registrable")
-    if meta.get("host") and data_type != "text":
-        raise ContractError(f"{where}.{name}: a host is text")
+    for of_text in ("host", "one_of"):
+        if meta.get(of_text) and data_type != "text":
+            raise ContractError(f"{where}.{name}: {of_text} is for text")
     return Column(
         name,
         data_type,
         is_required=bool(meta.get("required")),
         is_host=bool(meta.get("host")),
         is_sync=bool(meta.get("sync")),
+        one_of=tuple(str(word).lower() for word in meta.get("one_of", [])),
     )
 
 
@@ -232,7 +239,8 @@ def _check(where: str, table: Table) -> None:
         raise ContractError(f"{where}: a column is declared twice")
     if len({plain_name(name) for name in types}) != len(types):
         raise ContractError(f"{where}: two columns differ only by case or separators")
-    named = [*table.key, *(name for group in table.required_any for name in group)]
+    groups = (*table.required_any, *table.ordered)
+    named = [*table.key, *(name for group in groups for name in group)]
     named += [*table.version, *([table.month] if table.month else [])]
     if missing := [name for name in named if name not in types]:
         raise ContractError(f"{where}: meta names columns that it does not have: {missing}")

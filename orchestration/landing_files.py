@@ -524,12 +524,26 @@ def _insert(
                     f"'{name} is no {column.data_type}: \"' || {shown} || {forms}",
                 )
             )
+        if column.one_of:
+            words = ", ".join(literal(word) for word in column.one_of)
+            known = literal('" is none of ' + ", ".join(column.one_of))
+            faults.append(
+                (
+                    f"{given[name]} and lower(trim({text})) not in ({words})",
+                    f"'{name} \"' || left({text}, {SHOWN_LETTERS}) || {known}",
+                )
+            )
         if column.is_required:
             faults.append((f"not ({given[name]})", f"'{name} is required and empty'"))
     for group in table.required_any:
         if present := [given[name] for name in group if name in given]:
             empty = f"not ({' or '.join(present)})"
             faults.append((empty, f"'one of {', '.join(group)} must be filled'"))
+    for first, last in table.ordered:
+        if first in given and last in given:
+            faults.append(
+                (f"{quoted(first)} > {quoted(last)}", f"'{first} is after {last}'"),
+            )
     hosts = [
         f"{_host(quoted(name))} as {quoted('_host_' + name)}"
         for name in table.hosts

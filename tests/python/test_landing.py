@@ -59,6 +59,7 @@ CONTRACT = Contract(
             "targets.target_accounts",
             "research.findings",
             "billing.contracts",
+            "timing.windows",
         )
     }
 )
@@ -355,6 +356,29 @@ def test_a_file_of_which_every_row_is_bad_is_told_with_the_reasons(landed: Lande
         " name is required and empty; one of system_modstamp, fivetran_synced must be filled (1);"
         " 1 more reason",
     )
+
+
+def test_a_word_that_means_nothing_and_dates_out_of_order_are_put_aside(landed: Landed) -> None:
+    header = "domain,window_type,effect,starts_on,ends_on,recorded_at"
+    rows = [
+        "a.com,budget_freeze,opened,2026-06-01,2026-06-30,2026-05-01 08:00",
+        "b.com,budget_freeze, Closed ,2026-06-01,2026-06-30,2026-05-01 08:00",
+        "c.com,budget_freeze,closed,2026-06-30,2026-06-01,2026-05-01 08:00",
+    ]
+    landed.put("timing/windows/a.csv", lines(header, *rows))
+    landed.ingest()
+    assert landed.rows(
+        "select row_number, reason from raw_landing.quarantine order by row_number"
+    ) == [
+        (1, 'effect "opened" is none of open, closed'),
+        (3, "starts_on is after ends_on"),
+    ]
+    # Corrected in a new file it counts.
+    landed.put("timing/windows/b.csv", lines(header, rows[0].replace("opened", "open")))
+    landed.ingest()
+    assert landed.rows(
+        "select domain, effect from raw_timing.windows where _status = 'accepted' order by domain"
+    ) == [("a.com", "open"), ("b.com", "Closed")]
 
 
 def test_without_an_account_it_says_why(landed: Landed) -> None:
@@ -1499,7 +1523,9 @@ def test_the_documentation_lists_the_tables_of_the_contract() -> None:
         ("key: [a], version: a", "data_type: text", "not a timestamp"),
         ("key: [a], month: b", "data_type: date", "does not have"),
         ("key: [a]", "data_type: varchar", "data_type 'varchar'"),
-        ("key: [a]", "data_type: date, config: {meta: {host: true}}", "a host is text"),
+        ("key: [a]", "data_type: date, config: {meta: {host: true}}", "host is for text"),
+        ("key: [a]", "data_type: date, config: {meta: {one_of: [x]}}", "one_of is for text"),
+        ("key: [a], ordered: [[a, b]]", "data_type: date", "does not have"),
         ("key: []", "data_type: text", "key is empty"),
         ("key: [a], number_style: eu", "data_type: text", "none of plain, us"),
         ("key: [a], date_formats: ['%m/%Y']", "data_type: date", "must have year"),

@@ -9,7 +9,7 @@ select
     domain_registrable as domain,
     {{ crm_id('crm_account_id') }} as crm_account_id,
     window_type,
-    lower(effect) as effect,
+    lower(trim(effect)) as effect,
     starts_on,
     ends_on,
     recorded_at as version_at,
