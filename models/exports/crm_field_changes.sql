@@ -56,10 +56,18 @@ records as (
         account_id,
         source,
         source_instance,
-        coalesce(min(case when link_basis = 'own' then crm_account_id end), min(crm_account_id))
-            as crm_account_id
-    from crosswalk
-    group by account_id, source, source_instance
+        crm_account_id,
+        linked_since
+    from (
+        select
+            *,
+            row_number() over (
+                partition by account_id, source, source_instance
+                order by case when link_basis = 'own' then 0 else 1 end, crm_account_id
+            ) as place
+        from crosswalk
+    ) as ranked
+    where place = 1
 
 ),
 
@@ -104,9 +112,13 @@ compared as (
         export_fields.crm_field,
         desired.value,
         carried.column_name is not null as is_landed,
-        case when carried.column_name is not null then landed.value else desired.previous_value end
-            as present_value,
-        desired.as_of_date as version_date
+        -- A record that was linked after the version before has been told nothing of it.
+        case
+            when carried.column_name is not null then landed.value
+            when records.linked_since < {{ start_date() }} then desired.previous_value
+        end as present_value,
+        desired.as_of_date as version_date,
+        records.linked_since
     from records
     inner join export_fields on records.source = export_fields.destination
     inner join desired
@@ -145,5 +157,9 @@ where value is distinct from present_value
         or try_cast(value as date) = cast(try_cast(present_value as timestamp) as date),
         false
     )
-    -- What the CRM does not tell was written on the day of the version.
-    and (is_landed or version_date = {{ end_date() }})
+    -- What the CRM does not tell was written on the day of the version, or is told a new record.
+    and (
+        is_landed
+        or version_date = {{ end_date() }}
+        or linked_since >= {{ start_date() }}
+    )
