@@ -82,4 +82,8 @@ def test_a_killed_job_runs_again_to_the_same_marts(story: Story, undisturbed: Pl
     story.again.check()
     assert str(one(story.place.published, "select max(as_of_date) from marts.accounts")) == END
     assert mart_differences(story.place.published, undisturbed.published) == {}
-    assert {path.name for path in story.place.published.parent.iterdir()} == {"marts.duckdb"}
+    assert {path.name for path in story.place.published.parent.iterdir()} == {
+        "exports",
+        "marts.duckdb",
+        "restricted",
+    }
