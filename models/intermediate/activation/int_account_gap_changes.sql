@@ -1,6 +1,7 @@
-{#- A run replaces the days it computes and leaves the days before as they were. -#}
+{#- A run replaces the days it computes and leaves the days before as they were. No run can make
+    those anew, so it stands apart from what each run makes (schema intermediate). -#}
 {{ config(
-    materialized='incremental', incremental_strategy='append',
+    materialized='incremental', incremental_strategy='append', schema='history',
     pre_hook="{% if is_incremental() %}
         delete from {{ this }} where as_of_date >= {{ start_date() }}
     {% endif %}"
