@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 
 import yaml
 
+from orchestration.landing import registrable_domain
 from orchestration.scoring.activation import StateRule, StateRules
 from orchestration.scoring.matching import MatchRules, levels_from_rows
 from orchestration.scoring.name_pairs import FEATURES
@@ -58,44 +59,58 @@ def ruleset_version(project_dir: Path) -> str:
     return digest.hexdigest()[:12]
 
 
-def check_dates_of_seeds(project_dir: Path) -> None:
-    """Raises SeedError for the dates of seeds that are not written like 2026-01-31.
+def check_seeds(project_dir: Path) -> None:
+    """Raises SeedError for what seeds say and nobody would miss: misread dates, unmatched domains.
 
-    dbt would guess: 01/02/2026 became the second of January, and a decision counted from another
-    day than the one meant. Which columns are dates is what their `column_types` say.
+    Dates are written like 2026-01-31. dbt would guess: 01/02/2026 became the second of January, and
+    a decision counted from another day than the one meant. Which columns are dates is what their
+    `column_types` say. Columns named `domain` hold registrable domains, the form in which the
+    warehouse keeps them: an exclusion of mail.acme.com would leave acme.com alone in no way.
     """
     wrong = []
     for path in sorted((project_dir / "seeds").rglob("*.yml")):
         document = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
         for seed in document.get("seeds", []):
             types = (seed.get("config") or {}).get("column_types") or {}
-            dates = [column for column, kind in types.items() if kind == "date"]
+            checks = {
+                column: _fault_of_domain if column == "domain" else _fault_of_date
+                for column, kind in types.items()
+                if kind == "date" or column == "domain"
+            }
             file = path.parent / f"{seed['name']}.csv"
-            if not dates or not file.exists():
+            if not checks or not file.exists():
                 continue
             with file.open(newline="", encoding="utf-8-sig") as handle:
                 rows = csv.DictReader(handle)
                 for row in rows:
                     wrong += [
                         f"{file.relative_to(project_dir)}, line {rows.line_num}: {column} is"
-                        f" {row[column]!r}, not a date like 2026-01-31"
-                        for column in dates
-                        if not _is_iso_date((row.get(column) or "").strip())
+                        f" {row[column]!r}, {fault}"
+                        for column, fault_of in checks.items()
+                        if (fault := fault_of((row.get(column) or "").strip()))
                     ]
     if wrong:
         more = [f"and {len(wrong) - SHOWN_FAULTS} more"] if len(wrong) > SHOWN_FAULTS else []
         shown = [*wrong[:SHOWN_FAULTS], *more]
-        raise SeedError("\n".join([*shown, "Write dates as year-month-day, and run again."]))
+        raise SeedError("\n".join([*shown, "Correct the seed, and run again."]))
 
 
-def _is_iso_date(text: str) -> bool:
-    """Whether it is a day that exists, in the one form that cannot be misread, or nothing."""
-    if not text:
-        return True
+def _fault_of_date(text: str) -> str | None:
+    """None for nothing and for a day that exists, in the one form that cannot be misread."""
     try:
-        return bool(re.fullmatch(r"\d{4}-\d{2}-\d{2}", text) and date.fromisoformat(text))
+        if not text or (re.fullmatch(r"\d{4}-\d{2}-\d{2}", text) and date.fromisoformat(text)):
+            return None
     except ValueError:
-        return False
+        pass
+    return "not a date like 2026-01-31"
+
+
+def _fault_of_domain(text: str) -> str | None:
+    """None for nothing and for a registrable domain as ingestion writes it."""
+    registrable = registrable_domain(text) if text else ""
+    if registrable == text:
+        return None
+    return f"not as it is registered: write {registrable}" if registrable else "no domain"
 
 
 def state_rules(project_dir: Path) -> StateRules:

@@ -19,7 +19,7 @@ from orchestration import landing, score_store
 from orchestration.contract import Contract, load_contract
 from orchestration.landing_presence import Snapshots, read_snapshots
 from orchestration.planning import History, Plan, PlanningError, plan_range
-from orchestration.ruleset import check_dates_of_seeds, project_vars, ruleset_version
+from orchestration.ruleset import check_seeds, project_vars, ruleset_version
 from orchestration.settings import FEEDS_SEED, MODELS_DIR, PROJECT_DIR, Settings, load_settings
 from orchestration.warehouse import Warehouse, connect
 
@@ -98,7 +98,7 @@ def outlook(settings: Settings, now: datetime, end: date | None = None) -> Outlo
     Raises PlanningError, SeedError, and WarehouseBusyError while a refresh runs.
     """
     check_landing_dir(settings)
-    check_dates_of_seeds(PROJECT_DIR)
+    check_seeds(PROJECT_DIR)
     if settings.warehouse_path.exists():
         with connect(settings.warehouse_path, read_only=True) as warehouse:
             history = score_store.read_history(warehouse)

@@ -14,7 +14,7 @@ import dagster as dg
 from orchestration import landing
 from orchestration.assets.dbt import MANIFEST, TRANSLATOR
 from orchestration.planning import PlanningError
-from orchestration.ruleset import SeedError, check_dates_of_seeds
+from orchestration.ruleset import SeedError, check_seeds
 from orchestration.run_context import (
     BusyError,
     Run,
@@ -71,7 +71,7 @@ def ingestion(context: dg.AssetExecutionContext) -> Iterator[Any]:
     run = Run.of(context.run_id, context.run.tags)
     try:
         check_landing_dir(run.settings)
-        check_dates_of_seeds(PROJECT_DIR)
+        check_seeds(PROJECT_DIR)
         with TIMES.stage("ingest"), run.warehouse() as warehouse:
             plan = run.plan(warehouse)
             report = landing.ingest(

@@ -2,6 +2,7 @@
 -- state `active`: the points reach the strength of strong signal and a hundredth less would not,
 -- the people reach the coverage and one fewer would not, and nothing is named that the account has.
 -- Also that gains fall within a persona, which is why the largest first is the smallest change.
+-- Excluded accounts, and only they, have none.
 -- Does not guard: that a person can be reached, or that signal comes.
 with paths as (
 
@@ -70,7 +71,13 @@ checked as (
         paths.people_to_reach,
         paths.reached_coverage_share_after,
         round(gap_days.reached_coverage_share + one_fewer.gain_share, 6) as coverage_with_less,
-        state_rules.min_reached_coverage
+        state_rules.min_reached_coverage,
+        exists(
+            select 1 from {{ ref('int_account_exclusions') }} as exclusions
+            where exclusions.account_id = gap_days.account_id
+                and {{ end_date() }} >= exclusions.valid_from
+                and {{ end_date() }} < exclusions.valid_to
+        ) as is_excluded
     from gap_days
     left join paths on gap_days.account_id = paths.account_id
     left join one_fewer on gap_days.account_id = one_fewer.account_id
@@ -91,7 +98,11 @@ where change_kind is null
         )
     )
     or (change_kind = 'coverage' and not has_signal)
-    or (change_kind != 'list' and reached_coverage_share_after < min_reached_coverage)
+    or (
+        change_kind not in ('excluded', 'list')
+        and reached_coverage_share_after < min_reached_coverage
+    )
+    or (change_kind = 'excluded') != is_excluded
 
 union all
 

@@ -23,7 +23,6 @@ STAGING_READ_ABOVE = {
     # A mart reads staging where the mart is the one place that needs the source as it is.
     ("review_items", "stg_firmographics__companies"): "rows put aside and words nobody mapped",
     ("review_items", "stg_firmographics__relationships"): "words that nobody mapped",
-    ("play_outcomes", "stg_plays__outcomes"): "counts what landed as it is, resolves no account",
     ("data_health", "stg_landing__files"): "the manifest of the landing is the subject",
     ("data_health", "stg_landing__tables"): "the manifest of the landing is the subject",
 }

@@ -11,7 +11,7 @@ import pytest
 from orchestration.ruleset import (
     NOT_RULES,
     SeedError,
-    check_dates_of_seeds,
+    check_seeds,
     project_vars,
     ruleset_version,
     state_rules,
@@ -60,8 +60,8 @@ def test_a_changed_rule_changes_the_version(project: Path, file: str, old: str, 
     assert ruleset_version(project) != before
 
 
-def test_the_dates_of_our_seeds_are_dates() -> None:
-    check_dates_of_seeds(PROJECT_DIR)
+def test_our_seeds_say_nothing_that_nobody_would_miss() -> None:
+    check_seeds(PROJECT_DIR)
 
 
 def test_a_date_of_a_seed_that_could_be_misread_is_refused(project: Path) -> None:
@@ -74,13 +74,35 @@ def test_a_date_of_a_seed_that_could_be_misread_is_refused(project: Path) -> Non
         encoding="utf-8",
     )
     with pytest.raises(SeedError) as refused:
-        check_dates_of_seeds(project)
+        check_seeds(project)
     file = "seeds/identity/domain_owner_overrides.csv"
     assert str(refused.value).splitlines() == [
         f"{file}, line 4: valid_from is '01/02/2026', not a date like 2026-01-31",
         f"{file}, line 4: valid_to is '2026-02-30', not a date like 2026-01-31",
         f"{file}, line 5: valid_to is '20260201', not a date like 2026-01-31",
-        "Write dates as year-month-day, and run again.",
+        "Correct the seed, and run again.",
+    ]
+
+
+def test_a_domain_of_a_seed_that_nothing_matches_is_refused(project: Path) -> None:
+    """Accounts have registrable domains: a subdomain would exclude nobody, and silently."""
+    (project / "seeds" / "plays" / "account_exclusions.csv").write_text(
+        "domain,crm_account_id,reason,valid_from,valid_to,decided_by\n"
+        "acme.co.uk,,legal,2026-01-31,,legal team\n"
+        ",001000000000001AAA,legal,2026-01-31,,legal team\n"
+        "mail.acme.com,,legal,2026-01-31,,legal team\n"
+        "Acme.com,,legal,2026-01-31,,legal team\n"
+        "acme,,legal,2026-01-31,,legal team\n",
+        encoding="utf-8",
+    )
+    with pytest.raises(SeedError) as refused:
+        check_seeds(project)
+    file = "seeds/plays/account_exclusions.csv"
+    assert str(refused.value).splitlines() == [
+        f"{file}, line 4: domain is 'mail.acme.com', not as it is registered: write acme.com",
+        f"{file}, line 5: domain is 'Acme.com', not as it is registered: write acme.com",
+        f"{file}, line 6: domain is 'acme', no domain",
+        "Correct the seed, and run again.",
     ]
 
 

@@ -37,8 +37,7 @@ select
     greatest(in_force.known_date, in_force.event_date) as counts_from
 from in_force
 left join survivors on in_force.crm_account_id = survivors.crm_account_id
-left join domain_owners
-    on in_force.crm_account_id is null and in_force.domain = domain_owners.domain
+left join domain_owners on in_force.domain = domain_owners.domain
 where {{ end_date() }} >= in_force.valid_from
     and {{ end_date() }} < in_force.valid_to
     and in_force.event_date <= {{ end_date() }}

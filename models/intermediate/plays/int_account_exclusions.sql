@@ -2,7 +2,7 @@ with exclusions as (
 
     select
         domain,
-        crm_account_id,
+        {{ long_id('crm_account_id') }} as crm_account_id,
         reason,
         valid_from,
         coalesce(valid_to, {{ forever() }}) as valid_to
@@ -24,14 +24,22 @@ domain_owners as (
 
 )
 
+-- A row that names both excludes whom either names: to leave one too many alone does less harm
+-- than to reach one that must not be reached.
 select
-    coalesce(survivors.account_id, domain_owners.account_id) as account_id,
+    survivors.account_id,
     exclusions.reason,
     exclusions.valid_from,
     exclusions.valid_to
 from exclusions
-left join survivors
-    on {{ long_id("exclusions.crm_account_id") }} = survivors.crm_account_id
-left join domain_owners
-    on exclusions.crm_account_id is null and exclusions.domain = domain_owners.domain
-where coalesce(survivors.account_id, domain_owners.account_id) is not null
+inner join survivors on exclusions.crm_account_id = survivors.crm_account_id
+
+union
+
+select
+    domain_owners.account_id,
+    exclusions.reason,
+    exclusions.valid_from,
+    exclusions.valid_to
+from exclusions
+inner join domain_owners on exclusions.domain = domain_owners.domain

@@ -2,8 +2,20 @@
 
 with accounts as (
 
-    select account_id, lifecycle from {{ ref('feat_account_days') }}
-    where as_of_date = {{ day }}
+    select
+        account_id,
+        lifecycle,
+        is_target or lifecycle = 'customer' as is_worked,
+        case when is_target then 'any' else 'untargeted' end as driver
+    from {{ ref('feat_account_days') }}
+    -- What is dropped for its fit has no play: nobody is asked for anything.
+    where as_of_date = {{ day }} and (fits_icp or lifecycle = 'customer')
+
+),
+
+exclusions as (
+
+    select * from {{ ref('int_account_exclusions') }}
 
 ),
 
@@ -13,6 +25,8 @@ upgrades as (
         states.account_id,
         states.state,
         accounts.lifecycle,
+        accounts.is_worked,
+        accounts.driver,
         states.valid_from as upgraded_on
     from {{ ref('int_account_states') }} as states
     inner join accounts on states.account_id = accounts.account_id
@@ -32,7 +46,7 @@ limits as (
 play_rules as (
 
     select * from {{ ref('play_rules') }}
-    where decision = 'pursue' and driver = 'any'
+    where decision = 'pursue'
         and (trigger = 'any' or {{ is_one_of("'rise'", 'trigger') }})
 
 ),
@@ -43,15 +57,17 @@ plays_by_rise as (
     select
         rises.state,
         rises.lifecycle,
+        rises.driver,
         plays.play_id,
         plays.owner_function,
         plays.first_touch_hours,
         row_number() over (
-            partition by rises.state, rises.lifecycle order by play_rules.rule_rank
+            partition by rises.state, rises.lifecycle, rises.driver order by play_rules.rule_rank
         ) as rule_order
-    from (select distinct state, lifecycle from upgrades) as rises
+    from (select distinct state, lifecycle, driver from upgrades) as rises
     inner join play_rules
         on (play_rules.state = 'any' or {{ is_one_of('rises.state', 'play_rules.state') }})
+        and (play_rules.driver = 'any' or {{ is_one_of('rises.driver', 'play_rules.driver') }})
         and (
             play_rules.lifecycle = 'any'
             or {{ is_one_of('rises.lifecycle', 'play_rules.lifecycle') }}
@@ -60,7 +76,9 @@ plays_by_rise as (
 
 ),
 
--- The play's limit binds the function that owns it; the others have their own.
+-- The play's limit binds the function that owns it; the others have their own, for the accounts
+-- that are theirs to touch. Of an account that is neither a target nor a customer nothing is asked
+-- but what its play asks.
 expected as (
 
     select
@@ -82,7 +100,16 @@ expected as (
         on
             upgrades.state = plays_by_rise.state
             and upgrades.lifecycle = plays_by_rise.lifecycle
+            and upgrades.driver = plays_by_rise.driver
             and plays_by_rise.rule_order = 1
+    where (
+        coalesce(plays_by_rise.owner_function = limits.function_name, false)
+        and (upgrades.is_worked or plays_by_rise.first_touch_hours is not null)
+    )
+    or (
+        upgrades.is_worked
+        and (limits.lifecycle = 'any' or {{ is_one_of('upgrades.lifecycle', 'limits.lifecycle') }})
+    )
 
 ),
 
@@ -112,11 +139,43 @@ first_touches as (
 
 ),
 
+-- Nobody is asked to touch an account that was excluded when it rose, or before the limit was over,
+-- or that is excluded today.
+withheld as (
+
+    select
+        expected.account_id,
+        expected.upgraded_on,
+        expected.function_name,
+        max(case
+            when
+                expected.upgraded_on >= exclusions.valid_from
+                and expected.upgraded_on < exclusions.valid_to
+                then 1
+            else 0
+        end) = 1 as is_excluded_at_rise
+    from expected
+    inner join exclusions
+        on
+            expected.account_id = exclusions.account_id
+            and expected.upgraded_on < exclusions.valid_to
+            and exclusions.valid_from <= {{ day }}
+            and (
+                exclusions.valid_to > {{ day }}
+                or 24 * {{ dbt.datediff('expected.upgraded_on', 'exclusions.valid_from', 'day') }}
+                <= expected.limit_hours
+            )
+    group by expected.account_id, expected.upgraded_on, expected.function_name
+
+),
+
 waited as (
 
     select
         expected.*,
         first_touches.first_touch_on,
+        withheld.account_id is not null as is_withheld,
+        coalesce(withheld.is_excluded_at_rise, false) as is_excluded_at_rise,
         24 * {{ dbt.datediff('expected.upgraded_on', 'first_touches.first_touch_on', 'day') }}
             as hours_to_first_touch,
         24 * {{ dbt.datediff('expected.upgraded_on', day, 'day') }} as hours_since_upgrade
@@ -126,6 +185,11 @@ waited as (
             expected.account_id = first_touches.account_id
             and expected.upgraded_on = first_touches.upgraded_on
             and expected.function_name = first_touches.function_name
+    left join withheld
+        on
+            expected.account_id = withheld.account_id
+            and expected.upgraded_on = withheld.upgraded_on
+            and expected.function_name = withheld.function_name
 
 )
 
@@ -142,8 +206,10 @@ select
     cast(hours_to_first_touch as integer) as hours_to_first_touch,
     limit_hours,
     case
+        when is_excluded_at_rise then 'withheld'
         when hours_to_first_touch <= limit_hours then 'in_time'
         when hours_to_first_touch > limit_hours then 'late'
+        when is_withheld then 'withheld'
         when hours_since_upgrade > limit_hours then 'missed'
         else 'waiting'
     end as response

@@ -34,17 +34,106 @@ known_records as (
 
 ),
 
--- The records that people name in seeds.
+survivors as (
+
+    select * from {{ ref('int_account_survivors') }}
+    where {{ end_date() }} >= valid_from and {{ end_date() }} < valid_to
+
+),
+
+domain_owners as (
+
+    select * from {{ ref('int_domain_owners') }}
+    where {{ end_date() }} >= valid_from and {{ end_date() }} < valid_to
+
+),
+
+person_records as (
+
+    select record_id, email from {{ ref('int_person_records') }}
+    where valid_from <= {{ end_date() }}
+
+),
+
+account_exclusions as (
+
+    select domain, {{ long_id('crm_account_id') }} as crm_account_id
+    from {{ ref('account_exclusions') }}
+    where {{ end_date() }} >= valid_from
+        and {{ end_date() }} < coalesce(valid_to, {{ forever() }})
+
+),
+
+contact_exclusions as (
+
+    select {{ long_id('crm_person_id') }} as record_id, lower(email_sha256) as email_sha256
+    from {{ ref('contact_exclusions') }}
+    where {{ end_date() }} >= valid_from
+        and {{ end_date() }} < coalesce(valid_to, {{ forever() }})
+
+),
+
+-- The records that people name in seeds about identity.
 seed_ids as (
 
-    select 'match_decisions' as seed, left_crm_account_id as crm_account_id, valid_from
+    select
+        'identity/match_decisions' as seed, left_crm_account_id as crm_account_id, valid_from
     from {{ ref('int_match_decisions') }}
     union all
-    select 'match_decisions', right_crm_account_id, valid_from
+    select 'identity/match_decisions', right_crm_account_id, valid_from
     from {{ ref('int_match_decisions') }}
     union all
-    select 'domain_owner_overrides', {{ long_id('crm_account_id') }}, valid_from
+    select 'identity/domain_owner_overrides', {{ long_id('crm_account_id') }}, valid_from
     from {{ ref('domain_owner_overrides') }}
+
+),
+
+-- What people name in seeds and nobody has: an exclusion of it leaves nobody alone. An address
+-- never shows, and of its hash only as much as finds the row.
+unknown_names as (
+
+    select seed_ids.seed, seed_ids.crm_account_id as item
+    from seed_ids
+    left join known_records on seed_ids.crm_account_id = known_records.crm_account_id
+    where known_records.crm_account_id is null and seed_ids.valid_from <= {{ end_date() }}
+
+    union all
+
+    select 'plays/account_exclusions', account_exclusions.crm_account_id
+    from account_exclusions
+    left join survivors on account_exclusions.crm_account_id = survivors.crm_account_id
+    where account_exclusions.crm_account_id is not null and survivors.crm_account_id is null
+
+    union all
+
+    select 'plays/account_exclusions', account_exclusions.domain
+    from account_exclusions
+    left join domain_owners on account_exclusions.domain = domain_owners.domain
+    where account_exclusions.domain is not null and domain_owners.domain is null
+
+    union all
+
+    select 'plays/contact_exclusions', contact_exclusions.record_id
+    from contact_exclusions
+    left join person_records on contact_exclusions.record_id = person_records.record_id
+    where contact_exclusions.record_id not like '%@%' and person_records.record_id is null
+
+    union all
+
+    select
+        'plays/contact_exclusions', 'hash ' || substring(contact_exclusions.email_sha256, 1, 8)
+    from contact_exclusions
+    left join person_records
+        on
+            contact_exclusions.email_sha256
+            = {{ sha256_hex('lower(trim(person_records.email))') }}
+    where contact_exclusions.email_sha256 is not null and person_records.email is null
+
+),
+
+outcomes as (
+
+    select * from {{ ref('int_play_outcomes') }}
 
 ),
 
@@ -265,14 +354,51 @@ items as (
 
     select
         'unknown_account_in_seed',
-        seed_ids.crm_account_id,
+        item,
         count(*),
-        'No CRM record that is known has this id, so the row does nothing: correct it in'
-        || ' seeds/identity/' || seed_ids.seed || '.csv.'
-    from seed_ids
-    left join known_records on seed_ids.crm_account_id = known_records.crm_account_id
-    where known_records.crm_account_id is null and seed_ids.valid_from <= {{ end_date() }}
-    group by seed_ids.crm_account_id, seed_ids.seed
+        'No account or person that is known has it, so it does nothing: correct it in '
+        || string_agg(distinct 'seeds/' || seed || '.csv', ', ' order by 'seeds/' || seed || '.csv')
+        || '.'
+    from unknown_names
+    group by item
+
+    union all
+
+    select
+        'unknown_account_of_play', account_named, count(*),
+        'No account that is known has this id or domain, so its outcomes are not counted: correct'
+        || ' it where plays/outcomes come from.'
+    from outcomes
+    where is_unknown_account
+    group by account_named
+
+    union all
+
+    select
+        'unknown_play', play_id, count(*),
+        'Its outcomes are not counted: correct it where plays/outcomes come from, or add it to'
+        || ' seeds/plays/plays.csv, where a play that is given out no more may stay.'
+    from outcomes
+    where is_unknown_play
+    group by play_id
+
+    union all
+
+    select
+        'unknown_play_status', status, count(*),
+        'It is not counted: let plays/outcomes say assigned, accepted, dismissed or done.'
+    from outcomes
+    where is_unknown_status
+    group by status
+
+    union all
+
+    select
+        'unknown_play_result', result, count(*),
+        'Say in seeds/plays/play_results.csv whether it is a success; until then it is unknown.'
+    from outcomes
+    where is_unknown_result
+    group by result
 
     union all
 

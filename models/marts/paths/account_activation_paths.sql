@@ -41,6 +41,19 @@ timing as (
 
 ),
 
+exclusions as (
+
+    select
+        account_id,
+        string_agg(distinct replace(reason, '_', ' '), ', ' order by replace(reason, '_', ' '))
+            as reasons,
+        nullif(max(valid_to), {{ forever() }}) as excluded_until
+    from {{ ref('int_account_exclusions') }}
+    where {{ day }} >= valid_from and {{ day }} < valid_to
+    group by account_id
+
+),
+
 -- The worth of a deal, by size of company where enough deals are known.
 deals as (
 
@@ -147,13 +160,18 @@ paths as (
         gap_accounts.signal_driver,
         gap_accounts.has_coverage_driver,
         gap_accounts.is_sole_blocker,
+        exclusions.reasons as exclusion_reasons,
+        exclusions.excluded_until,
         case
+            when exclusions.account_id is not null then 'excluded'
             when not gap_accounts.fits_icp then 'list'
             when gap_accounts.signal_driver is null then 'coverage'
             when gap_accounts.has_coverage_driver then 'both'
             else 'signal'
         end as change_kind,
-        gap_accounts.fits_icp and gap_accounts.signal_driver is not null as needs_signal,
+        gap_accounts.fits_icp
+        and gap_accounts.signal_driver is not null
+        and exclusions.account_id is null as needs_signal,
         signal_needs.points,
         signal_needs.needed_points,
         greatest(signal_needs.needed_points - signal_needs.points, 0) as points_missing,
@@ -181,6 +199,7 @@ paths as (
     inner join signal_needs on gap_accounts.account_id = signal_needs.account_id
     left join reach on gap_accounts.account_id = reach.account_id
     left join timing on gap_accounts.account_id = timing.account_id
+    left join exclusions on gap_accounts.account_id = exclusions.account_id
     left join band_values on gap_accounts.employee_band = band_values.employee_band
     left join overall_value on 1 = 1
 
@@ -200,12 +219,17 @@ select
     case when change_kind in ('coverage', 'both') then people_to_find end as people_to_find,
     case when change_kind in ('coverage', 'both') then personas_to_reach end
         as personas_to_reach,
-    case when change_kind != 'list' then reached_coverage_share_after end
+    case when change_kind not in ('excluded', 'list') then reached_coverage_share_after end
         as reached_coverage_share_after,
     case when is_outside_window then next_window_opens_on end as next_window_opens_on,
     cast(account_value_usd as double) as account_value_usd,
     value_basis,
     case
+        when change_kind = 'excluded'
+            then 'Excluded'
+                || coalesce(' until ' || cast(excluded_until as {{ day_text }}), '')
+                || ' (' || exclusion_reasons
+                || '): nobody acts on it, whatever would activate it.'
         when change_kind = 'list'
             then 'It does not fit: take it off the list, or correct the fit if that is wrong.'
         else

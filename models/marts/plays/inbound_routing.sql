@@ -124,6 +124,49 @@ answered as (
     where routed.rule_order = 1
     group by routed.account_id, routed.act_date
 
+),
+
+-- The act says where it goes, the touch whether it was allowed: an exclusion may begin or end
+-- between the two. Nobody is asked for an answer that was not allowed any more.
+excluded_later as (
+
+    select
+        routed.account_id,
+        routed.act_date,
+        coalesce(max(
+            case
+                when
+                    answered.first_touch_on >= exclusions.valid_from
+                    and answered.first_touch_on < exclusions.valid_to
+                    then 1
+                when
+                    answered.first_expected_touch_on >= exclusions.valid_from
+                    and answered.first_expected_touch_on < exclusions.valid_to
+                    then 1
+                else 0
+            end
+        ), 0) = 1 as is_touch_excluded,
+        coalesce(max(
+            case
+                when
+                    exclusions.valid_from <= routed.as_of_date
+                    and exclusions.valid_from
+                    <= coalesce(
+                        {{ add_days('routed.act_date', 'routed.response_days') }},
+                        routed.as_of_date
+                    )
+                    then 1
+                else 0
+            end
+        ), 0) = 1 as is_answer_excluded
+    from routed
+    inner join exclusions
+        on routed.account_id = exclusions.account_id and routed.act_date < exclusions.valid_to
+    left join answered
+        on routed.account_id = answered.account_id and routed.act_date = answered.act_date
+    where routed.rule_order = 1
+    group by routed.account_id, routed.act_date
+
 )
 
 select
@@ -144,8 +187,10 @@ select
     ) as days_to_first_touch,
     answered.first_expected_touch_on,
     case
-        when routed.route = 'nobody' and answered.first_touch_on is null then 'left_alone'
-        when routed.route = 'nobody' then 'touched_though_excluded'
+        when excluded_later.is_touch_excluded then 'touched_though_excluded'
+        when routed.route = 'nobody' then 'left_alone'
+        when answered.first_touch_on is null and excluded_later.is_answer_excluded
+            then 'left_alone'
         when
             answered.first_expected_touch_on
             > {{ add_days('routed.act_date', 'routed.response_days') }}
@@ -160,4 +205,6 @@ select
 from routed
 left join answered
     on routed.account_id = answered.account_id and routed.act_date = answered.act_date
+left join excluded_later
+    on routed.account_id = excluded_later.account_id and routed.act_date = excluded_later.act_date
 where routed.rule_order = 1
