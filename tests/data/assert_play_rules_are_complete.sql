@@ -1,7 +1,8 @@
--- Guards: every combination of decision, trigger, state, driver and lifecycle gets a play; every
--- rule can match some combination and has no misspelt word; change events go before whatever is
--- routine.
+-- Guards: every combination of decision, trigger, state, driver, lifecycle and deal in motion has
+-- a play; every rule can match some combination and has no misspelt word; change events go before
+-- whatever is routine; what the state alone can start repeats; deal plays ask for a deal in motion.
 -- Does not guard: that the play is a sensible one.
+{%- set columns = ['trigger', 'state', 'driver', 'lifecycle', 'has_committed_motion'] %}
 with decisions as (
 
     select unnest(['withheld', 'drop', 'hold', 'research', 'watch', 'pursue']) as decision
@@ -23,6 +24,12 @@ lifecycles as (
 
 ),
 
+motions as (
+
+    select unnest(['true', 'false']) as has_committed_motion
+
+),
+
 triggers as (
 
     select distinct trigger from {{ ref('play_triggers') }}
@@ -36,12 +43,14 @@ combinations as (
         triggers.trigger,
         states.state,
         drivers.driver,
-        lifecycles.lifecycle
+        lifecycles.lifecycle,
+        motions.has_committed_motion
     from decisions
     cross join triggers
     cross join {{ ref('activation_states') }} as states
     cross join drivers
     cross join lifecycles
+    cross join motions
 
 ),
 
@@ -53,12 +62,13 @@ matches as (
         combinations.state,
         combinations.driver,
         combinations.lifecycle,
+        combinations.has_committed_motion,
         rules.rule_rank
     from combinations
     left join {{ ref('play_rules') }} as rules
         on
             combinations.decision = rules.decision
-            {%- for column in ['trigger', 'state', 'driver', 'lifecycle'] %}
+            {%- for column in columns %}
             and (
                 rules.{{ column }} = 'any'
                 or {{ is_one_of('combinations.' ~ column, 'rules.' ~ column) }}
@@ -70,7 +80,7 @@ matches as (
 -- Each word of a rule must be one that exists.
 words as (
 
-    {%- for column in ['trigger', 'state', 'driver', 'lifecycle'] %}
+    {%- for column in columns %}
     select
         rule_rank, '{{ column }}' as place,
         unnest(string_split({{ column }}, '|')) as word
@@ -89,7 +99,9 @@ known_words as (
     select 'driver', driver from drivers
     union
     select 'lifecycle', lifecycle from lifecycles
-    {%- for column in ['trigger', 'state', 'driver', 'lifecycle'] %}
+    union
+    select 'has_committed_motion', has_committed_motion from motions
+    {%- for column in columns %}
     union
     select '{{ column }}', 'any'
     {%- endfor %}
@@ -98,7 +110,7 @@ known_words as (
 
 select
     'no play for ' || decision || ', ' || trigger || ', ' || state || ', ' || driver || ', '
-    || lifecycle as fault
+    || lifecycle || ', committed deal in motion ' || has_committed_motion as fault
 from matches
 where rule_rank is null
 
@@ -123,3 +135,22 @@ from {{ ref('play_triggers') }} as events
 inner join {{ ref('play_triggers') }} as routine
     on events.kind = 'change_event' and routine.kind != 'change_event'
 where events.trigger_rank >= routine.trigger_rank
+
+union all
+
+-- Else it would be due in the past for as long as the state lasts.
+select distinct
+    'rule ' || rules.rule_rank || ' can start from what has no end, and has no repeat_days of '
+    || 'at least its due_days'
+from matches
+inner join {{ ref('play_rules') }} as rules on matches.rule_rank = rules.rule_rank
+inner join {{ ref('play_triggers') }} as play_triggers
+    on matches.trigger = play_triggers.trigger and play_triggers.fresh_days is null
+where rules.due_days is not null and coalesce(rules.repeat_days < rules.due_days, true)
+
+union all
+
+select 'rule ' || rules.rule_rank || ' is a play for a deal in motion and does not ask for one'
+from {{ ref('play_rules') }} as rules
+where rules.play_id in ('deal_velocity', 'expansion_deal')
+    and rules.has_committed_motion != 'true'

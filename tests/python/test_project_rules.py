@@ -29,6 +29,7 @@ STAGING_READ_ABOVE = {
 SCORES_READ_BY = {
     "int_account_states": "the one reader of the scores as intervals; marts read it",
     "match_proposals": "the one reader of the proposals",
+    "account_activation": "the one reader of the days below on the last day",
 }
 LITERALS_IN_MARTS = {
     ("account_gap_drivers", "2"): "halves of an account, made in int_account_gap_days",
@@ -37,6 +38,7 @@ LITERALS_IN_MARTS = {
     ("account_signals", "7"): "days of a week",
     ("account_signal_contributions", "100"): "points are stored in hundredths",
     ("account_signal_contributions", "1000000"): "decay weights are stored in millionths",
+    ("account_activation", "6"): "decimals to which the scorer rounds its thresholds",
     ("account_coverage", "6"): "decimals kept of a float",
     ("account_hierarchy", "6"): "decimals kept of a float",
     ("account_hierarchy", "100"): "a score is a percentage",

@@ -2,31 +2,54 @@
 
 from __future__ import annotations
 
+import csv
 import re
+from collections import Counter
+from datetime import date, timedelta
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from marts import query
 from runner import Place
+
+from orchestration.ruleset import project_vars, state_rules
+from orchestration.scoring.activation import Signals, highest_state
+from orchestration.settings import PROJECT_DIR
 
 DAY = r"\d{4}-\d{2}-\d{2}"
 NUMBER = r"\d+(?:\.\d+)?"
 STATES = "cold|warming|active|engaged"
 HELD_BACK = r"(?:, held back by (?P<driver>[a-z ]+?)(?: and (?P<second>insufficient coverage))?)?"
 
+# What an account misses, by the name that the scorer gives to the condition.
+MISSED = {
+    "strength": rf"strength ({NUMBER}) under ({NUMBER})",
+    "breadth": "too narrow",
+    "buying_signal": r"no buying signal in (\d+) days",
+    "committed_motion": "no committed deal in motion",
+    "coverage": rf"reached coverage ({NUMBER})% under ({NUMBER})%",
+}
 ACTIVATION = re.compile(
     rf"(?P<state>{STATES}) since (?P<since>{DAY}): strength (?P<strength>{NUMBER})"
     rf" \(signal (?P<level>none|some|strong)(?P<missing>, too narrow for strong|, no recent buying"
     rf" signal)?\)(?P<motion>, committed deal in motion)?, reached coverage (?P<coverage>{NUMBER})%"
-    rf"{HELD_BACK}(?:, downgrades held while (?P<paused>.+) is stale)?\.",
+    rf"{HELD_BACK}(?:; (?:(?P<kept>would not enter it today, above what keeps it)|(?:day"
+    r" (?P<day>\d+) of (?P<days>\d+) )?(?P<below>below what keeps it)): (?P<missed>.+?))?"
+    r"(?:; downgrades held by (?P<paused>[^;]+))?\.",
     re.IGNORECASE,
 )
 PLAY = re.compile(
-    rf"(?:(?P<watch>Strong signal outside the buying window); |(?P<trigger>[a-z ]+) on"
+    rf"(?:(?P<watch>Strong signal|Committed deal|Strong signal and a committed deal) outside the"
+    rf" buying window; |(?P<trigger>[a-z ]+) on"
     rf" (?P<on>{DAY}); )?(?:(?P<move>rose|fell) from (?P<before>{STATES}) to (?P<moved>{STATES}) on"
     rf"|(?P<state>{STATES}) since) (?P<since>{DAY}): strength (?P<strength>{NUMBER}), engaged"
     rf" people (?P<people>\d+), reached coverage (?P<coverage>{NUMBER})%, required personas on file"
-    rf" (?P<covered>\d+) of (?P<required>\d+){HELD_BACK}\.",
+    rf" (?P<covered>\d+) of (?P<required>\d+)(?P<motion>, (?:no )?committed deal in motion)?"
+    rf"{HELD_BACK}(?:; (?:(?P<kept>would not enter it today, above what keeps it)|(?:day"
+    r" (?P<day>\d+) of (?P<days>\d+) )?(?P<below>below what keeps it)"
+    r"(?:, held by stale (?P<paused>[^;]+))?))?\.",
     re.IGNORECASE,
 )
 WITHHELD = re.compile(rf"Withheld(?: until (?P<until>{DAY}))?: (?P<reasons>[a-z, ]+)\.")
@@ -41,7 +64,8 @@ FACTS = """
         plays.why as play_why,
         activation.state, activation.previous_state, activation.state_since,
         activation.primary_driver, activation.has_committed_motion, activation.paused_by,
-        activation.has_timing_conflict,
+        activation.has_timing_conflict, activation.kept_by, activation.days_below,
+        activation.as_of_date,
         (
             select count(*) from marts.account_gap_drivers as drivers
             where drivers.account_id = activation.account_id
@@ -52,7 +76,7 @@ FACTS = """
         fit.fit_tier, fit.fit_score, fit.fits_icp,
         accounts.lifecycle,
         plays.decision, plays.trigger, plays.triggered_on, plays.exclusion_reason,
-        plays.excluded_until
+        plays.excluded_until, plays.play_id, plays.due_on, plays.is_overdue, plays.last_touch_on
     from marts.account_activation as activation
     inner join marts.account_plays as plays using (account_id)
     inner join marts.account_signals as signals using (account_id)
@@ -61,18 +85,27 @@ FACTS = """
     inner join marts.accounts as accounts using (account_id)
 """
 COLUMNS = (
-    "activation_why play_why state previous_state state_since primary_driver has_committed_motion"
-    " paused_by has_timing_conflict drivers strength_score signal_level engaged_people is_broad"
-    " last_buying_signal_date last_signal_date is_spiking reached_coverage_share covered_personas"
-    " required_personas fit_tier fit_score fits_icp lifecycle decision trigger triggered_on"
-    " exclusion_reason excluded_until"
+    "activation_why play_why state previous_state state_since primary_driver"
+    " has_committed_motion paused_by has_timing_conflict kept_by days_below as_of_date drivers"
+    " strength_score signal_level engaged_people is_broad last_buying_signal_date"
+    " last_signal_date is_spiking reached_coverage_share covered_personas required_personas"
+    " fit_tier fit_score fits_icp lifecycle decision trigger triggered_on exclusion_reason"
+    " excluded_until play_id due_on is_overdue last_touch_on"
 ).split()
+
+
+RULES = state_rules(PROJECT_DIR)
+VARS = project_vars(PROJECT_DIR)
 
 
 @pytest.fixture(scope="module")
 def facts(refreshed: Place) -> list[dict[str, Any]]:
-    rows = query(refreshed.published, FACTS)
-    assert len(rows) == query(refreshed.published, "select count(*) from marts.accounts")[0][0]
+    return facts_of(refreshed.published)
+
+
+def facts_of(published: Path) -> list[dict[str, Any]]:
+    rows = query(published, FACTS)
+    assert len(rows) == query(published, "select count(*) from marts.accounts")[0][0]
     return [dict(zip(COLUMNS, row, strict=True)) for row in rows]
 
 
@@ -98,10 +131,118 @@ def test_why_an_account_is_in_its_state(facts: list[dict[str, Any]]) -> None:
         assert said["state"].lower() == fact["state"]
         assert said["level"] == fact["signal_level"]
         assert bool(said["motion"]) == fact["has_committed_motion"]
-        assert said["paused"] == fact["paused_by"]
+        assert feeds_of(said["paused"]) == fact["paused_by"]
         assert bool(said["second"]) == (fact["drivers"] == 2)
         if said["missing"]:
             assert ("narrow" in said["missing"]) == (not fact["is_broad"])
+        check_kept(said, fact)
+        check_missed(said["missed"], fact)
+
+
+def signals_of(fact: dict[str, Any]) -> Signals:
+    """The account on the latest day, as the state machine is told."""
+    last, days = fact["last_buying_signal_date"], VARS["buying_signal_days"]
+    return Signals(
+        strength=np.array(fact["strength_score"]),
+        coverage=np.array(fact["reached_coverage_share"]),
+        is_broad=np.array(fact["is_broad"]),
+        has_buying_signal=np.array(
+            last is not None and fact["as_of_date"] < last + timedelta(days=int(days))
+        ),
+        has_motion=np.array(fact["has_committed_motion"]),
+    )
+
+
+def kept_by(fact: dict[str, Any]) -> str | None:
+    """What keeps the account in its state by the rules of the state machine."""
+    signals = signals_of(fact)
+    rank = next(rule.rank for rule in RULES.states if rule.state == fact["state"])
+    if highest_state(signals, RULES) >= rank:
+        return None
+    if highest_state(signals, RULES, RULES.keep_factor) >= rank:
+        return "keep_thresholds"
+    return "stale_feed" if fact["paused_by"] else "waiting_rule"
+
+
+def check_kept(said: re.Match[str], fact: dict[str, Any]) -> None:
+    assert fact["kept_by"] == kept_by(fact), fact
+    assert bool(said["kept"]) == (fact["kept_by"] == "keep_thresholds")
+    assert bool(said["below"]) == (fact["kept_by"] in ("waiting_rule", "stale_feed"))
+    assert bool(said["day"]) == (fact["kept_by"] == "waiting_rule")
+    if said["day"]:
+        assert int(said["day"]) == fact["days_below"]
+        assert int(said["days"]) == RULES.days_below_to_fall
+        assert 1 <= fact["days_below"] < RULES.days_below_to_fall
+    elif not fact["paused_by"]:
+        assert fact["days_below"] == 0
+
+
+def check_missed(words: str | None, fact: dict[str, Any]) -> None:
+    """Each condition of the state that does not hold is said, with its numbers, and no other."""
+    if fact["kept_by"] is None:
+        assert words is None
+        return
+    factor = 1.0 if fact["kept_by"] == "keep_thresholds" else RULES.keep_factor
+    rule = next(rule for rule in RULES.states if rule.state == fact["state"])
+    signals = signals_of(fact)
+    min_strength, min_coverage = factor * rule.min_strength, factor * rule.min_reached_coverage
+    missed = set()
+    if not (rule.motion_replaces_signal and signals.has_motion):
+        if signals.strength < round(min_strength, 6):
+            missed.add("strength")
+        if rule.needs_strong_signal and not signals.is_broad:
+            missed.add("breadth")
+        if rule.needs_strong_signal and not signals.has_buying_signal:
+            missed.add("buying_signal")
+        if rule.motion_replaces_signal and missed:
+            missed.add("committed_motion")
+    if rule.needs_committed_motion and not signals.has_motion:
+        missed.add("committed_motion")
+    if signals.coverage < round(min_coverage, 6):
+        missed.add("coverage")
+    said: dict[str, re.Match[str]] = {}
+    for word in (words or "").split(", "):
+        ((name, match),) = [
+            (name, match)
+            for name, pattern in MISSED.items()
+            if (match := re.fullmatch(pattern, word))
+        ]
+        said[name] = match
+    assert set(said) == missed
+    if "strength" in said:
+        assert is_rounded(said["strength"][1], fact["strength_score"])
+        assert is_rounded(said["strength"][2], min_strength)
+    if "coverage" in said:
+        assert is_rounded(said["coverage"][1], 100 * fact["reached_coverage_share"])
+        assert is_rounded(said["coverage"][2], 100 * min_coverage)
+    if "buying_signal" in said:
+        assert int(said["buying_signal"][1]) == int(VARS["buying_signal_days"])
+
+
+def feeds_of(held: str | None) -> str | None:
+    return held and re.sub(rf" \(stale since {DAY}\)", "", held)
+
+
+def test_a_hold_names_the_day_since_which_its_feed_is_stale(
+    facts: list[dict[str, Any]], refreshed: Place
+) -> None:
+    check_stale_since(facts, refreshed.published)
+
+
+def check_stale_since(facts: list[dict[str, Any]], published: Path) -> None:
+    with (PROJECT_DIR / "seeds" / "landing" / "feeds.csv").open(encoding="utf-8") as handle:
+        fresh = {
+            f"{row['source']}.{row['table_name']}": int(row["freshness_days"])
+            for row in csv.DictReader(handle)
+            if row["freshness_days"]
+        }
+    health = "select source || '.' || table_name, last_delivery_date from marts.data_health"
+    delivered: dict[str, date] = dict(query(published, health))
+    for fact in facts:
+        for feed, day in re.findall(rf"([^ ,]+) \(stale since ({DAY})\)", fact["activation_why"]):
+            # A feed of several instances is delivered when the first of them is.
+            if "@" not in feed:
+                assert day == str(delivered[feed] + timedelta(days=fresh[feed] + 1))
 
 
 def test_why_this_play_and_why_now(facts: list[dict[str, Any]]) -> None:
@@ -135,6 +276,16 @@ def check_play(why: str, fact: dict[str, Any]) -> None:
     assert bool(said["watch"]) == (fact["decision"] == "watch")
     if said["watch"]:
         assert fact["has_timing_conflict"]
+        assert ("strong" in said["watch"].lower()) == (fact["signal_level"] == "strong")
+        assert ("committed" in said["watch"].lower()) == fact["has_committed_motion"]
+    rule = next(rule for rule in RULES.states if rule.state == fact["state"])
+    assert (said["motion"] == ", committed deal in motion") == fact["has_committed_motion"]
+    assert (said["motion"] == ", no committed deal in motion") == (
+        rule.needs_committed_motion and not fact["has_committed_motion"]
+    )
+    check_kept(said, fact)
+    if said["below"]:
+        assert said["paused"] == fact["paused_by"]
     assert (said["moved"] or said["state"]).lower() == fact["state"]
     if said["move"]:
         assert fact["trigger"] == {"rose": "rise", "fell": "fall"}[said["move"].lower()]
@@ -147,6 +298,173 @@ def check_play(why: str, fact: dict[str, Any]) -> None:
         if fact["trigger"] == "spike":
             assert fact["is_spiking"]
             assert fact["triggered_on"] == fact["last_signal_date"]
+
+
+def test_what_is_due_and_what_is_late(facts: list[dict[str, Any]]) -> None:
+    """A deal play has a deal that moves; what the state alone starts is never due in the past."""
+    for fact in facts:
+        if fact["play_id"] in ("deal_velocity", "expansion_deal"):
+            assert fact["has_committed_motion"]
+        is_touched = fact["last_touch_on"] and fact["last_touch_on"] >= fact["triggered_on"]
+        is_past = bool(fact["due_on"] and fact["due_on"] < fact["as_of_date"])
+        assert fact["is_overdue"] == (is_past and not is_touched)
+        if fact["trigger"] == "state":
+            assert not is_past
+
+
+REASON = re.compile(
+    rf"(?:first day in the universe, (?P<first>{STATES})|rose from (?P<risen>{STATES})|fell from"
+    rf" (?P<fallen>{STATES}) after (?P<days>\d+) days below its thresholds): strength"
+    rf" (?P<strength>{NUMBER})(?P<rest>.*), reached coverage (?P<coverage>{NUMBER})%.*"
+)
+
+
+def test_the_reasons_of_transitions_have_the_numbers_of_their_rows(refreshed: Place) -> None:
+    check_reasons(refreshed.published)
+
+
+def check_reasons(published: Path) -> None:
+    rows = query(
+        published,
+        """
+        select reason, reason_code, state, previous_state, days_below, strength_score,
+            reached_coverage_share, has_committed_motion, is_attribution_changed
+        from marts.account_activation_history
+        """,
+    )
+    assert rows
+    for reason, code, state, before, days, strength, coverage, has_motion, is_moved in rows:
+        said = REASON.fullmatch(reason)
+        assert said, reason
+        assert said["first"] == (state if code == "first_day" else None)
+        assert said["risen"] == (before if code == "rise" else None)
+        assert said["fallen"] == (before if code == "fall" else None)
+        assert said["days"] == (str(days) if code == "fall" else None)
+        assert is_rounded(said["strength"], strength)
+        assert is_rounded(said["coverage"], 100 * coverage)
+        assert has_motion or ", committed deal in motion" not in said["rest"]
+        assert ("(attribution_changed)" in reason) == is_moved
+
+
+def test_what_moved_an_account_into_or_out_of_the_gap(refreshed: Place) -> None:
+    check_account_movements(refreshed.published)
+
+
+def check_account_movements(published: Path) -> None:
+    """Every sentence is put together again from the histories of the account."""
+    rows = query(
+        published,
+        """
+        with history as (
+            select
+                account_id, as_of_date, state, is_target,
+                coalesce(lag(is_target) over of_account, false) as was_target
+            from marts.account_gap_history
+            window of_account as (partition by account_id order by as_of_date)
+        )
+
+        select
+            moved.why, moved.movement, moved.cause, moved.gap_change, moved.other_account_id,
+            replace(moved.segment_type, '_', ' '), moved.segment_value, other.segment_value,
+            history.state, history.is_target, history.was_target, transitions.reason
+        from marts.account_gap_movements as moved
+        left join marts.account_gap_movements as other
+            on moved.account_id = other.account_id
+            and moved.as_of_date = other.as_of_date
+            and moved.segment_type = other.segment_type
+            and moved.gap_change = -other.gap_change
+        left join history
+            on moved.account_id = history.account_id and moved.as_of_date = history.as_of_date
+        left join marts.account_activation_history as transitions
+            on moved.account_id = transitions.account_id
+            and moved.as_of_date = transitions.valid_from
+        """,
+    )
+    (count,) = query(published, "select count(*) from marts.account_gap_movements")[0]
+    assert len(rows) == count > 0
+    for why, movement, cause, change, other, segment, value, other_value, *facts in rows:
+        state, is_target, was_target, reason = facts
+        if cause == "segment":
+            tense = f"was {other_value} before" if change == 1 else f"is {other_value} now"
+            assert why == f"In the gap as before, its {segment} {value} {tense}."
+            continue
+        assert is_target or was_target
+        if is_target and was_target:
+            kind, words = ("activated" if change == -1 else "cooled"), reason
+            assert reason.startswith("rose from" if change == -1 else "fell from")
+        elif is_target:
+            kind, words = "listed", f"a new target, {state}"
+            if cause == "merge":
+                words = f"took the place of {other}"
+            elif cause == "identity":
+                words = f"got its domain on the list from {other}"
+        else:
+            kind = "removed"
+            words = "no target any more" if state else "no account any more"
+            if cause == "merge":
+                words = f"merged into {other}"
+            elif cause == "identity":
+                words = f"its domain on the list went to {other}"
+        assert movement == (kind if cause is None else "rule_or_identity_change")
+        assert change == (1 if kind in ("listed", "cooled") else -1)
+        side = "Came into the gap" if change == 1 else "Left the gap"
+        rules = "; the rules had changed" if cause == "rules" else ""
+        assert why == f"{side}: {words}{rules}."
+
+
+def test_what_moved_the_gap_in_a_week(refreshed: Place) -> None:
+    check_gap_movements(refreshed.published)
+
+
+def check_gap_movements(published: Path) -> None:
+    """Every sentence is put together again from the accounts that moved and the gap of the days."""
+    moved = Counter(
+        {
+            tuple(key): n
+            for *key, n in query(
+                published,
+                """
+                select week_start_date, segment_type, segment_value, movement, sum(gap_change)
+                from marts.account_gap_movements
+                group by all
+                """,
+            )
+        }
+    )
+    gap = {
+        tuple(key): n
+        for *key, n in query(
+            published,
+            "select as_of_date, segment_type, segment_value, target_gap from marts.activation_gap",
+        )
+    }
+    rows = query(
+        published,
+        """
+        select
+            why, week_start_date, segment_type, segment_value, as_of_date,
+            lag(as_of_date) over (
+                partition by segment_type, segment_value order by week_start_date
+            ), opening_gap
+        from marts.activation_gap_movements
+        """,
+    )
+    assert rows
+    for why, week, segment, value, day, day_before, opening in rows:
+        if day_before == week - timedelta(days=1):
+            assert opening == gap.get((day_before, segment, value), 0)
+        closing = gap.get((day, segment, value), 0)
+        counts = {
+            kind: int(moved[(week, segment, value, kind)])
+            for kind in ("listed", "removed", "activated", "cooled", "rule_or_identity_change")
+        }
+        assert opening + sum(counts.values()) == closing
+        other = counts.pop("rule_or_identity_change")
+        told = ", ".join(f"{abs(number)} {kind}" for kind, number in counts.items())
+        assert why == (
+            f"The gap went from {opening} to {closing} accounts: {told},"
+            f" {f'+{other}' if other > 0 else other} by rules, identities or segments."
+        )
 
 
 def test_the_checks_tell_a_false_number() -> None:

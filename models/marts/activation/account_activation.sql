@@ -1,6 +1,21 @@
 with state_rules as (
 
-    select * from {{ ref('activation_states') }}
+    select
+        *,
+        min_signal_level = 'strong' as asks_strong_signal,
+        case min_signal_level
+            when 'strong' then {{ var('strong_min_strength') }}
+            when 'some' then {{ var('some_min_strength') }}
+            else 0
+        end as min_strength
+    from {{ ref('activation_states') }}
+
+),
+
+checkpoints as (
+
+    select * from {{ ref('stg_scores__activation_checkpoints') }}
+    where as_of_date = {{ end_date() }}
 
 ),
 
@@ -9,18 +24,115 @@ gap_days as (
 
     select
         gap_days.*,
-        gap_days.is_paused and state_rules.state_rank > 1 as is_held
+        gap_days.is_paused and state_rules.state_rank > 1 as is_held,
+        state_rules.state_rank,
+        checkpoints.days_below
     from {{ ref('int_account_gap_days') }} as gap_days
     inner join state_rules on gap_days.state = state_rules.state
+    left join checkpoints on gap_days.account_id = checkpoints.account_id
     where gap_days.as_of_date = {{ end_date() }}
 
 ),
 
-holding_feeds as (
+-- What of a rule holds on the day, in full and down to the share of it that keeps a state.
+tried as (
+
+    select
+        gap_days.account_id,
+        not state_rules.asks_strong_signal or gap_days.is_broad as is_broad_enough,
+        not state_rules.asks_strong_signal or gap_days.has_recent_buying_signal
+            as has_buying_signal,
+        not state_rules.needs_committed_motion or gap_days.has_committed_motion as has_motion,
+        state_rules.motion_replaces_signal as is_replaceable,
+        state_rules.motion_replaces_signal
+        and gap_days.has_committed_motion as is_signal_replaced,
+        state_rules.state_rank = gap_days.state_rank as is_own,
+        gap_days.strength_score,
+        gap_days.reached_coverage_share,
+        {%- for way, factor in [('enter', 1), ('keep', var('keep_factor'))] %}
+        round(state_rules.min_strength * {{ factor }}, 6) as {{ way }}_strength,
+        round(state_rules.min_reached_coverage * {{ factor }}, 6)
+            as {{ way }}_coverage{{ ',' if not loop.last }}
+        {%- endfor %}
+    from gap_days
+    inner join state_rules on gap_days.state_rank <= state_rules.state_rank
+
+),
+
+judged as (
+
+    select
+        tried.*,
+        {%- for way in ['enter', 'keep'] %}
+        strength_score >= {{ way }}_strength as has_{{ way }}_strength,
+        (strength_score >= {{ way }}_strength and is_broad_enough and has_buying_signal)
+        or is_signal_replaced as has_{{ way }}_signal{{ ',' if not loop.last }}
+        {%- endfor %}
+    from tried
+
+),
+
+-- A state stands on its own rule or on that of a higher one.
+standing as (
+
+    select
+        account_id,
+        {%- for way in ['enter', 'keep'] %}
+        max(
+            case
+                when has_{{ way }}_signal
+                    and has_motion
+                    and reached_coverage_share >= {{ way }}_coverage
+                    then 1
+                else 0
+            end
+        ) = 1 as meets_{{ way }}{{ ',' if not loop.last }}
+        {%- endfor %}
+    from judged
+    group by account_id
+
+),
+
+-- What the rule of the own state asks for and the account does not have: of one that is kept by
+-- less the thresholds it would enter by, of one below the thresholds that would keep it.
+missing as (
+
+    select
+        judged.account_id,
+        standing.meets_enter,
+        standing.meets_keep,
+        {%- for way in ['enter', 'keep'] %}
+        concat_ws(
+            ', ',
+            case when not judged.has_{{ way }}_strength and not judged.is_signal_replaced
+                then 'strength ' || {{ in_words('judged.strength_score', 1) }}
+                    || ' under ' || {{ in_words('judged.' ~ way ~ '_strength', 1) }} end,
+            case when not judged.is_broad_enough and not judged.is_signal_replaced
+                then 'too narrow' end,
+            case when not judged.has_buying_signal and not judged.is_signal_replaced
+                then 'no buying signal in {{ var("buying_signal_days") }} days' end,
+            case when not judged.has_motion
+                or (judged.is_replaceable and not judged.has_{{ way }}_signal)
+                then 'no committed deal in motion' end,
+            case when judged.reached_coverage_share < judged.{{ way }}_coverage
+                then 'reached coverage '
+                    || {{ in_words('100 * judged.reached_coverage_share', 1) }}
+                    || '% under '
+                    || {{ in_words('100 * judged.' ~ way ~ '_coverage', 1) }} || '%' end
+        ) as {{ way }}_words{{ ',' if not loop.last }}
+        {%- endfor %}
+    from judged
+    inner join standing on judged.account_id = standing.account_id
+    where judged.is_own
+
+),
+
+holding_spans as (
 
     select
         acts.account_id,
-        string_agg(distinct acts.feed, ', ' order by acts.feed) as feeds
+        acts.feed,
+        min(feed_gaps.valid_from) as stale_since
     from {{ ref('int_account_acts') }} as acts
     inner join {{ ref('int_feed_gaps') }} as feed_gaps on acts.feed = feed_gaps.feed
     where acts.base_points_h > 0
@@ -31,45 +143,85 @@ holding_feeds as (
             feed_gaps.valid_to,
             {{ add_days('feed_gaps.valid_from', var('stale_hold_days')) }}
         )
-    group by acts.account_id
+    group by acts.account_id, acts.feed
+
+),
+
+holding_feeds as (
+
+    select
+        account_id,
+        string_agg(feed, ', ' order by feed) as feeds,
+        string_agg(
+            feed || ' (stale since ' || cast(stale_since as {{ dbt.type_string() }}) || ')',
+            ', '
+            order by feed
+        ) as feeds_in_words
+    from holding_spans
+    group by account_id
+
+),
+
+-- The waiting rule is what is left to keep a state whose thresholds are missed on a counted day.
+kept as (
+
+    select
+        gap_days.*,
+        missing.enter_words,
+        missing.keep_words,
+        holding_feeds.feeds,
+        holding_feeds.feeds_in_words,
+        case
+            when missing.meets_enter then null
+            when missing.meets_keep then 'keep_thresholds'
+            when gap_days.is_held then 'stale_feed'
+            else 'waiting_rule'
+        end as kept_by
+    from gap_days
+    inner join missing on gap_days.account_id = missing.account_id
+    left join holding_feeds on gap_days.account_id = holding_feeds.account_id
 
 )
 
 select
-    gap_days.account_id,
-    gap_days.as_of_date,
-    gap_days.state,
-    gap_days.state_since,
-    gap_days.previous_state,
-    gap_days.is_held as is_downgrade_paused,
-    case when gap_days.is_held then holding_feeds.feeds end as paused_by,
-    gap_days.has_committed_motion,
-    gap_days.has_timing_conflict,
-    gap_days.primary_driver,
-    upper(substring(gap_days.state, 1, 1)) || substring(gap_days.state, 2)
-    || ' since ' || cast(gap_days.state_since as {{ dbt.type_string() }})
-    || ': strength ' || {{ in_words('gap_days.strength_score', 1) }}
-    || ' (signal ' || gap_days.signal_level
+    account_id,
+    as_of_date,
+    state,
+    state_since,
+    previous_state,
+    kept_by,
+    days_below,
+    is_held as is_downgrade_paused,
+    case when is_held then feeds end as paused_by,
+    has_committed_motion,
+    has_timing_conflict,
+    primary_driver,
+    upper(substring(state, 1, 1)) || substring(state, 2)
+    || ' since ' || cast(state_since as {{ dbt.type_string() }})
+    || ': strength ' || {{ in_words('strength_score', 1) }}
+    || ' (signal ' || signal_level
     || case
-        when
-            gap_days.signal_level != 'some'
-            or gap_days.strength_score < {{ var('strong_min_strength') }}
-            then ''
-        when not gap_days.is_broad then ', too narrow for strong'
+        when signal_level != 'some' or strength_score < {{ var('strong_min_strength') }} then ''
+        when not is_broad then ', too narrow for strong'
         else ', no recent buying signal'
     end
     || ')'
-    || case when gap_days.has_committed_motion then ', committed deal in motion' else '' end
-    || ', reached coverage ' || {{ in_words('100 * gap_days.reached_coverage_share', 0) }} || '%'
-    || case when gap_days.primary_driver is not null
-        then ', held back by ' || replace(gap_days.primary_driver, '_', ' ')
-            || case when gap_days.has_coverage_driver and gap_days.signal_driver is not null
+    || case when has_committed_motion then ', committed deal in motion' else '' end
+    || ', reached coverage ' || {{ in_words('100 * reached_coverage_share', 0) }} || '%'
+    || case when primary_driver is not null
+        then ', held back by ' || replace(primary_driver, '_', ' ')
+            || case when has_coverage_driver and signal_driver is not null
                 then ' and insufficient coverage' else '' end
         else '' end
-    || case when
-        gap_days.is_held
-        then ', downgrades held while ' || holding_feeds.feeds || ' is stale'
-        else '' end
+    || case
+        when kept_by = 'keep_thresholds'
+            then '; would not enter it today, above what keeps it: ' || enter_words
+        when kept_by = 'stale_feed' then '; below what keeps it: ' || keep_words
+        when kept_by = 'waiting_rule'
+            then '; day ' || days_below || ' of {{ var("days_below_to_fall") }}'
+                || ' below what keeps it: ' || keep_words
+        else ''
+    end
+    || case when is_held then '; downgrades held by ' || feeds_in_words else '' end
     || '.' as why
-from gap_days
-left join holding_feeds on gap_days.account_id = holding_feeds.account_id
+from kept

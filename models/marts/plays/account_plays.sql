@@ -87,6 +87,12 @@ decided as (
         activation.state,
         activation.state_since,
         activation.previous_state,
+        activation.kept_by,
+        activation.days_below,
+        activation.paused_by,
+        activation.has_committed_motion,
+        case when activation.has_committed_motion then 'true' else 'false' end as motion_word,
+        state_rules.needs_committed_motion,
         state_rules.state_rank,
         previous_rules.state_rank as previous_state_rank,
         state_rules.response,
@@ -95,6 +101,7 @@ decided as (
         fit.fit_tier,
         fit.fit_score,
         signals.strength_score,
+        signals.signal_level,
         signals.engaged_people,
         signals.last_buying_signal_date,
         signals.last_signal_date,
@@ -193,6 +200,7 @@ ranked_triggers as (
 
     select
         happenings.*,
+        trigger_ranks.fresh_days is null as is_endless,
         row_number() over (
             partition by happenings.account_id
             order by
@@ -213,6 +221,7 @@ ranked_rules as (
         decided.*,
         ranked_triggers.trigger,
         ranked_triggers.triggered_on,
+        ranked_triggers.is_endless,
         {{ add_days('ranked_triggers.counts_from', 'play_rules.due_days') }} as first_due_on,
         play_rules.play_id,
         play_rules.repeat_days,
@@ -236,6 +245,7 @@ ranked_rules as (
                 ) }}
             )
             {%- endfor %}
+            and play_rules.has_committed_motion in ('any', decided.motion_word)
 
 ),
 
@@ -258,16 +268,15 @@ chosen as (
         plays.content_level,
         plays.first_touch_hours,
         last_touches.last_touch_on,
-        -- What repeats is due on its next day; what is due once stays due.
+        -- What has been done is due again its rhythm later, counted from the last time. What has
+        -- not is due on its first day for as long as it is news, and in its rhythm where the
+        -- trigger has no end.
         case
-            when
-                ranked_rules.repeat_days is null or ranked_rules.first_due_on >= {{ end_date() }}
-                then ranked_rules.first_due_on
-            else
-                {{ add_days('ranked_rules.first_due_on', 'cast(ranked_rules.repeat_days * ceil('
-                    ~ dbt.datediff('ranked_rules.first_due_on', end_date(), 'day')
-                    ~ ' / cast(ranked_rules.repeat_days as double)) as integer)') }}
-        end as due_on
+            when ranked_rules.repeat_days is null then null
+            when last_touches.last_touch_on >= ranked_rules.triggered_on
+                then {{ add_days('last_touches.last_touch_on', 'ranked_rules.repeat_days') }}
+            when ranked_rules.is_endless then ranked_rules.first_due_on
+        end as rhythm_from
     from ranked_rules
     inner join plays on ranked_rules.play_id = plays.play_id
     left join last_touches
@@ -278,10 +287,26 @@ chosen as (
 
 ),
 
+dated as (
+
+    select
+        *,
+        case
+            when rhythm_from is null then first_due_on
+            when rhythm_from >= {{ end_date() }} then rhythm_from
+            else
+                {{ add_days('rhythm_from', 'cast(repeat_days * ceil('
+                    ~ dbt.datediff('rhythm_from', end_date(), 'day')
+                    ~ ' / cast(repeat_days as double)) as integer)') }}
+        end as due_on
+    from chosen
+
+),
+
 worded as (
 
     select
-        chosen.*,
+        dated.*,
         case
             when decision = 'withheld' then
                 'Withheld'
@@ -294,7 +319,14 @@ worded as (
                     then ', for a must-not criterion matches' else '' end
             else
                 case
-                    when decision = 'watch' then 'Strong signal outside the buying window; '
+                    when decision = 'watch' then
+                        case
+                            when signal_level = 'strong' and has_committed_motion
+                                then 'strong signal and a committed deal'
+                            when has_committed_motion then 'committed deal'
+                            else 'strong signal'
+                        end
+                        || ' outside the buying window; '
                     when trigger in ('state', 'rise', 'fall') then ''
                     else
                         replace(trigger, '_', ' ') || ' on '
@@ -315,10 +347,24 @@ worded as (
                 || cast(covered_personas as {{ dbt.type_string() }})
                 || ' of '
                 || cast(required_personas as {{ dbt.type_string() }})
+                || case
+                    when has_committed_motion then ', committed deal in motion'
+                    when needs_committed_motion then ', no committed deal in motion'
+                    else ''
+                end
                 || coalesce(', held back by ' || replace(primary_driver, '_', ' '), '')
+                || case kept_by
+                    when 'keep_thresholds'
+                        then '; would not enter it today, above what keeps it'
+                    when 'waiting_rule' then
+                        '; day ' || days_below || ' of {{ var("days_below_to_fall") }}'
+                        || ' below what keeps it'
+                    when 'stale_feed' then '; below what keeps it, held by stale ' || paused_by
+                    else ''
+                end
         end
             as sentence
-    from chosen
+    from dated
 
 )
 
