@@ -364,7 +364,8 @@ def _tell_coverage(story: Story) -> None:
         "Personas",
         story.rows(
             "select replace(persona, '_', ' ') as persona, decision_role as role,"
-            " required_people as needed, expected_people as on_file, reached_people as reached, engaged_people as engaged,"
+            " required_people as needed, expected_people as on_file, reached_people as reached,"
+            " engaged_people as engaged,"
             " covered_share as covered, is_whitespace as missing"
             " from marts.account_persona_coverage"
             " where account_id = $1 order by is_whitespace desc, persona"
@@ -394,9 +395,9 @@ def _tell_plays(story: Story) -> None:
             [
                 ("decision", row["decision"]),
                 ("play", f"{row['play_id']}: {row['play_name']} ({row['template']})"),
-                ("led by", row["owner_function"]),
+                ("led by", _listed(row["owner_function"])),
                 ("channels", _listed(row["channels"])),
-                ("speaks to", row["content_level"]),
+                ("speaks to", _listed(row["content_level"])),
                 ("first touch", None if hours is None else f"within {hours:g} hours"),
                 ("due on", due),
                 ("last touch", row["last_touch_on"]),
@@ -595,8 +596,8 @@ def _tell_movements(story: Story, day: date) -> None:
 
 
 def _listed(names: str | None) -> str | None:
-    """Names that a mart has as a|b."""
-    return None if names is None else names.replace("|", ", ")
+    """Names that a mart has as a|b; None for none of them."""
+    return None if names in (None, "none") else str(names).replace("|", ", ")
 
 
 def _in_words(value: Any) -> str:
