@@ -30,6 +30,8 @@ from orchestration.settings import (
 
 # Matches that are listed when a name says too little.
 MOST_MATCHES = 20
+# Days, functions and types of touch that are listed.
+MOST_TOUCHES = 10
 # Ways to name an account, the surest first: the first that finds any decides. $1 is what was given.
 # CRM ids have 15 characters or 18, and may come with the instance in front (main has none).
 FINDERS = (
@@ -45,6 +47,18 @@ FINDERS = (
         or length(split_part($1, ':', -1)) = 15
     )
     """,
+    # Some tools lower an id's letters. Of 15 characters that may then be several: all are named.
+    """
+    select account_id from marts.account_activation_history where lower(account_id) = lower($1)
+    union select account_id from marts.account_crosswalk
+    where lower($1) in (
+        lower(crm_account_id), lower(split_part(crm_account_id, ':', -1)),
+        lower(left(crm_account_id, -3)), lower(left(split_part(crm_account_id, ':', -1), -3))
+    ) and (
+        lower($1) in (lower(crm_account_id), lower(split_part(crm_account_id, ':', -1)))
+        or length(split_part($1, ':', -1)) = 15
+    )
+    """,
     """
     select account_id from marts.accounts where primary_domain = $1
     union select account_id from marts.domain_ownership
@@ -55,7 +69,7 @@ FINDERS = (
     "select account_id from marts.accounts where lower(account_name) = lower($1)",
     "select account_id from marts.accounts where contains(lower(account_name), lower($1))",
 )
-DOMAINS = 1
+DOMAINS = 2
 
 
 class ExplainError(ValueError):
@@ -91,6 +105,17 @@ class Story:
     def title(self, words: str) -> None:
         self.console.print(f"\n[bold]{escape(words)}[/bold]", highlight=False)
 
+    def facts(self, title: str, facts: Sequence[tuple[str, Any]]) -> None:
+        """Each fact on a line of its own, its words in full; what is null is left out."""
+        self.title(title)
+        lines = Table.grid(padding=(0, 2, 0, 0))
+        lines.add_column(no_wrap=True)
+        lines.add_column(overflow="fold")
+        for name, value in facts:
+            if value is not None and value != "":
+                lines.add_row(escape(name), escape(_in_words(value)))
+        self.console.print(lines, highlight=False)
+
     def table(self, title: str, rows: Sequence[dict[str, Any]], nothing: str) -> None:
         """Rows as a table, with what to say where there are none."""
         self.title(title)
@@ -100,7 +125,9 @@ class Story:
         table = Table(box=None, pad_edge=False)
         for name, value in rows[0].items():
             numbers = isinstance(value, int | float) and not isinstance(value, bool)
-            table.add_column(name.replace("_", " "), justify="right" if numbers else "left")
+            table.add_column(
+                name.replace("_", " "), justify="right" if numbers else "left", overflow="fold"
+            )
         for row in rows:
             table.add_row(*(escape(_in_words(value)) for value in row.values()))
         self.console.print(table)
@@ -289,7 +316,11 @@ def _tell_signals(story: Story) -> None:
             f" last buying signal: {row['last_buying_signal_date'] or 'none'};"
             f" can be seen by: {row['observable_channels'] or 'no channel'}"
             + (f"; stale: {row['stale_feeds']}" if row["stale_feeds"] else "")
+            + "."
         )
+        story.say(_changes_in_words(row))
+        seen = [f"{name} {row[f'{name}_evidence_on']}" for name in _seen_channels(row)]
+        story.say(f"Latest evidence that it can be seen: {', '.join(seen) or 'none ever'}.")
     story.table(
         "Points of signal",
         story.rows(
@@ -298,6 +329,26 @@ def _tell_signals(story: Story) -> None:
         ),
         "No signal counts.",
     )
+
+
+def _changes_in_words(row: dict[str, Any]) -> str:
+    """The flags of what changed lately. A file of an older version has no status."""
+    status = row.get("momentum_status", "measured")
+    if status == "stale_feed":
+        words = "Spike and momentum cannot be told: a feed that would show acts is stale"
+    elif status == "cannot_see":
+        words = "Spike and momentum cannot be told: no channel would see it act"
+    else:
+        words = "Spike" if row["is_spiking"] else "No spike"
+        words += f"; momentum {row['momentum_ratio']:.2f} (1 is steady)"
+    words += "; its first signal ever" if row["is_first_signal"] else ""
+    words += "; back after silence" if row["is_return_after_silence"] else ""
+    return f"{words}."
+
+
+def _seen_channels(row: dict[str, Any]) -> list[str]:
+    names = [name.removesuffix("_evidence_on") for name in row if name.endswith("_evidence_on")]
+    return [name for name in names if row[f"{name}_evidence_on"] is not None]
 
 
 def _tell_coverage(story: Story) -> None:
@@ -312,35 +363,152 @@ def _tell_coverage(story: Story) -> None:
     story.table(
         "Personas",
         story.rows(
-            "select persona, decision_role, required_people, expected_people, reached_people,"
-            " engaged_people, covered_share, is_whitespace from marts.account_persona_coverage"
+            "select replace(persona, '_', ' ') as persona, decision_role as role,"
+            " required_people as needed, expected_people as on_file, reached_people as reached,"
+            " engaged_people as engaged,"
+            " covered_share as covered, is_whitespace as missing"
+            " from marts.account_persona_coverage"
             " where account_id = $1 order by is_whitespace desc, persona"
         ),
         "No persona is required.",
     )
 
 
-def _tell_windows(story: Story) -> None:
-    _tell_mart(story, "account_timing_windows", "Timing windows", "No window is known.")
+def _tell_paths(story: Story) -> None:
+    for row in _rows_of(story, "account_activation_paths"):
+        value = f"{row['account_value_usd']:,.0f} USD a year ({row['value_basis']})"
+        story.title("What it would take")
+        story.say(f"{row['what_it_takes']} It is worth {value}.")
 
 
 def _tell_plays(story: Story) -> None:
-    _tell_mart(story, "account_plays", "Plays", "No play.")
+    for row in _rows_of(story, "account_plays"):
+        hours = row["first_touch_hours"]
+        due = None
+        if row["due_on"] is not None:
+            due = f"{row['due_on']}" + (", overdue" if row["is_overdue"] else "")
+        excluded = row["exclusion_reason"]
+        if excluded and row["excluded_until"]:
+            excluded += f", until {row['excluded_until']}"
+        story.facts(
+            "Plays",
+            [
+                ("decision", row["decision"]),
+                ("play", f"{row['play_id']}: {row['play_name']} ({row['template']})"),
+                ("led by", _listed(row["owner_function"])),
+                ("channels", _listed(row["channels"])),
+                ("speaks to", _listed(row["content_level"])),
+                ("first touch", None if hours is None else f"within {hours:g} hours"),
+                ("due on", due),
+                ("last touch", row["last_touch_on"]),
+                ("trigger", f"{row['trigger']} on {row['triggered_on']}"),
+                ("response", row["response"]),
+                ("excluded", excluded),
+                ("rule", f"{row['rule_rank']}: {row['rule_reason']}"),
+                ("why", row["why"]),
+            ],
+        )
 
 
-def _tell_mart(story: Story, mart: str, title: str, nothing: str) -> None:
-    """All columns of a mart that a file of an older version may not have."""
-    if story.has(mart):
-        rows = story.rows(f"select * from marts.{mart} where account_id = $1")
-        hidden = ("account_id", "as_of_date", "ruleset_version")
-        shown = [{name: row[name] for name in row if name not in hidden} for row in rows]
-        story.table(title, shown, nothing)
+def _tell_inbound(story: Story) -> None:
+    rows = _rows_of(story, "inbound_routing", "act_date desc")
+    if rows:
+        story.facts("Inbound", [(str(row["act_date"]), _inbound_in_words(row)) for row in rows])
+
+
+def _inbound_in_words(row: dict[str, Any]) -> str:
+    words = f"{row['activity_types']}: to {row['route']}"
+    if row["expected_functions"]:
+        words += f" ({_listed(row['expected_functions'])})"
+    if row["response_days"] is not None:
+        words += f" within {row['response_days']} day" + ("s" if row["response_days"] != 1 else "")
+    words += f"; {row['outcome']}"
+    if row["first_touch_on"]:
+        words += f", first touched on {row['first_touch_on']} by {row['first_touch_function']}"
+    if row["first_expected_touch_on"]:
+        words += f", by whom it should on {row['first_expected_touch_on']}"
+    return f"{words}. {row['route_reason']}."
+
+
+def _tell_effort(story: Story) -> None:
+    functions = ("sales_development", "sales", "marketing", "customer_success")
+    for row in _rows_of(story, "account_effort"):
+        by = ", ".join(f"{name} {row[f'{name}_touches']}" for name in functions)
+        story.title("Effort")
+        if not row["is_touched"]:
+            story.say("No touch of ours within the days that count.")
+            continue
+        story.say(
+            f"{row['touches']} touches of ours ({by}), about {row['effort_usd']:,.2f} USD; the"
+            f" last on {row['last_touch_on']}"
+            + (
+                "; spent while signal or the window is lacking"
+                if row["is_against_calendar"]
+                else ""
+            )
+            + "."
+        )
+    if story.has("account_touches"):
+        story.table(
+            "Last touches",
+            story.rows(
+                "select touch_date as day, direction, function_name as by_or_to, activity_type,"
+                " sum(touches) as touches from marts.account_touches where account_id = $1"
+                " group by all order by day desc, direction, by_or_to, activity_type limit $2",
+                MOST_TOUCHES,
+            ),
+            "None, either way.",
+        )
+
+
+def _tell_timing(story: Story) -> None:
+    for row in _rows_of(story, "account_timing"):
+        opens = row["next_window_opens_on"]
+        if row["is_outside_window"] and opens is None:
+            opens = "not known"
+        story.facts(
+            "Timing",
+            [
+                ("reason", row["timing_reason"]),
+                ("opens next", opens),
+                ("closes on", row["next_window_closes_on"]),
+            ],
+        )
+
+
+def _tell_windows(story: Story) -> None:
+    rows = _rows_of(story, "account_timing_windows", "starts_on, window_type, source")
+    if rows:
+        story.facts(
+            "Timing windows",
+            [
+                (
+                    f"{row['window_type']} ({row['source']})",
+                    f"{row['effect']}, {row['starts_on']} to {row['ends_on']}"
+                    + (", now" if row["is_current"] else "")
+                    + ("" if row["decides_timing"] else ", decides nothing")
+                    + f", known since {row['known_since']}",
+                )
+                for row in rows
+            ],
+        )
+
+
+def _rows_of(story: Story, mart: str, order: str = "1") -> list[dict[str, Any]]:
+    """The account's rows of a mart that a file of an older version may not have."""
+    if not story.has(mart):
+        return []
+    return story.rows(f"select * from marts.{mart} where account_id = $1 order by {order}")
 
 
 PARTS: tuple[Callable[[Story], None], ...] = (
     _tell_state,
     _tell_drivers,
+    _tell_paths,
     _tell_plays,
+    _tell_inbound,
+    _tell_effort,
+    _tell_timing,
     _tell_windows,
     _tell_fit,
     _tell_signals,
@@ -356,7 +524,12 @@ def _tell_history(story: Story, day: date) -> None:
         " where account_id = $1 and valid_from <= $2 and (valid_to is null or valid_to > $2)",
         day,
     )
-    story.title(f"{story.account_id} on {day}")
+    # The name is today's: what else is known only today stays out.
+    names = story.rows(
+        "select account_name from marts.accounts where account_id = $1 and account_name is not null"
+    )
+    name = f"{names[0]['account_name']} ({story.account_id})" if names else story.account_id
+    story.title(f"{name} on {day}")
     if not states:
         story.say("It was no account on that day.")
     for row in states:
@@ -367,15 +540,17 @@ def _tell_history(story: Story, day: date) -> None:
         day,
     ):
         story.say(_gap_in_words(row))
-    story.table(
-        "The month end before",
-        story.rows(
-            "select * exclude (account_id, ruleset_version) from marts.account_snapshots"
-            " where account_id = $1 and as_of_date <= $2 order by as_of_date desc limit 1",
-            day,
-        ),
-        "No month end is stored before that day.",
+    snapshots = story.rows(
+        "select * exclude (account_id, ruleset_version) from marts.account_snapshots"
+        " where account_id = $1 and as_of_date <= $2 order by as_of_date desc limit 1",
+        day,
     )
+    for row in snapshots:
+        facts = [(name.replace("_", " "), value) for name, value in row.items()]
+        story.facts("The month end before", facts)
+    if not snapshots:
+        story.title("The month end before")
+        story.say("No month end is stored before that day.")
     _tell_states(story, day)
     _tell_movements(story, day)
     story.title("The rest of that day")
@@ -418,6 +593,11 @@ def _tell_movements(story: Story, day: date) -> None:
         ),
         "It never came into the gap or left it since the first stored day.",
     )
+
+
+def _listed(names: str | None) -> str | None:
+    """Names that a mart has as a|b; None for none of them."""
+    return None if names in (None, "none") else str(names).replace("|", ", ")
 
 
 def _in_words(value: Any) -> str:

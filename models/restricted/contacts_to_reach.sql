@@ -1,3 +1,6 @@
+{#- Of the sources that bring people, those that bring accounts too are CRMs. -#}
+{%- set crm_ranks = sources_of('accounts') | map(attribute='rank') | unique | list -%}
+
 with plays as (
 
     select * from {{ ref('account_plays') }}
@@ -42,7 +45,7 @@ acts as (
 
 ),
 
--- A person is excluded by any of the records that are that person.
+-- A person is excluded, and has objected, by any of the records that are that person.
 excluded_people as (
 
     select distinct person_records.person_id
@@ -52,6 +55,42 @@ excluded_people as (
             person_records.record_id = {{ long_id('contact_exclusions.crm_person_id') }}
             or {{ sha256_hex('lower(trim(person_records.email))') }}
             = lower(contact_exclusions.email_sha256)
+
+    union
+
+    select person_id from person_records
+    where absence_reason = 'opted_out'
+
+),
+
+-- The record of a CRM by which the account's owner finds the person: what says whose person it is
+-- goes before what does not, so a contact before a lead.
+crm_records as (
+
+    select
+        person_id,
+        account_id,
+        record_id,
+        row_number() over (
+            partition by person_id, account_id
+            order by precedence asc, source_rank asc, created_date asc, record_id asc
+        ) as record_order
+    from person_records
+    where is_present and source_rank in ({{ crm_ranks | join(', ') }})
+
+),
+
+record_sources as (
+
+    select distinct
+        person_id,
+        record_id,
+        case source_rank
+            {%- for source in var('sources') %}
+            when {{ loop.index }} then '{{ source }}'
+            {%- endfor %}
+        end as source
+    from person_records
 
 ),
 
@@ -76,7 +115,9 @@ candidates as (
         plays.play_id,
         plays.owner_function,
         people.person_id,
-        people.record_id as contact_id,
+        crm_records.record_id as crm_contact_id,
+        people.record_id,
+        record_sources.source,
         people.persona,
         personas.decision_role,
         coalesce(personas.is_required, false) as is_required,
@@ -97,8 +138,19 @@ candidates as (
     left join last_acts
         on people.account_id = last_acts.account_id and people.person_id = last_acts.person_id
     left join excluded_people on people.person_id = excluded_people.person_id
+    left join crm_records
+        on
+            people.person_id = crm_records.person_id
+            and people.account_id = crm_records.account_id
+            and crm_records.record_order = 1
+    left join record_sources
+        on
+            people.person_id = record_sources.person_id
+            and people.record_id = record_sources.record_id
     -- An id that holds an address would say who it is.
-    where excluded_people.person_id is null and people.record_id not like '%@%'
+    where excluded_people.person_id is null
+        and people.record_id not like '%@%'
+        and coalesce(crm_records.record_id, '') not like '%@%'
 
 ),
 
@@ -107,6 +159,7 @@ ordered as (
 
     select
         candidates.*,
+        max(persona is not null) over (partition by account_id) as is_any_persona_known,
         row_number() over (
             partition by account_id, persona
             order by
@@ -133,6 +186,8 @@ ranked as (
                 person_id asc
         ) as contact_rank
     from ordered
+    -- Who they are for is not known: they are better than nobody.
+    where persona is not null or not is_any_persona_known
 
 )
 
@@ -140,10 +195,13 @@ select
     account_id,
     cast(contact_rank as integer) as contact_rank,
     as_of_date,
-    contact_id,
+    crm_contact_id,
+    record_id,
+    source,
     persona,
     decision_role,
-    true as is_contactable,
+    -- Sources bring objections only, never a consent: docs/method.md.
+    'no_objection_known' as consent,
     is_whitespace,
     last_touch_on,
     last_act_on,

@@ -1,3 +1,8 @@
+{#- Where a source of intent is switched off, coverage counts only of providers whom the others
+    bring: a list of whom a provider sees says nothing if nothing of what it sees counts. -#}
+{%- set is_intent_cut =
+    sources_of('intent_scores') | rejectattr('is_on') | list | length > 0 -%}
+
 with domain_owners as (
 
     select * from {{ ref('int_domain_owners') }}
@@ -16,14 +21,15 @@ reports as (
 
     select provider, feed, domain, report_date as seen_on, min(known_date) as known_date
     from {{ ref('int_intent_scores') }}
-    where report_date >= {{ add_days(replay_start_date(), -var('observable_days')) }}
     group by provider, feed, domain, report_date
 
 ),
 
 provider_feeds as (
 
-    select distinct provider, feed from {{ ref('int_intent_scores') }}
+    select provider, feed, min(known_date) as known_date
+    from reports
+    group by provider, feed
 
 ),
 
@@ -79,15 +85,20 @@ evidence as (
         'intent' as channel,
         coalesce(provider_feeds.feed, 'intent_coverage.domains') as feed,
         universe.domain,
-        greatest(universe.seen_on, universe.known_date) as valid_from,
+        universe.seen_on as evidence_on,
+        greatest(
+            universe.seen_on,
+            universe.known_date{{ ', provider_feeds.known_date' if is_intent_cut }}
+        ) as valid_from,
         {{ add_days('universe.seen_on', var('observable_days')) }} as valid_to
     from universe
-    left join provider_feeds on universe.provider = provider_feeds.provider
+    {{ 'inner' if is_intent_cut else 'left' }} join provider_feeds
+        on universe.provider = provider_feeds.provider
 
     union all
 
     select
-        'intent', reports.feed, reports.domain,
+        'intent', reports.feed, reports.domain, reports.seen_on,
         greatest(reports.seen_on, reports.known_date),
         least(
             {{ add_days('reports.seen_on', var('observable_days')) }},
@@ -99,14 +110,14 @@ evidence as (
     union all
 
     select
-        'web', 'web', domain, greatest(seen_on, known_date),
+        'web', 'web', domain, seen_on, greatest(seen_on, known_date),
         {{ add_days('seen_on', var('observable_days')) }}
     from resolutions
 
     union all
 
     select
-        'ads', 'ads', domain, greatest(seen_on, known_date),
+        'ads', 'ads', domain, seen_on, greatest(seen_on, known_date),
         {{ add_days('seen_on', var('observable_days')) }}
     from ad_matches
 
@@ -118,6 +129,7 @@ domain_spans as (
         domain_owners.account_id,
         evidence.channel,
         evidence.feed,
+        evidence.evidence_on,
         greatest(evidence.valid_from, domain_owners.valid_from) as valid_from,
         least(evidence.valid_to, domain_owners.valid_to) as valid_to
     from evidence
@@ -131,18 +143,45 @@ domain_spans as (
 
 spans as (
 
-    select account_id, channel, feed, valid_from, valid_to from domain_spans
+    select account_id, channel, feed, evidence_on, valid_from, valid_to from domain_spans
     union all
-    select account_id, 'contacts', 'contacts', valid_from, valid_to from people
+    -- That a person can be written to is known since the person is on file.
+    select
+        account_id, 'contacts', 'contacts', least(created_date, valid_from), valid_from, valid_to
+    from people
+
+),
+
+past_and_current_spans as (
+
+    select
+        *,
+        valid_to > {{ replay_start_date() }} as is_current
+    from spans
+    where valid_from < valid_to and valid_from <= {{ end_date() }}
 
 ),
 
 current_spans as (
 
-    select * from spans
-    where valid_from < valid_to
-        and valid_to > {{ replay_start_date() }}
-        and valid_from <= {{ end_date() }}
+    select account_id, channel, feed, evidence_on, valid_from, valid_to
+    from past_and_current_spans
+    where is_current
+
+),
+
+-- Of what held no longer when the replay begins only when it was seen last.
+past_spans as (
+
+    select
+        account_id,
+        channel,
+        max(evidence_on) as evidence_on,
+        min(valid_from) as valid_from,
+        max(valid_to) as valid_to
+    from past_and_current_spans
+    where not is_current
+    group by account_id, channel
 
 ),
 
@@ -176,14 +215,20 @@ fresh_spans as (
 
 )
 
-select account_id, 'observable_' || channel as measure, valid_from, valid_to
+select account_id, 'observable_' || channel as measure, evidence_on, valid_from, valid_to
 from current_spans
+
+union all
+
+select account_id, 'observable_' || channel as measure, evidence_on, valid_from, valid_to
+from past_spans
 
 union all
 
 select
     current_spans.account_id,
     'seen_' || current_spans.channel as measure,
+    current_spans.evidence_on,
     greatest(current_spans.valid_from, fresh_spans.valid_from) as valid_from,
     least(current_spans.valid_to, fresh_spans.valid_to) as valid_to
 from current_spans

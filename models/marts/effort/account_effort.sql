@@ -49,7 +49,7 @@ effort as (
             as {{ function }}_touches,
         {%- endfor %}
         sum(touches) as touches,
-        sum(cost_usd) as cost_usd,
+        sum(cast(cost_usd as decimal(18, 4))) as cost_usd,
         max(touch_date) as last_touch_on
     from priced
     group by account_id

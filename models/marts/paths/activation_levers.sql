@@ -1,4 +1,6 @@
 {%- set day = end_date() -%}
+{#- Whole cents: a sum of them is the same in whatever order. -#}
+{%- set money = 'decimal(18, 2)' -%}
 
 with drivers as (
 
@@ -46,37 +48,51 @@ chances as (
         end as win_share_basis
     from outcomes
 
+),
+
+levers as (
+
+    select
+        {{ day }} as as_of_date,
+        drivers.driver,
+        count(*) as gap_accounts,
+        count(case when drivers.is_sole_blocker then 1 end) as sole_blocker_accounts,
+        coalesce(sum(
+            case when drivers.is_sole_blocker then cast(paths.account_value_usd as {{ money }}) end
+        ), 0) as sole_blocker_value,
+        count(case when drivers.is_primary and effort.is_touched then 1 end)
+            as touched_primary_accounts,
+        count(case when drivers.is_primary and not effort.is_touched then 1 end)
+            as untouched_primary_accounts,
+        cast(coalesce(sum(case when drivers.is_primary then effort.touches end), 0) as bigint)
+            as primary_touches,
+        coalesce(sum(
+            case when drivers.is_primary then cast(effort.effort_usd as {{ money }}) end
+        ), 0) as primary_effort,
+        cast(chances.win_share as double) as win_share,
+        chances.win_share_basis
+    from drivers
+    inner join paths on drivers.account_id = paths.account_id
+    inner join effort on drivers.account_id = effort.account_id
+    cross join chances
+    group by drivers.driver, chances.win_share, chances.win_share_basis
+
 )
 
 select
-    {{ day }} as as_of_date,
-    drivers.driver,
-    count(*) as gap_accounts,
-    count(case when drivers.is_sole_blocker then 1 end) as sole_blocker_accounts,
-    coalesce(cast(
-        sum(case when drivers.is_sole_blocker then paths.account_value_usd end) as double
-    ), 0) as sole_blocker_value_usd,
-    count(case when drivers.is_primary and effort.is_touched then 1 end)
-        as touched_primary_accounts,
-    count(case when drivers.is_primary and not effort.is_touched then 1 end)
-        as untouched_primary_accounts,
-    cast(coalesce(sum(case when drivers.is_primary then effort.touches end), 0) as bigint)
-        as primary_touches,
-    cast(coalesce(sum(case when drivers.is_primary then effort.effort_usd end), 0) as double)
-        as primary_effort_usd,
-    cast(chances.win_share as double) as win_share,
-    chances.win_share_basis,
-    coalesce(cast(
-        sum(case when drivers.is_sole_blocker then paths.account_value_usd end)
-        * chances.win_share as double
-    ), 0) as expected_value_usd,
-    'Rough: of ' || count(*) || ' gap accounts it alone holds back '
-    || count(case when drivers.is_sole_blocker then 1 end)
+    as_of_date,
+    driver,
+    gap_accounts,
+    sole_blocker_accounts,
+    cast(sole_blocker_value as double) as sole_blocker_value_usd,
+    touched_primary_accounts,
+    untouched_primary_accounts,
+    primary_touches,
+    cast(primary_effort as double) as primary_effort_usd,
+    win_share,
+    win_share_basis,
+    round(cast(sole_blocker_value as double) * win_share, 2) as expected_value_usd,
+    'Rough: of ' || gap_accounts || ' gap accounts it alone holds back ' || sole_blocker_accounts
     || '; each counts at the median yearly amount of a deal and a chance of '
-    || {{ in_words('100 * chances.win_share', 0) }} || '% (' || chances.win_share_basis || ').'
-        as note
-from drivers
-inner join paths on drivers.account_id = paths.account_id
-inner join effort on drivers.account_id = effort.account_id
-cross join chances
-group by drivers.driver, chances.win_share, chances.win_share_basis
+    || {{ in_words('100 * win_share', 0) }} || '% (' || win_share_basis || ').' as note
+from levers

@@ -1,4 +1,7 @@
 {%- set day = end_date() -%}
+{%- set channels = ['intent', 'web', 'contacts', 'ads'] -%}
+{#- Where acts that momentum compares can be seen; a report of intent is none. -#}
+{%- set act_channels = ['web', 'contacts', 'ads'] -%}
 
 with features as (
 
@@ -12,6 +15,23 @@ acts as (
     select * from {{ ref('int_account_acts') }}
     where {{ day }} >= valid_from and {{ day }} < valid_to
         and (base_points_h > 0 or (channel = 'intent' and quantity > 0))
+
+),
+
+-- By channel the latest evidence that it can see the account, and whether it still holds.
+evidence as (
+
+    select
+        account_id,
+        {%- for channel in channels %}
+        max(case when measure = 'observable_{{ channel }}' then evidence_on end)
+            as {{ channel }}_evidence_on,
+        max(measure = 'observable_{{ channel }}' and {{ day }} < valid_to)
+            as holds_{{ channel }}{{ ',' if not loop.last }}
+        {%- endfor %}
+    from {{ ref('int_observability_spans') }}
+    where valid_from <= {{ day }}
+    group by account_id
 
 ),
 
@@ -156,7 +176,10 @@ surging as (
 
 stale_feeds as (
 
-    select acts.account_id, string_agg(distinct acts.feed, ', ' order by acts.feed) as stale_feeds
+    select
+        acts.account_id,
+        string_agg(distinct acts.feed, ', ' order by acts.feed) as stale_feeds,
+        max(acts.channel != 'intent') as is_any_of_acts
     from acts
     inner join feed_gaps on acts.feed = feed_gaps.feed
     where acts.occurred_date > {{ add_days(day, -var('engaged_days')) }}
@@ -172,6 +195,41 @@ attribution_changes as (
     where changed_on <= {{ day }}
         and last_occurred_date >= {{ add_days(day, -var('max_age_days')) }}
     group by account_id
+
+),
+
+-- Silence says nothing where nobody could have heard.
+momentum as (
+
+    select
+        features.account_id,
+        case
+            when
+                coalesce(stale_feeds.is_any_of_acts, false)
+                {%- for channel in act_channels %}
+                or (
+                    coalesce(evidence.holds_{{ channel }}, false)
+                    and not features.sees_{{ channel }}
+                )
+                {%- endfor %}
+                then 'stale_feed'
+            when
+                not (
+                    {%- for channel in act_channels %}
+                    {{ 'or ' if not loop.first }}features.sees_{{ channel }}
+                    {%- endfor %}
+                )
+                and coalesce(
+                    act_counts.recent_acts + act_counts.usual_acts
+                    + act_counts.week_acts + act_counts.earlier_week_acts, 0
+                ) = 0
+                then 'cannot_see'
+            else 'measured'
+        end as momentum_status
+    from features
+    left join evidence on features.account_id = evidence.account_id
+    left join stale_feeds on features.account_id = stale_feeds.account_id
+    left join act_counts on features.account_id = act_counts.account_id
 
 )
 
@@ -191,15 +249,19 @@ select
     cast(coalesce(channels.signal_channel_count, 0) as integer) as signal_channel_count,
     features.is_broad,
     act_counts.last_buying_signal_date,
-    coalesce(
-        (act_counts.recent_acts + {{ var('spike_prior_acts') }})
-        / (act_counts.usual_acts + {{ var('spike_prior_acts') }}) >= {{ var('spike_min_ratio') }},
-        false
-    ) as is_spiking,
-    cast(
+    case when momentum.momentum_status = 'measured' then
+        coalesce(
+            (act_counts.recent_acts + {{ var('spike_prior_acts') }})
+            / (act_counts.usual_acts + {{ var('spike_prior_acts') }})
+            >= {{ var('spike_min_ratio') }},
+            false
+        )
+    end as is_spiking,
+    cast(case when momentum.momentum_status = 'measured' then
         (coalesce(act_counts.week_acts, 0) + {{ var('spike_prior_acts') }})
-        / (coalesce(act_counts.earlier_week_acts, 0) + {{ var('spike_prior_acts') }}) as double
-    ) as momentum_ratio,
+        / (coalesce(act_counts.earlier_week_acts, 0) + {{ var('spike_prior_acts') }})
+    end as double) as momentum_ratio,
+    momentum.momentum_status,
     coalesce(
         act_counts.last_signal_date > {{ add_days(day, -var('spike_days')) }}
         and act_counts.earlier_signal_date is null
@@ -220,11 +282,16 @@ select
         case when features.sees_intent then 'intent' end,
         case when features.sees_web then 'web' end
     ), '') as observable_channels,
+    {%- for channel in channels %}
+    evidence.{{ channel }}_evidence_on,
+    {%- endfor %}
     act_counts.last_signal_date,
     stale_feeds.stale_feeds,
     features.is_attribution_changed,
     attribution_changes.attribution_changed_on
 from features
+inner join momentum on features.account_id = momentum.account_id
+left join evidence on features.account_id = evidence.account_id
 left join act_counts on features.account_id = act_counts.account_id
 left join seen_before on features.account_id = seen_before.account_id
 left join channels on features.account_id = channels.account_id
