@@ -377,7 +377,8 @@ def test_a_word_that_means_nothing_and_dates_out_of_order_are_put_aside(landed: 
     landed.put("timing/windows/b.csv", lines(header, rows[0].replace("opened", "open")))
     landed.ingest()
     assert landed.rows(
-        "select domain, trim(effect) from raw_timing.windows where _status = 'accepted' order by domain"
+        "select domain, trim(effect) from raw_timing.windows where _status = 'accepted'"
+        " order by domain"
     ) == [("a.com", "open"), ("b.com", "Closed")]
 
 

@@ -193,8 +193,8 @@ def test_the_shipped_states_are_those_of_the_method() -> None:
     assert read == [
         ("cold", 0.0, False, False, False, 0.0),
         ("warming", 10.0, False, False, True, 0.0),
-        ("active", 40.0, True, False, True, 0.5),
-        ("engaged", 0.0, False, True, False, 0.7),
+        ("active", 40.0, True, False, True, 0.48),
+        ("engaged", 0.0, False, True, False, 0.67),
     ]
     assert (rules.keep_factor, rules.days_below_to_fall) == (0.8, 7)
 
@@ -225,7 +225,7 @@ def test_ranks_with_a_gap_or_a_tie_are_refused(project: Path, rank: int) -> None
 @pytest.mark.parametrize(
     ("old", "new", "column"),
     [
-        ("true,0.50,full", "true,half,full", "min_reached_coverage"),
+        ("true,0.48,full", "true,half,full", "min_reached_coverage"),
         ("strong,false,true", "strong,false,yes", "motion_replaces_signal"),
         ("3,active", "three,active", "state_rank"),
         ("min_reached_coverage,response", "coverage,response", "min_reached_coverage"),
