@@ -49,6 +49,7 @@ LITERALS_IN_MARTS = {
     ("account_activation_paths", "6"): "decimals kept of a float",
     ("account_activation_paths", "100"): "a score is a percentage; points are kept in hundredths",
     ("account_effort", "2"): "cents",
+    ("activation_levers", "2"): "cents",
     ("response_times", "24"): "hours of a day",
     ("dark_activation", "2"): "who was caught twice, and two channels at least",
     ("account_coverage", "2"): "single-threaded: one person where two or more are required",
