@@ -1,3 +1,5 @@
+{#- Sums of whole units are the same in any order. -#}
+{%- set money = 'decimal(18, 4)' -%}
 {%- set functions = ['sales_development', 'sales', 'marketing', 'customer_success'] -%}
 
 with gap_days as (
@@ -49,7 +51,7 @@ effort as (
             as {{ function }}_touches,
         {%- endfor %}
         sum(touches) as touches,
-        sum(cast(cost_usd as decimal(18, 4))) as cost_usd,
+        sum(cast(cost_usd as {{ money }})) as cost_usd,
         max(touch_date) as last_touch_on
     from priced
     group by account_id

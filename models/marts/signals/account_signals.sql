@@ -18,14 +18,20 @@ acts as (
 
 ),
 
--- By channel the latest evidence that it can see the account, and whether it still holds.
+-- By channel the latest evidence that it can see the account, and whether it still holds. People
+-- who have gone are no evidence any more.
 evidence as (
 
     select
         account_id,
         {%- for channel in channels %}
-        max(case when measure = 'observable_{{ channel }}' then evidence_on end)
-            as {{ channel }}_evidence_on,
+        max(
+            case
+                when measure = 'observable_{{ channel }}'
+                    {%- if channel == 'contacts' %} and {{ day }} < valid_to{% endif %}
+                    then evidence_on
+            end
+        ) as {{ channel }}_evidence_on,
         max(measure = 'observable_{{ channel }}' and {{ day }} < valid_to)
             as holds_{{ channel }}{{ ',' if not loop.last }}
         {%- endfor %}
