@@ -2,7 +2,7 @@
 -- a play; every rule can match some combination and has no misspelt word; change events go before
 -- whatever is routine; what the state alone can start repeats; deal plays ask for a deal in motion.
 -- Does not guard: that the play is a sensible one.
-{%- set columns = ['trigger', 'state', 'driver', 'lifecycle', 'has_committed_motion'] %}
+{%- set columns = ['decision', 'trigger', 'state', 'driver', 'lifecycle', 'has_committed_motion'] %}
 with decisions as (
 
     select unnest(['withheld', 'drop', 'hold', 'research', 'watch', 'pursue']) as decision
@@ -67,8 +67,8 @@ matches as (
     from combinations
     left join {{ ref('play_rules') }} as rules
         on
-            combinations.decision = rules.decision
-            {%- for column in columns %}
+            {{ is_one_of('combinations.decision', 'rules.decision') }}
+            {%- for column in columns[1:] %}
             and (
                 rules.{{ column }} = 'any'
                 or {{ is_one_of('combinations.' ~ column, 'rules.' ~ column) }}
@@ -93,6 +93,8 @@ words as (
 known_words as (
 
     select 'trigger' as place, trigger as word from {{ ref('play_triggers') }}
+    union
+    select 'decision', decision from decisions
     union
     select 'state', state from {{ ref('activation_states') }}
     union

@@ -14,19 +14,6 @@ with windows as (
 
 ),
 
-interviews as (
-
-    select * from {{ ref('stg_research__interviews') }}
-
-),
-
-findings as (
-
-    select * from {{ ref('stg_research__findings') }}
-    where revisit_on is not null
-
-),
-
 rules as (
 
     select * from {{ ref('window_rules') }}
@@ -50,6 +37,12 @@ years as (
 
     select distinct cast(extract(year from as_of_date) as integer) as calendar_year
     from {{ ref('int_days') }}
+
+),
+
+interviews as (
+
+    select * from {{ ref('int_interview_spans') }}
 
 ),
 
@@ -80,47 +73,13 @@ windows_in_force as (
 
 ),
 
--- "Come back in spring" closes the window until the day named.
-waits as (
-
-    select
-        interviews.domain,
-        interviews.crm_account_id,
-        'research' as window_type,
-        'closed' as effect,
-        interviews.held_on as starts_on,
-        {{ add_days('findings.revisit_on', -1) }} as ends_on,
-        case
-            when findings.is_first_load then interviews.known_date
-            else greatest(interviews.known_date, findings.delivery_date)
-        end as valid_from,
-        {{ forever() }} as valid_to
-    from findings
-    inner join interviews on findings.interview_id = interviews.interview_id
-
-),
-
-known_windows as (
-
-    select
-        domain, crm_account_id, window_type, 'timing' as source, effect, starts_on, ends_on,
-        valid_from, valid_to
-    from windows_in_force
-    union all
-    select
-        domain, crm_account_id, window_type, 'research', effect, starts_on, ends_on, valid_from,
-        valid_to
-    from waits
-
-),
-
 -- The span in which the window is known on the account; starts_on and ends_on say when it holds.
 stated as (
 
     select
         coalesce(survivors.account_id, domain_owners.account_id) as account_id,
         known_windows.window_type,
-        known_windows.source,
+        'timing' as source,
         known_windows.effect,
         known_windows.starts_on,
         known_windows.ends_on,
@@ -130,7 +89,7 @@ stated as (
         ) as valid_from,
         least(known_windows.valid_to, coalesce(survivors.valid_to, domain_owners.valid_to))
             as valid_to
-    from known_windows
+    from windows_in_force as known_windows
     left join survivors
         on
             known_windows.crm_account_id = survivors.crm_account_id
@@ -143,6 +102,15 @@ stated as (
             and known_windows.valid_from < domain_owners.valid_to
             and domain_owners.valid_from < known_windows.valid_to
     where coalesce(survivors.account_id, domain_owners.account_id) is not null
+
+    union all
+
+    -- "Come back in spring" closes the window until the day named, or until a later interview.
+    select
+        account_id, 'research', 'research', 'closed', held_on, {{ add_days('revisit_on', -1) }},
+        valid_from, valid_to
+    from interviews
+    where revisit_on > held_on
 
 ),
 

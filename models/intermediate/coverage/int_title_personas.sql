@@ -1,6 +1,9 @@
 with records as (
 
-    select distinct title, department from {{ ref('int_person_records') }}
+    select title, department from {{ ref('int_person_records') }}
+    union
+    -- Respondents of research are named by their part or by their title.
+    select respondent_role, null from {{ ref('stg_research__interviews') }}
 
 ),
 

@@ -22,6 +22,9 @@ by_crm_id as (
         coalesce(survivors.account_id, memberships.crm_account_id) as account_id,
         memberships.account_name,
         memberships.target_tier,
+        memberships.selection_basis,
+        memberships.selected_by,
+        memberships.listed_on,
         greatest(memberships.valid_from, coalesce(survivors.valid_from, memberships.valid_from))
             as valid_from,
         least(memberships.valid_to, coalesce(survivors.valid_to, memberships.valid_to)) as valid_to
@@ -43,6 +46,9 @@ by_domain as (
         coalesce(domain_owners.account_id, 'domain:' || memberships.domain) as account_id,
         memberships.account_name,
         memberships.target_tier,
+        memberships.selection_basis,
+        memberships.selected_by,
+        memberships.listed_on,
         greatest(memberships.valid_from, coalesce(domain_owners.valid_from, memberships.valid_from))
             as valid_from,
         least(memberships.valid_to, coalesce(domain_owners.valid_to, memberships.valid_to))
@@ -68,8 +74,10 @@ listed as (
 winners as (
 
     {{ winning_claims(
-        'listed', key=['account_id'], columns=['account_name', 'target_tier'],
-        order_by='listed.target_tier, listed.account_name'
+        'listed', key=['account_id'],
+        columns=['account_name', 'target_tier', 'selection_basis', 'selected_by', 'listed_on'],
+        order_by='''listed.target_tier, listed.account_name, listed.listed_on,
+            listed.selection_basis, listed.selected_by'''
     ) }}
 
 )
@@ -78,6 +86,9 @@ select
     account_id,
     account_name,
     target_tier,
+    selection_basis,
+    selected_by,
+    listed_on,
     valid_from,
     valid_to
 from winners

@@ -25,14 +25,15 @@ recorded as (
 versions as (
 
     select
-        membership_key, domain, crm_account_id, account_name, target_tier, listed_on, removed_on,
-        version_at, known_date as valid_from
+        membership_key, domain, crm_account_id, account_name, target_tier, selection_basis,
+        selected_by, listed_on, removed_on, version_at, known_date as valid_from
     from recorded
 
     union all
 
     select
-        membership_key, domain, crm_account_id, account_name, target_tier, listed_on, removed_on,
+        membership_key, domain, crm_account_id, account_name, target_tier, selection_basis,
+        selected_by, listed_on, removed_on,
         cast(listed_on as timestamp) as version_at, listed_on as valid_from
     from recorded
     where {{ var('backfill_first_load') }} and version_order = 1 and is_first_load
@@ -52,6 +53,9 @@ select
     crm_account_id,
     account_name,
     target_tier,
+    selection_basis,
+    selected_by,
+    listed_on,
     greatest(valid_from, listed_on) as valid_from,
     least(valid_to, coalesce(removed_on, {{ forever() }})) as valid_to
 from in_force

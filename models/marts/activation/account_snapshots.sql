@@ -9,17 +9,29 @@ with gap_days as (
     select * from {{ ref('int_account_gap_days') }}
     where is_month_end
 
+),
+
+decision_days as (
+
+    select * from {{ ref('int_decision_days') }}
+
 )
 
 select
-    as_of_date,
-    account_id,
-    state,
-    strength_score,
-    reached_coverage_share,
-    fit_tier,
-    lifecycle,
-    primary_driver,
-    is_target,
+    gap_days.as_of_date,
+    gap_days.account_id,
+    gap_days.state,
+    gap_days.strength_score,
+    gap_days.reached_coverage_share,
+    gap_days.fit_tier,
+    gap_days.lifecycle,
+    gap_days.primary_driver,
+    gap_days.is_target,
+    decision_days.readiness_segment,
+    decision_days.decision,
     {{ ruleset_version() }} as ruleset_version
 from gap_days
+inner join decision_days
+    on
+        gap_days.account_id = decision_days.account_id
+        and gap_days.as_of_date = decision_days.as_of_date

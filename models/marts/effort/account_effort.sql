@@ -1,6 +1,5 @@
-{#- Sums of whole units are the same in any order. -#}
-{%- set money = 'decimal(18, 4)' -%}
 {%- set functions = ['sales_development', 'sales', 'marketing', 'customer_success'] -%}
+{%- set is_recent = 'efforts.effort_date > ' ~ add_days(end_date(), -var('touched_days')) -%}
 
 with gap_days as (
 
@@ -9,52 +8,44 @@ with gap_days as (
 
 ),
 
-touches as (
+listings as (
 
-    select * from {{ ref('account_touches') }}
-    where direction = 'outbound' and touch_date > {{ add_days(end_date(), -var('touched_days')) }}
-
-),
-
-costs as (
-
-    select * from {{ ref('touch_costs') }}
+    select * from {{ ref('int_target_accounts') }}
+    where {{ end_date() }} >= valid_from and {{ end_date() }} < valid_to
 
 ),
 
--- The function's own price goes before that of any, and a channel nobody priced costs as other.
-priced as (
+efforts as (
 
-    select
-        touches.*,
-        touches.touches
-        * coalesce(own_costs.usd_per_touch, any_costs.usd_per_touch, other_costs.usd_per_touch)
-            as cost_usd
-    from touches
-    left join costs as own_costs
-        on
-            touches.channel = own_costs.touch_channel
-            and touches.function_name = own_costs.function_name
-    left join costs as any_costs
-        on touches.channel = any_costs.touch_channel and any_costs.function_name = 'any'
-    left join costs as other_costs
-        on other_costs.touch_channel = 'other' and other_costs.function_name = 'any'
+    select * from {{ ref('int_effort_days') }}
+    where account_id is not null
 
 ),
 
 effort as (
 
     select
-        account_id,
+        efforts.account_id,
         {%- for function in functions %}
-        sum(case when function_name = '{{ function }}' then touches else 0 end)
-            as {{ function }}_touches,
+        sum(
+            case when {{ is_recent }} and efforts.function_name = '{{ function }}'
+                then efforts.touches else 0 end
+        ) as {{ function }}_touches,
         {%- endfor %}
-        sum(touches) as touches,
-        sum(cast(cost_usd as {{ money }})) as cost_usd,
-        max(touch_date) as last_touch_on
-    from priced
-    group by account_id
+        sum(case when {{ is_recent }} then efforts.touches else 0 end) as touches,
+        sum(case when {{ is_recent }} then efforts.touch_cost_usd else 0 end) as touch_cost_usd,
+        sum(case when {{ is_recent }} then efforts.spend_usd else 0 end) as spend_usd,
+        max(case when {{ is_recent }} and efforts.touches > 0 then efforts.effort_date end)
+            as last_touch_on,
+        sum(case when efforts.effort_date >= listings.listed_on then efforts.touches else 0 end)
+            as touches_since_listed,
+        sum(
+            case when efforts.effort_date >= listings.listed_on
+                then efforts.touch_cost_usd + efforts.spend_usd else 0 end
+        ) as effort_since_listed_usd
+    from efforts
+    left join listings on efforts.account_id = listings.account_id
+    group by efforts.account_id
 
 )
 
@@ -67,11 +58,24 @@ select
     cast(coalesce(effort.{{ function }}_touches, 0) as bigint) as {{ function }}_touches,
     {%- endfor %}
     cast(coalesce(effort.touches, 0) as bigint) as touches,
-    cast(round(coalesce(effort.cost_usd, 0), 2) as double) as effort_usd,
+    cast(round(coalesce(effort.touch_cost_usd, 0), 2) as double) as touch_cost_usd,
+    cast(round(coalesce(effort.spend_usd, 0), 2) as double) as spend_usd,
+    cast(round(coalesce(effort.touch_cost_usd + effort.spend_usd, 0), 2) as double) as effort_usd,
     effort.last_touch_on,
     coalesce(effort.touches, 0) > 0 as is_touched,
     coalesce(effort.touches, 0) > 0
     and coalesce(gap_days.signal_driver in ('low_intent', 'wrong_timing'), false)
-        as is_against_calendar
+        as is_against_calendar,
+    listings.listed_on,
+    listings.selected_by,
+    listings.selection_basis,
+    cast({{ dbt.datediff('listings.listed_on', end_date(), 'day') }} as integer)
+        as days_since_listed,
+    case when listings.account_id is not null
+        then cast(coalesce(effort.touches_since_listed, 0) as bigint) end as touches_since_listed,
+    case when listings.account_id is not null
+        then cast(round(coalesce(effort.effort_since_listed_usd, 0), 2) as double) end
+        as effort_since_listed_usd
 from gap_days
 left join effort on gap_days.account_id = effort.account_id
+left join listings on gap_days.account_id = listings.account_id

@@ -54,36 +54,9 @@ exclusions as (
 
 ),
 
--- The worth of a deal, by size of company where enough deals are known.
-deals as (
+account_values as (
 
-    select
-        gap_days.employee_band,
-        opportunities.annual_amount_usd
-    from {{ ref('int_opportunity_spans') }} as opportunities
-    inner join gap_days on opportunities.account_id = gap_days.account_id
-    where {{ day }} >= opportunities.valid_from and {{ day }} < opportunities.valid_to
-        and opportunities.outcome in ('open', 'won')
-        and not opportunities.is_renewal
-        and opportunities.annual_amount_usd > 0
-
-),
-
-band_values as (
-
-    select employee_band, median(annual_amount_usd) as median_usd
-    from deals
-    where employee_band is not null
-    group by employee_band
-    having count(*) >= {{ var('deal_value_min_deals') }}
-
-),
-
-overall_value as (
-
-    select median(annual_amount_usd) as median_usd
-    from deals
-    having count(*) >= {{ var('deal_value_min_deals') }}
+    select * from {{ ref('int_account_values') }}
 
 ),
 
@@ -186,22 +159,15 @@ paths as (
             as reached_coverage_share_after,
         timing.is_outside_window,
         timing.next_window_opens_on,
-        coalesce(
-            band_values.median_usd, overall_value.median_usd, {{ var('deal_value_fallback_usd') }}
-        ) as account_value_usd,
-        case
-            when band_values.median_usd is not null then 'median deal of its size'
-            when overall_value.median_usd is not null then 'median deal'
-            else 'assumed'
-        end as value_basis
+        account_values.account_value_usd,
+        account_values.value_basis
     from gap_accounts
     inner join features on gap_accounts.account_id = features.account_id
     inner join signal_needs on gap_accounts.account_id = signal_needs.account_id
     left join reach on gap_accounts.account_id = reach.account_id
     left join timing on gap_accounts.account_id = timing.account_id
     left join exclusions on gap_accounts.account_id = exclusions.account_id
-    left join band_values on gap_accounts.employee_band = band_values.employee_band
-    left join overall_value on 1 = 1
+    inner join account_values on gap_accounts.account_id = account_values.account_id
 
 )
 

@@ -77,8 +77,21 @@ exclusions as (
 
 ),
 
--- The decision comes before the play. Until readiness is measured fit alone decides what is
--- dropped, and a customer never is.
+decisions as (
+
+    select * from {{ ref('account_decisions') }}
+
+),
+
+research_queue as (
+
+    select * from {{ ref('research_queue') }}
+    where is_within_budget
+
+),
+
+-- The decision comes before the play. Of the accounts that nobody knows to be able to decide those
+-- are asked for whom there is time; the rest is worked as before.
 decided as (
 
     select
@@ -111,10 +124,18 @@ decided as (
         coverage.covered_personas,
         exclusions.reasons as exclusion_reason,
         exclusions.excluded_until,
+        decisions.revisit_on,
+        decisions.readiness_segment,
+        research_queue.respondent_role,
+        research_queue.dimension as asked_dimension,
         case
             when exclusions.account_id is not null then 'withheld'
-            when not fit.fits_icp and accounts.lifecycle != 'customer' then 'drop'
+            when decisions.decision = 'drop' then 'drop'
             when activation.has_timing_conflict then 'watch'
+            when decisions.decision = 'hold' then 'hold'
+            when research_queue.account_id is not null
+                and decisions.decision = 'research'
+                then 'research'
             else 'pursue'
         end as decision,
         case
@@ -126,6 +147,8 @@ decided as (
     inner join fit on activation.account_id = fit.account_id
     inner join signals on activation.account_id = signals.account_id
     inner join coverage on activation.account_id = coverage.account_id
+    inner join decisions on activation.account_id = decisions.account_id
+    left join research_queue on activation.account_id = research_queue.account_id
     inner join state_rules on activation.state = state_rules.state
     left join state_rules as previous_rules on activation.previous_state = previous_rules.state
     left join exclusions on activation.account_id = exclusions.account_id
@@ -235,7 +258,7 @@ ranked_rules as (
         on decided.account_id = ranked_triggers.account_id and ranked_triggers.trigger_order = 1
     inner join play_rules
         on
-            decided.decision = play_rules.decision
+            {{ is_one_of('decided.decision', 'play_rules.decision') }}
             {%- for column in ['trigger', 'state', 'driver', 'lifecycle'] %}
             and (
                 play_rules.{{ column }} = 'any'
@@ -319,6 +342,19 @@ worded as (
                     then ', for a must-not criterion matches' else '' end
             else
                 case
+                    when decision = 'hold' then
+                        'held until ' || cast(revisit_on as {{ dbt.type_string() }})
+                        || ', readiness ' || replace(readiness_segment, '_', ' ')
+                        || case when has_committed_motion
+                            then ', and yet a committed deal is moving' else '' end
+                        || '; '
+                    when decision = 'research' then
+                        'ask the ' || replace(respondent_role, '_', ' ') || ', '
+                        || replace(asked_dimension, '_', ' ') || ' first, readiness '
+                        || replace(readiness_segment, '_', ' ') || '; '
+                    else ''
+                end
+                || case
                     when decision = 'watch' then
                         case
                             when signal_level = 'strong' and has_committed_motion

@@ -10,6 +10,7 @@ select
     interview_id,
     dimension,
     rating,
+    cast(null as varchar) as coder,
     revisit_on,
     pressure_type,
     deadline_on,

@@ -1,0 +1,141 @@
+{#- Sums of whole units are the same in any order. -#}
+{%- set money = 'decimal(18, 4)' -%}
+
+with activities as (
+
+    select * from {{ ref('int_activity_daily') }}
+    where known_date <= {{ end_date() }} and occurred_date <= {{ end_date() }}
+
+),
+
+activity_types as (
+
+    select * from {{ ref('activity_types') }}
+    where is_touch and direction = 'outbound'
+
+),
+
+identities as (
+
+    select * from {{ ref('int_identity_owners') }}
+    where {{ end_date() }} >= valid_from and {{ end_date() }} < valid_to
+
+),
+
+owners as (
+
+    select * from {{ ref('int_owners') }}
+
+),
+
+costs as (
+
+    select * from {{ ref('touch_costs') }}
+
+),
+
+survivors as (
+
+    select * from {{ ref('int_account_survivors') }}
+    where {{ end_date() }} >= valid_from and {{ end_date() }} < valid_to
+
+),
+
+spend as (
+
+    select
+        survivors.account_id,
+        spend.spend_date as effort_date,
+        spend.function_name,
+        spend.channel,
+        sum(cast(spend.spend_usd as {{ money }})) as spend_usd
+    from {{ ref('stg_spend__daily') }} as spend
+    left join survivors on spend.crm_account_id = survivors.crm_account_id
+    where spend.known_date <= {{ end_date() }} and spend.spend_date <= {{ end_date() }}
+    group by survivors.account_id, spend.spend_date, spend.function_name, spend.channel
+
+),
+
+touches as (
+
+    select
+        identities.account_id,
+        activities.occurred_date as effort_date,
+        coalesce(owners.function_name, activity_types.default_function) as function_name,
+        activity_types.touch_channel as channel,
+        sum(activities.quantity) as touches
+    from activities
+    inner join activity_types on activities.activity_type = activity_types.activity_type
+    inner join identities
+        on
+            activities.identity_type = identities.identity_type
+            and activities.identity = identities.identity
+            and activities.fallback_identity = identities.fallback_identity
+    left join owners
+        on
+            activities.owner_id = owners.owner_id
+            and activities.occurred_date >= owners.valid_from
+            and activities.occurred_date < owners.valid_to
+    group by
+        identities.account_id, activities.occurred_date,
+        coalesce(owners.function_name, activity_types.default_function),
+        activity_types.touch_channel
+    having sum(activities.quantity) > 0
+
+),
+
+-- The function's own price goes before that of any, and a channel nobody priced costs as other.
+-- What was paid for an account on a channel is not estimated from its touches a second time.
+priced as (
+
+    select
+        touches.account_id,
+        touches.effort_date,
+        touches.function_name,
+        touches.touches,
+        case
+            when spend.account_id is not null then 0
+            else
+                touches.touches * coalesce(
+                    own_costs.usd_per_touch, any_costs.usd_per_touch, other_costs.usd_per_touch
+                )
+        end as cost_usd
+    from touches
+    left join spend
+        on
+            touches.account_id = spend.account_id
+            and touches.effort_date = spend.effort_date
+            and touches.channel = spend.channel
+            and touches.function_name = spend.function_name
+    left join costs as own_costs
+        on
+            touches.channel = own_costs.touch_channel
+            and touches.function_name = own_costs.function_name
+    left join costs as any_costs
+        on touches.channel = any_costs.touch_channel and any_costs.function_name = 'any'
+    left join costs as other_costs
+        on other_costs.touch_channel = 'other' and other_costs.function_name = 'any'
+
+),
+
+efforts as (
+
+    select
+        account_id, effort_date, function_name, touches,
+        cast(cost_usd as {{ money }}) as touch_cost_usd, cast(0 as {{ money }}) as spend_usd
+    from priced
+    union all
+    select account_id, effort_date, function_name, 0, cast(0 as {{ money }}), spend_usd
+    from spend
+
+)
+
+select
+    account_id,
+    effort_date,
+    function_name,
+    cast(sum(touches) as bigint) as touches,
+    sum(touch_cost_usd) as touch_cost_usd,
+    sum(spend_usd) as spend_usd
+from efforts
+group by account_id, effort_date, function_name

@@ -1,0 +1,172 @@
+{%- set day = end_date() -%}
+{%- set quiet_since = add_days(day, -var('stalled_quiet_days')) -%}
+{%- set worked_since = add_days(day, -var('stalled_touch_days')) -%}
+
+with decision_days as (
+
+    select * from {{ ref('int_decision_days') }}
+    where as_of_date = {{ day }}
+
+),
+
+history as (
+
+    select
+        *,
+        count(case when decision = 'hold' then 1 end) over (
+            partition by account_id order by valid_from
+            rows between unbounded preceding and current row
+        ) as holds
+    from {{ ref('account_decision_history') }}
+
+),
+
+effort as (
+
+    select * from {{ ref('account_effort') }}
+
+),
+
+worked as (
+
+    select
+        account_id,
+        min(effort_date) <= {{ worked_since }} and max(effort_date) > {{ worked_since }}
+            as is_worked
+    from {{ ref('int_effort_days') }}
+    where effort_date > {{ quiet_since }} and touches > 0
+    group by account_id
+
+),
+
+states as (
+
+    select
+        account_id,
+        min(valid_from) <= {{ quiet_since }} as is_seen_long_enough,
+        max(case when reason_code = 'rise' then valid_from end) as last_rise_on
+    from {{ ref('int_account_states') }}
+    group by account_id
+
+),
+
+deals as (
+
+    select
+        account_id,
+        max(case when outcome in ('open', 'won') then stage_changed_date end) as last_step_on,
+        count(case when outcome = 'open' and not is_renewal then 1 end) as open_deals,
+        sum(
+            case when outcome = 'open' and not is_renewal
+                then cast(annual_amount_usd as decimal(18, 2)) end
+        ) as open_pipeline_usd
+    from {{ ref('int_opportunity_spans') }}
+    where {{ day }} >= valid_from and {{ day }} < valid_to
+    group by account_id
+
+),
+
+readiness as (
+
+    select * from {{ ref('account_readiness') }}
+
+),
+
+-- What the middle one of the targets that get any effort gets.
+usual_effort as (
+
+    select median(effort.effort_usd) as effort_usd
+    from effort
+    inner join decision_days on effort.account_id = decision_days.account_id
+    where decision_days.is_target and effort.effort_usd > 0
+
+),
+
+judged as (
+
+    select
+        decision_days.*,
+        history.previous_decision,
+        history.valid_from as decision_since,
+        history.is_return,
+        history.holds,
+        effort.effort_usd,
+        coalesce(deals.open_deals, 0) as open_deals,
+        coalesce(deals.open_pipeline_usd, 0) as open_pipeline_usd,
+        states.last_rise_on,
+        deals.last_step_on,
+        -- Of a history that is too short nobody can say so.
+        case
+            when decision_days.lifecycle = 'customer' then false
+            when not coalesce(worked.is_worked, false) then false
+            when states.last_rise_on > {{ quiet_since }} then false
+            when deals.last_step_on > {{ quiet_since }} then false
+            when states.is_seen_long_enough then true
+        end as is_stalled,
+        decision_days.readiness_segment = 'can_decide'
+        and decision_days.decision = 'pursue'
+        and effort.effort_usd < coalesce(usual_effort.effort_usd, 0) as is_under_served,
+        usual_effort.effort_usd as usual_effort_usd,
+        readiness.why as readiness_why
+    from decision_days
+    inner join readiness on decision_days.account_id = readiness.account_id
+    inner join effort on decision_days.account_id = effort.account_id
+    left join history
+        on
+            decision_days.account_id = history.account_id
+            and {{ day }} >= history.valid_from
+            and {{ day }} < coalesce(history.valid_to, {{ forever() }})
+    left join worked on decision_days.account_id = worked.account_id
+    left join states on decision_days.account_id = states.account_id
+    left join deals on decision_days.account_id = deals.account_id
+    left join usual_effort on 1 = 1
+
+)
+
+select
+    account_id,
+    as_of_date,
+    decision,
+    previous_decision,
+    decision_since,
+    coalesce(is_return, false) as is_return,
+    cast(coalesce(holds, 0) as integer) as holds,
+    case when decision = 'hold' then revisit_on end as revisit_on,
+    is_revisit_due,
+    fit_tier,
+    readiness_segment,
+    is_single_voice,
+    is_stalled,
+    is_under_served,
+    decision in ('pursue', 'research')
+    and readiness_segment != 'blocked'
+    and not coalesce(is_stalled, false) as is_movement_possible,
+    effort_usd as effort_usd_90d,
+    open_deals,
+    cast(open_pipeline_usd as double) as open_pipeline_usd,
+    rule_rank,
+    upper(substring(decision, 1, 1)) || substring(decision, 2)
+    || case when decision = 'hold'
+        then coalesce(' until ' || cast(revisit_on as {{ dbt.type_string() }}), '') else '' end
+    || ' (fit ' || fit_tier || ', readiness ' || replace(readiness_segment, '_', ' ') || '): '
+    || case
+        when is_revisit_due
+            then 'the hold is over since ' || cast(revisit_on as {{ dbt.type_string() }})
+                || ', so they are asked again'
+        else lower(substring(rule_reason, 1, 1)) || substring(rule_reason, 2)
+    end
+    || '. ' || readiness_why
+    || case when is_return
+        then ' Came back from ' || previous_decision || ' on '
+            || cast(decision_since as {{ dbt.type_string() }}) || '.'
+        else '' end
+    || case when is_stalled
+        then ' Stalled: worked for {{ var("stalled_touch_days") }} days and more, and in'
+            || ' {{ var("stalled_quiet_days") }} days neither a rise of state nor a step of a deal.'
+        else '' end
+    || case when is_under_served
+        then ' Under-served: ' || {{ in_words('effort_usd', 0) }}
+            || ' USD of effort in {{ var("touched_days") }} days, the middle target gets '
+            || {{ in_words('usual_effort_usd', 0) }} || '.'
+        else '' end as why
+from judged

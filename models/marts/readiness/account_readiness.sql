@@ -1,0 +1,153 @@
+with accounts as (
+
+    select account_id, as_of_date from {{ ref('feat_account_days') }}
+    where as_of_date = {{ end_date() }}
+
+),
+
+readiness as (
+
+    select * from {{ ref('int_readiness_spans') }}
+    where {{ end_date() }} >= valid_from and {{ end_date() }} < valid_to
+
+),
+
+interviews as (
+
+    select * from {{ ref('int_interview_spans') }}
+    where {{ end_date() }} >= valid_from and {{ end_date() }} < valid_to
+
+),
+
+voices as (
+
+    select
+        account_id,
+        count(distinct respondent) as respondents,
+        count(distinct interview_id) as interviews
+    from {{ ref('int_research_findings') }}
+    where {{ end_date() }} >= valid_from and {{ end_date() }} < valid_to
+        and held_on >= {{ add_days(end_date(), -var('research_max_age_days')) }}
+    group by account_id
+
+),
+
+-- A dimension nobody spoke about is as likely above the middle as below it.
+dimensions as (
+
+    select
+        account_id,
+        sum(evidence_weight) as evidence_weight,
+        {%- for dimension in [
+            'pressure', 'ownership', 'authority_alignment', 'timing_tolerance'
+        ] %}
+        coalesce(
+            max(case when dimension = '{{ dimension }}' then probability_above_half end), 0.5
+        ){{ ' *' if not loop.last }}
+        {%- endfor %}
+            as decision_capacity,
+        string_agg(
+            case when is_known then replace(dimension, '_', ' ') || ' '
+                || {{ in_words('100 * mean_share', 0) }} || '% ('
+                || {{ in_words('100 * lower_80_share', 0) }} || '-'
+                || {{ in_words('100 * upper_80_share', 0) }} || '%)' end,
+            ', ' order by dimension_order
+        ) as known_words,
+        string_agg(
+            case when not is_known then replace(dimension, '_', ' ') end,
+            ', ' order by dimension_order
+        ) as unknown_words,
+        string_agg(
+            case when is_known and disagreement > {{ var('contested_min_spread') }}
+                then replace(dimension, '_', ' ') end,
+            ', ' order by dimension_order
+        ) as contested_words,
+        min(deadline_on) filter (where deadline_on >= {{ end_date() }}) as next_deadline_on,
+        string_agg(distinct pressure_type, ', ' order by pressure_type) as pressure_types,
+        string_agg(distinct constraint_type, ', ' order by constraint_type) as constraint_types
+    from {{ ref('account_readiness_dimensions') }}
+    group by account_id
+
+),
+
+joined as (
+
+    select
+        accounts.account_id,
+        accounts.as_of_date,
+        coalesce(readiness.readiness_segment, 'unknown') as readiness_segment,
+        readiness.blocking_dimension,
+        coalesce(readiness.known_dimensions, 0) as known_dimensions,
+        coalesce(readiness.cleared_dimensions, 0) as cleared_dimensions,
+        readiness.expires_on,
+        coalesce(readiness.is_single_voice, false) as is_single_voice,
+        readiness.valid_from as changed_on,
+        interviews.held_on as last_research_date,
+        interviews.revisit_on,
+        coalesce(voices.respondents, 0) as respondents,
+        coalesce(voices.interviews, 0) as interviews,
+        dimensions.evidence_weight,
+        dimensions.decision_capacity,
+        dimensions.known_words,
+        dimensions.unknown_words,
+        dimensions.contested_words,
+        dimensions.next_deadline_on,
+        dimensions.pressure_types,
+        dimensions.constraint_types
+    from accounts
+    inner join dimensions on accounts.account_id = dimensions.account_id
+    left join readiness on accounts.account_id = readiness.account_id
+    left join interviews on accounts.account_id = interviews.account_id
+    left join voices on accounts.account_id = voices.account_id
+
+)
+
+select
+    account_id,
+    as_of_date,
+    readiness_segment,
+    case when readiness_segment != 'unknown' then round(decision_capacity, 6) end
+        as decision_capacity,
+    cleared_dimensions,
+    blocking_dimension,
+    known_dimensions,
+    evidence_weight,
+    last_research_date,
+    expires_on,
+    revisit_on,
+    respondents,
+    interviews,
+    is_single_voice,
+    next_deadline_on,
+    pressure_types,
+    constraint_types,
+    case
+        when readiness_segment = 'unknown' and last_research_date is null
+            then 'Nobody inside has been asked'
+        when readiness_segment = 'unknown'
+            then 'What was said has lapsed or says too little; last asked on '
+                || cast(last_research_date as {{ dbt.type_string() }})
+        when readiness_segment = 'contested'
+            then 'Voices contradict each other on ' || contested_words
+        when readiness_segment = 'blocked'
+            then 'Blocked by ' || replace(blocking_dimension, '_', ' ')
+        when readiness_segment = 'can_decide' then 'All four conditions of a decision are there'
+        else 'No condition is known to be missing, and not all four are known to be there'
+    end
+    || case
+        when readiness_segment = 'unknown' then ''
+        else
+            ': ' || known_words
+            || coalesce('; not known: ' || unknown_words, '')
+            || '; voices ' || respondents
+            || case when is_single_voice then ', and without one of them it would be another segment'
+                else '' end
+            || coalesce('; lapses from ' || cast(expires_on as {{ dbt.type_string() }}), '')
+    end
+    || case
+        when revisit_on > as_of_date
+            then '; told to come back on ' || cast(revisit_on as {{ dbt.type_string() }})
+        else ''
+    end
+    || '.' as why
+from joined

@@ -1,0 +1,26 @@
+with agreement as (
+
+    select * from {{ ref('stg_scores__coder_agreement') }}
+    where as_of_date = {{ end_date() }}
+
+)
+
+select
+    as_of_date,
+    dimension,
+    alpha,
+    units,
+    ratings,
+    coders,
+    case
+        when alpha is null then null
+        else alpha >= {{ var('agreement_min_alpha') }}
+    end as is_reliable,
+    case
+        when alpha is null then 'No answer was rated by two coders, so nothing can be said.'
+        when alpha >= {{ var('agreement_min_alpha') }} then 'Coders agree well enough.'
+        else
+            'Coders read the same answers differently: agree on the anchors of the codebook'
+            || ' before more is coded.'
+    end as note
+from agreement

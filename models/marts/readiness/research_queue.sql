@@ -1,0 +1,304 @@
+{%- set horizon = add_days(end_date(), var('research_lead_days')) -%}
+{%- set segments = ['unknown', 'contested', 'blocked', 'partial', 'can_decide'] -%}
+
+with decision_days as (
+
+    select * from {{ ref('int_decision_days') }}
+    where as_of_date = {{ end_date() }} and is_target
+
+),
+
+exclusions as (
+
+    select distinct account_id from {{ ref('int_account_exclusions') }}
+    where {{ end_date() }} >= valid_from and {{ end_date() }} < valid_to
+
+),
+
+fit as (
+
+    select * from {{ ref('account_fit') }}
+
+),
+
+account_values as (
+
+    select * from {{ ref('int_account_values') }}
+
+),
+
+readiness as (
+
+    select * from {{ ref('account_readiness') }}
+
+),
+
+coverage as (
+
+    select * from {{ ref('account_persona_coverage') }}
+
+),
+
+cases as (
+
+    select * from {{ ref('int_decision_cases') }}
+
+),
+
+-- A hold that is over by then is a question again, whatever the answer was.
+cases_without as (
+
+    {% for is_due in ['false', 'true'] %}
+    select
+        fit_tier,
+        readiness_segment,
+        lifecycle,
+        is_told_to_wait,
+        {{ is_due }} as is_revisit_due,
+        {% if is_due == 'true' %}
+        case when decision = 'hold' then 'research' else decision end as decision
+        {% else %}
+        decision
+        {% endif %}
+    from cases
+    {{ 'union all' if not loop.last }}
+    {% endfor %}
+
+),
+
+questions as (
+
+    select * from {{ ref('stg_scores__research_questions') }}
+    where as_of_date = {{ end_date() }}
+
+),
+
+dimensions as (
+
+    select distinct dimension, dimension_order from {{ ref('account_readiness_dimensions') }}
+
+),
+
+-- A segment after the answer, with its chance.
+chances as (
+
+    {% for segment in segments %}
+    select
+        account_id,
+        respondent_role,
+        dimension,
+        segment_without,
+        '{{ segment }}' as segment_after,
+        {{ segment }}_share as chance_share
+    from questions
+    where {{ segment }}_share > 0
+    {{ 'union all' if not loop.last }}
+    {% endfor %}
+
+),
+
+-- The chance that the decision is another one, by what it is decided on besides readiness.
+flips as (
+
+    select
+        chances.account_id,
+        chances.respondent_role,
+        chances.dimension,
+        before.fit_tier,
+        before.lifecycle,
+        before.is_told_to_wait,
+        before.is_revisit_due,
+        round(sum(
+            case when before.decision != after.decision then chances.chance_share else 0 end
+        ), 6) as flip_share
+    from chances
+    inner join cases_without as before
+        on chances.segment_without = before.readiness_segment
+    inner join cases as after
+        on
+            chances.segment_after = after.readiness_segment
+            and before.fit_tier = after.fit_tier
+            and before.lifecycle = after.lifecycle
+            and before.is_told_to_wait = after.is_told_to_wait
+    group by
+        chances.account_id, chances.respondent_role, chances.dimension, before.fit_tier,
+        before.lifecycle, before.is_told_to_wait, before.is_revisit_due
+
+),
+
+conversations as (
+
+    select * from flips where dimension = 'all'
+
+),
+
+-- Of one dimension alone, for what to begin with.
+openings as (
+
+    select
+        flips.*,
+        row_number() over (
+            partition by
+                flips.account_id, flips.respondent_role, flips.fit_tier, flips.lifecycle,
+                flips.is_told_to_wait, flips.is_revisit_due
+            order by flips.flip_share desc, dimensions.dimension_order asc
+        ) as opening_order
+    from flips
+    inner join dimensions on flips.dimension = dimensions.dimension
+
+),
+
+asked_accounts as (
+
+    select distinct account_id from questions
+
+),
+
+heard_roles as (
+
+    select distinct account_id, role
+    from {{ ref('int_research_findings') }}
+    where {{ end_date() }} >= valid_from and {{ end_date() }} < valid_to
+        and held_on > {{ add_days(end_date(), -var('research_repeat_days')) }}
+
+),
+
+-- Accounts of which nothing is known share their questions.
+candidates as (
+
+    select
+        decision_days.account_id,
+        coalesce(asked_accounts.account_id, '') as question_account_id,
+        decision_days.fit_tier,
+        decision_days.lifecycle,
+        decision_days.decision,
+        coalesce(decision_days.told_revisit_on > {{ horizon }}, false) as is_told_to_wait,
+        coalesce(decision_days.revisit_on <= {{ horizon }}, false) as is_revisit_due
+    from decision_days
+    left join exclusions on decision_days.account_id = exclusions.account_id
+    left join asked_accounts on decision_days.account_id = asked_accounts.account_id
+    where exclusions.account_id is null
+
+),
+
+asked as (
+
+    select
+        candidates.account_id,
+        candidates.decision,
+        conversations.respondent_role,
+        openings.dimension,
+        conversations.flip_share,
+        openings.flip_share as opening_flip_share,
+        heard_roles.role is not null as is_heard,
+        row_number() over (
+            partition by candidates.account_id
+            order by
+                heard_roles.role is not null,
+                conversations.flip_share desc,
+                conversations.respondent_role
+        ) as role_order
+    from candidates
+    inner join conversations
+        on
+            candidates.question_account_id = conversations.account_id
+            and candidates.fit_tier = conversations.fit_tier
+            and candidates.lifecycle = conversations.lifecycle
+            and candidates.is_told_to_wait = conversations.is_told_to_wait
+            and candidates.is_revisit_due = conversations.is_revisit_due
+    inner join openings
+        on
+            conversations.account_id = openings.account_id
+            and conversations.respondent_role = openings.respondent_role
+            and conversations.fit_tier = openings.fit_tier
+            and conversations.lifecycle = openings.lifecycle
+            and conversations.is_told_to_wait = openings.is_told_to_wait
+            and conversations.is_revisit_due = openings.is_revisit_due
+            and openings.opening_order = 1
+    left join heard_roles
+        on
+            candidates.account_id = heard_roles.account_id
+            and conversations.respondent_role = heard_roles.role
+    where conversations.flip_share > 0
+
+),
+
+valued as (
+
+    select
+        asked.*,
+        case
+            when fit.fit_tier = 'unknown' then {{ var('fit_unknown_share') }}
+            else fit.fit_score / 100
+        end as fit_share,
+        account_values.account_value_usd,
+        account_values.value_basis,
+        readiness.readiness_segment,
+        readiness.last_research_date,
+        readiness.expires_on,
+        coalesce(readiness.expires_on <= {{ horizon }}, false) as is_lapsing,
+        coalesce(coverage.expected_people, 0) as expected_people
+    from asked
+    inner join fit on asked.account_id = fit.account_id
+    inner join account_values on asked.account_id = account_values.account_id
+    inner join readiness on asked.account_id = readiness.account_id
+    left join coverage
+        on asked.account_id = coverage.account_id and asked.respondent_role = coverage.persona
+    where asked.role_order = 1
+
+),
+
+ranked as (
+
+    select
+        *,
+        round(flip_share * fit_share * account_value_usd, 2) as expected_value_usd,
+        row_number() over (
+            order by
+                round(flip_share * fit_share * account_value_usd, 2) desc,
+                flip_share desc,
+                account_id asc
+        ) as rank
+    from valued
+
+)
+
+select
+    account_id,
+    {{ end_date() }} as as_of_date,
+    rank,
+    rank <= {{ var('interview_budget') }} as is_within_budget,
+    dimension,
+    respondent_role,
+    is_heard as is_role_heard,
+    expected_people as expected_people_of_role,
+    flip_share,
+    opening_flip_share,
+    round(fit_share, 6) as fit_share,
+    account_value_usd,
+    value_basis,
+    expected_value_usd,
+    decision as present_decision,
+    readiness_segment,
+    is_lapsing,
+    'Ask the ' || replace(respondent_role, '_', ' ') || ', ' || replace(dimension, '_', ' ')
+    || ' first: with a chance of ' || {{ in_words('100 * flip_share', 0) }}
+    || '% one conversation changes the decision ('
+    || case
+        when is_lapsing
+            then 'what is known lapses on ' || cast(expires_on as {{ dbt.type_string() }})
+        when last_research_date is null then 'nobody inside has been asked'
+        when readiness_segment = 'unknown'
+            then 'what was said on '
+                || cast(last_research_date as {{ dbt.type_string() }}) || ' has lapsed'
+        else 'now ' || replace(readiness_segment, '_', ' ')
+    end
+    || '); fit ' || {{ in_words('100 * fit_share', 0) }} || '%, value '
+    || {{ in_words('account_value_usd', 0) }} || ' USD (' || value_basis || '); '
+    || case
+        when expected_people > 0
+            then {{ in_words('expected_people', 1) }} || ' expected people of the role on file'
+        else 'nobody of the role on file yet'
+    end
+    || '. The rank is the message, the money is rough.' as why
+from ranked
