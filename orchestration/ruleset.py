@@ -21,6 +21,7 @@ from orchestration.scoring.activation import StateRule, StateRules
 from orchestration.scoring.matching import MatchRules, levels_from_rows
 from orchestration.scoring.name_pairs import FEATURES
 from orchestration.scoring.names import rules_from_rows
+from orchestration.scoring.readiness import DIMENSIONS, ReadinessRules
 
 T = TypeVar("T")
 
@@ -192,6 +193,57 @@ def match_rules(project_dir: Path) -> MatchRules:
     )
 
 
+def readiness_rules(project_dir: Path) -> ReadinessRules:
+    """The vars of readiness with the weights of roles and of interviews in seeds/research.
+
+    Raises:
+        ValueError: a number that does not read or lies outside its range, a role that lacks a
+            dimension or has it twice, or no weight of interviews; the message names the file.
+    """
+    values = project_vars(project_dir)
+    relevance: dict[str, dict[str, float]] = {}
+    for row in seed_rows(project_dir, "research/role_relevance.csv"):
+        role, dimension = row["role"].strip(), row["dimension"].strip()
+        shares = relevance.setdefault(role, {})
+        if dimension not in DIMENSIONS or dimension in shares:
+            raise ValueError(
+                f"role_relevance.csv, role {role}: {dimension!r} is there twice or is none of"
+                f" {', '.join(DIMENSIONS)}"
+            )
+        shares[dimension] = _share(row["relevance_share"], f"role_relevance.csv, role {role}")
+    for role, shares in relevance.items():
+        if missing := [name for name in DIMENSIONS if name not in shares]:
+            raise ValueError(f"role_relevance.csv, role {role}: no row for {', '.join(missing)}")
+    interviews = [
+        row["weight_share"]
+        for row in seed_rows(project_dir, "research/research_sources.csv")
+        if row["source_type"].strip() == "interview"
+    ]
+    if len(interviews) != 1:
+        raise ValueError("research_sources.csv must have one row for interview")
+
+    def read(name: str, as_type: Callable[[Any], T]) -> T:
+        try:
+            return as_type(values[name])
+        except (KeyError, TypeError, ValueError) as error:
+            raise ValueError(f"dbt_project.yml, var {name} does not read: {error}") from None
+
+    return ReadinessRules(
+        half_life_days=read("research_half_life_days", float),
+        max_age_days=read("research_max_age_days", int),
+        rating_strength=read("rating_strength", float),
+        evidence_min_weight=read("evidence_min_weight", float),
+        contested_min_spread=read("contested_min_spread", float),
+        blocked_max_probability=read("blocked_max_probability", float),
+        cleared_min_probability=read("cleared_min_probability", float),
+        lead_days=read("research_lead_days", int),
+        interview_weight_share=_share(interviews[0], "research_sources.csv, interview"),
+        relevance_share={
+            role: tuple(shares[name] for name in DIMENSIONS) for role, shares in relevance.items()
+        },
+    )
+
+
 def seed_rows(project_dir: Path, name: str) -> list[dict[str, str]]:
     """Rows of a seed, by its path under seeds/, as text."""
     with (project_dir / "seeds" / name).open(newline="", encoding="utf-8") as handle:
@@ -205,6 +257,17 @@ def _one_of(words: tuple[str, ...]) -> Callable[[str], str]:
         return word
 
     return check
+
+
+def _share(text: str, where: str) -> float:
+    """A number of 0 to 1."""
+    try:
+        share = float(text)
+    except ValueError:
+        share = -1.0
+    if not 0 <= share <= 1:
+        raise ValueError(f"{where}: {text!r} is no share of 0 to 1")
+    return share
 
 
 def _boolean(word: str) -> bool:

@@ -13,9 +13,11 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from orchestration.planning import ONE_DAY, History, Plan, month_blocks, plan_range
-from orchestration.scoring import activation
+from orchestration.scoring import activation, readiness
+from orchestration.scoring.agreement import coder_agreement
 from orchestration.warehouse import Warehouse
 
 TRANSITIONS = "scores.activation_transitions"
@@ -23,9 +25,14 @@ CHECKPOINTS = "scores.activation_checkpoints"
 RUNS = "scores.runs"
 MATCHES = "scores.match_proposals"
 MATCH_RUNS = "scores.match_runs"
+READINESS = "scores.readiness_changes"
+READINESS_DIMENSIONS = "scores.readiness_dimensions"
+QUESTIONS = "scores.research_questions"
+AGREEMENT = "scores.coder_agreement"
 PLANS = "raw_landing.plans"
 MATCH_ACCOUNTS = "features.feat_match_accounts"
 FEATURES = "features.feat_account_days"
+FINDINGS = "features.feat_research_findings"
 
 TABLES = {
     TRANSITIONS: (
@@ -48,6 +55,27 @@ TABLES = {
     ),
     # Of what the proposals of a day were made: the same again need not be made again.
     MATCH_RUNS: "as_of_date date, input_hash varchar",
+    READINESS: (
+        "account_id varchar, as_of_date date, segment varchar, blocking_dimension varchar,"
+        " known_dimensions integer, cleared_dimensions integer, expires_on date,"
+        " is_single_voice boolean, ruleset_version varchar"
+    ),
+    READINESS_DIMENSIONS: (
+        "account_id varchar, as_of_date date, dimension varchar, mean_share double,"
+        " lower_80_share double, upper_80_share double, evidence_weight double,"
+        " probability_above_half double, disagreement double, is_known boolean,"
+        " respondents integer, findings integer, expires_on date, ruleset_version varchar"
+    ),
+    QUESTIONS: (
+        "as_of_date date, account_id varchar, respondent_role varchar, dimension varchar,"
+        " segment_without varchar, unknown_share double, contested_share double,"
+        " blocked_share double, partial_share double, can_decide_share double,"
+        " ruleset_version varchar"
+    ),
+    AGREEMENT: (
+        "as_of_date date, dimension varchar, alpha double, units integer, ratings integer,"
+        " coders integer, ruleset_version varchar"
+    ),
     RUNS: "start_date date, end_date date, ruleset_version varchar",
     # One row per run. What a run computes is settled when it starts, for its own scores change
     # what the same request would mean; and a run that stored scores but never published is redone.
@@ -225,6 +253,55 @@ def score_matches(
         ):
             warehouse.replace(table, rows, "as_of_date >= ?", [plan.start])
     return int(proposals.num_rows)
+
+
+def score_readiness(
+    warehouse: Warehouse, plan: Plan, rules: readiness.ReadinessRules, ruleset_version: str
+) -> dict[str, int]:
+    """Stores what research says of accounts on the plan's days; returns rows written by table.
+
+    A change is one from the account's last stored row before plan.start, which stands. Dimensions
+    are stored at month ends and on the last day; what to ask next and how coders agree, on the last
+    day. Rows from plan.start on are replaced in one transaction.
+    """
+    last_rows = warehouse.read(
+        f"""
+        select {", ".join(readiness.CHANGE_SCHEMA.names)}
+        from {READINESS}
+        where as_of_date < ?
+        qualify row_number() over (partition by account_id order by as_of_date desc) = 1
+        order by account_id
+        """,
+        [plan.start],
+    )
+    # Of a finding that ended before the run nothing is left to say.
+    findings = warehouse.read(
+        f"select {', '.join(readiness.FINDINGS)}, interview_id, coder from {FINDINGS}"
+        " where valid_to > ?",
+        [plan.start],
+    )
+    ends = [last for _, last in month_blocks(plan.start, plan.end)]
+    dimensions = [readiness.posteriors(findings, day, rules) for day in ends]
+    known = pc.and_(
+        pc.greater(findings["valid_to"], plan.end),
+        pc.and_(
+            pc.less_equal(findings["valid_from"], plan.end),
+            pc.less_equal(findings["held_on"], plan.end),
+        ),
+    )
+    agreement = coder_agreement(findings.filter(known))
+    days = pa.array([plan.end] * agreement.num_rows, pa.date32())
+    tables = {
+        READINESS: readiness.changes(last_rows, findings, plan.start, plan.end, rules),
+        READINESS_DIMENSIONS: pa.concat_tables(dimensions),
+        QUESTIONS: readiness.questions(findings, plan.end, rules),
+        AGREEMENT: agreement.add_column(0, "as_of_date", days),
+    }
+    with warehouse.transaction():
+        for table, rows in tables.items():
+            with_ruleset = _with_ruleset(rows, ruleset_version)
+            warehouse.replace(table, with_ruleset, "as_of_date >= ?", [plan.start])
+    return {table: rows.num_rows for table, rows in tables.items()}
 
 
 def _hash(version: str, rows: pa.Table) -> str:

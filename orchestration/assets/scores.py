@@ -13,7 +13,7 @@ import pyarrow as pa
 from orchestration import score_store
 from orchestration.assets.partitions import DAYS, ONE_RUN
 from orchestration.planning import Plan
-from orchestration.ruleset import match_rules, state_rules
+from orchestration.ruleset import match_rules, readiness_rules, state_rules
 from orchestration.run_context import Run
 from orchestration.scoring import matching
 from orchestration.scoring.activation import advance
@@ -22,10 +22,19 @@ from orchestration.stages import TIMES
 from orchestration.warehouse import Warehouse
 
 FEATURES = dg.AssetKey(["features", "feat_account_days"])
+FINDINGS = dg.AssetKey(["features", "feat_research_findings"])
 MATCH_ACCOUNTS = dg.AssetKey(["features", "feat_match_accounts"])
 MATCHES = dg.AssetKey(["scores", "match_proposals"])
 TRANSITIONS = dg.AssetKey(["scores", "activation_transitions"])
 CHECKPOINTS = dg.AssetKey(["scores", "activation_checkpoints"])
+READINESS = {
+    score_store.READINESS: "One row per account and day on which what research says changed.",
+    score_store.READINESS_DIMENSIONS: (
+        "What is known of each dimension of an account, at month ends and at the end of each run."
+    ),
+    score_store.QUESTIONS: "What one more answer would do, by account, role and dimension.",
+    score_store.AGREEMENT: "How coders of interviews agree, at the end of each run.",
+}
 
 
 @dg.multi_asset(
@@ -54,14 +63,25 @@ CHECKPOINTS = dg.AssetKey(["scores", "activation_checkpoints"])
             group_name="scores",
             kinds={"python"},
         ),
+        *(
+            dg.AssetSpec(
+                dg.AssetKey(table.split(".")),
+                deps=[FINDINGS],
+                description=description,
+                group_name="scores",
+                kinds={"python"},
+                partitions_def=DAYS,
+            )
+            for table, description in READINESS.items()
+        ),
     ],
     backfill_policy=ONE_RUN,
 )
 def scores(context: dg.AssetExecutionContext) -> Iterator[Any]:
-    """Runs the activation state machine over the run's days and match review on the last of them.
+    """Runs activation states and readiness over the run's days, match review on the last of them.
 
-    They share nothing and run side by side: states are mostly reading and writing, match review is
-    mostly Python.
+    Match review shares nothing with the others and runs beside them: they are mostly reading and
+    writing, match review is mostly Python.
     """
     run = Run.of(context.run_id, context.run.tags)
     rules = state_rules(PROJECT_DIR)
@@ -85,9 +105,14 @@ def scores(context: dg.AssetExecutionContext) -> Iterator[Any]:
             counts = score_store.score_activation(
                 warehouse, run.run_id, plan, scorer, run.ruleset_version, run.now
             )
+            said = score_store.score_readiness(
+                warehouse, plan, readiness_rules(PROJECT_DIR), run.ruleset_version
+            )
             proposals = reviewed.result()
     except score_store.StoredScoresError as error:
         raise dg.Failure(str(error), allow_retries=False) from error
     yield dg.MaterializeResult(asset_key=TRANSITIONS, metadata={"rows": counts.transitions})
     yield dg.MaterializeResult(asset_key=CHECKPOINTS, metadata={"rows": counts.checkpoint_rows})
     yield dg.MaterializeResult(asset_key=MATCHES, metadata={"rows": proposals})
+    for table, rows in said.items():
+        yield dg.MaterializeResult(asset_key=table.split("."), metadata={"rows": rows})

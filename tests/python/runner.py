@@ -28,7 +28,7 @@ from typing import Any
 
 from orchestration import dbt_process, dbt_runner, landing, score_store
 from orchestration.planning import Plan
-from orchestration.ruleset import match_rules, ruleset_version, state_rules
+from orchestration.ruleset import match_rules, readiness_rules, ruleset_version, state_rules
 from orchestration.run_context import contract, cutoff_hours, dbt_environment, snapshots
 from orchestration.scoring import matching
 from orchestration.scoring.activation import advance
@@ -234,6 +234,7 @@ def compute(
     _build(place, plan, version, after_scores=False)
     with connect(place.warehouse) as warehouse:
         score_store.score_activation(warehouse, run_id, plan, scorer, version, now)
+        score_store.score_readiness(warehouse, plan, readiness_rules(PROJECT_DIR), version)
         score_store.score_matches(warehouse, plan, matcher, version, version)
     _build(place, plan, version, after_scores=True)
     with connect(place.warehouse) as warehouse:
