@@ -318,7 +318,7 @@ def changes(
         voices = int(soon.voice[-1]) + 1 if len(soon.voice) else 0
         width = max(len(findings.accounts), voices, 1) * len(DIMENSIONS)
         block = min(end, start + max(CELLS // width, 1) - 1, start + 30)
-        states = _states(soon, start, block, rules)
+        states = _states(soon.where(_may_count(soon, start, block, rules)), start, block, rules)
         before = np.concatenate([state[:, np.newaxis], states[:, :-1]], axis=1)
         account, day = np.nonzero(np.any(states != before, axis=2))
         parts.append((account, day + start, states[account, day]))
