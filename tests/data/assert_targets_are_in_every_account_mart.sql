@@ -1,7 +1,10 @@
 -- Guards: every account of the target list on the latest day is in `accounts` as a target, and
 -- every account mart that has a row per account has exactly the accounts of `accounts`.
 -- Does not guard: targets that the list names by something we cannot read (quarantine).
-{%- set marts = ['account_activation', 'account_fit', 'account_signals', 'account_coverage'] %}
+{%- set marts = [
+    'account_activation', 'account_fit', 'account_signals', 'account_coverage', 'account_readiness',
+    'account_decisions', 'account_effort'
+] %}
 select listed.account_id, 'accounts' as missing_in
 from {{ ref('int_target_accounts') }} as listed
 left join {{ ref('accounts') }} as accounts

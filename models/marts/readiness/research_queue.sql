@@ -154,6 +154,15 @@ asked_accounts as (
 
 ),
 
+-- Of roles whose answers are as likely to change it the one that says most: it lasts longer.
+relevance as (
+
+    select role, sum(relevance_share) as relevance_share
+    from {{ ref('role_relevance') }}
+    group by role
+
+),
+
 heard_roles as (
 
     select distinct account_id, role
@@ -194,9 +203,10 @@ asked as (
         row_number() over (
             partition by candidates.account_id
             order by
-                heard_roles.role is not null,
-                conversations.flip_share desc,
-                conversations.respondent_role
+                heard_roles.role is not null asc,
+                round(conversations.flip_share, 2) desc,
+                relevance.relevance_share desc,
+                conversations.respondent_role asc
         ) as role_order
     from candidates
     inner join conversations
@@ -215,6 +225,7 @@ asked as (
             and conversations.is_told_to_wait = openings.is_told_to_wait
             and conversations.is_revisit_due = openings.is_revisit_due
             and openings.opening_order = 1
+    inner join relevance on conversations.respondent_role = relevance.role
     left join heard_roles
         on
             candidates.account_id = heard_roles.account_id
