@@ -13,6 +13,7 @@ from orchestration.ruleset import (
     SeedError,
     check_seeds,
     project_vars,
+    readiness_rules,
     ruleset_version,
     state_rules,
 )
@@ -236,3 +237,50 @@ def test_a_cell_that_does_not_read_is_named(project: Path, old: str, new: str, c
     edit(project / STATES, lambda text: text.replace(old, new))
     with pytest.raises(ValueError, match=rf"activation_states\.csv, state \w+: {column}"):
         state_rules(project)
+
+
+# --- readiness ------------------------------------------------------------------------------------
+
+RELEVANCE = "seeds/research/role_relevance.csv"
+SOURCES = "seeds/research/research_sources.csv"
+
+
+def test_the_shipped_numbers_of_readiness_are_those_of_the_method() -> None:
+    rules = readiness_rules(PROJECT_DIR)
+    assert (rules.half_life_days, rules.max_age_days, rules.rating_strength) == (90, 180, 4)
+    assert (rules.evidence_min_weight, rules.contested_min_spread) == (0.5, 0.3)
+    assert (rules.blocked_max_probability, rules.cleared_min_probability) == (0.4, 0.6)
+    assert (rules.lead_days, rules.interview_weight_share) == (14, 1)
+    assert rules.relevance_share["user"] == (0.7, 0.5, 0.3, 0.7)
+
+
+def test_the_roles_are_read_whatever_the_order_of_rows(project: Path) -> None:
+    rules = readiness_rules(project)
+    edit(
+        project / RELEVANCE,
+        lambda text: "\n".join([text.splitlines()[0], *reversed(text.splitlines()[1:])]) + "\n",
+    )
+    assert readiness_rules(project) == rules
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "message"),
+    [
+        (RELEVANCE, "user,pressure,0.7", "user,pressure,1.7", "role user: '1.7' is no share"),
+        (RELEVANCE, "user,pressure,0.7", "user,pressure,", "role user: '' is no share"),
+        (RELEVANCE, "user,pressure", "user,ownership", "role user: 'ownership' is there twice"),
+        (RELEVANCE, "user,pressure", "user,mood", "role user: 'mood' is there twice or is none"),
+        (RELEVANCE, "user,pressure", "users,pressure", "role users: no row for ownership"),
+        (SOURCES, "interview,1,", "interviews,1,", "one row for interview"),
+        (SOURCES, "interview,1,", "interview,much,", "'much' is no share"),
+        ("dbt_project.yml", "rating_strength: 4", "rating_strength: four", "var rating_strength"),
+        ("dbt_project.yml", "rating_strength: 4", "rating_strength: 0", "rating_strength must be"),
+        ("dbt_project.yml", "  research_lead_days: 14", "  lead: 14", "var research_lead_days"),
+    ],
+)
+def test_numbers_of_readiness_that_do_not_read_are_named(
+    project: Path, file: str, old: str, new: str, message: str
+) -> None:
+    edit(project / file, lambda text: text.replace(old, new, 1))
+    with pytest.raises(ValueError, match=message):
+        readiness_rules(project)

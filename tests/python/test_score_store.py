@@ -12,6 +12,7 @@ import pytest
 
 from orchestration import score_store
 from orchestration.planning import Plan
+from orchestration.ruleset import readiness_rules
 from orchestration.score_store import StoredScoresError
 from orchestration.scoring.activation import CHECKPOINT_SCHEMA, FEATURES, TRANSITION_SCHEMA
 from orchestration.scoring.matching import PROPOSAL_SCHEMA
@@ -328,3 +329,90 @@ def test_accounts_of_another_day_are_refused(warehouse: Warehouse) -> None:
 
 
 NEXT = date(2026, 7, 2)
+
+
+# --- readiness ------------------------------------------------------------------------------------
+
+READINESS_RULES = readiness_rules(PROJECT_DIR)
+
+
+def put_findings(warehouse: Warehouse, *rows: str) -> None:
+    """Rows: account, finding, interview, dimension, person, coder, rating, held on, known on."""
+    warehouse.execute(
+        "create or replace table features.feat_research_findings ("
+        "account_id varchar, finding_id varchar, interview_id varchar, dimension varchar,"
+        " respondent varchar, coder varchar, rating double, weight_millionths bigint,"
+        " held_on date, valid_from date, valid_to date)"
+    )
+    for row in rows:
+        warehouse.execute(
+            "insert into features.feat_research_findings"
+            " select v.* exclude (held, known), 1000000, held, known, date '9999-12-31'"
+            f" from (values ({row})) as v (a, f, i, d, p, c, rating, held, known)"
+        )
+
+
+def readiness(warehouse: Warehouse, start: date, end: date) -> dict[str, int]:
+    return score_store.score_readiness(warehouse, Plan(start, end, start), READINESS_RULES, "rules")
+
+
+BLOCKER = "'a', 'f1', 'i1', 'pressure', 'p', 'x', 0, date '2026-06-10', date '2026-06-12'"
+SECOND = "'a', 'f2', 'i1', 'pressure', 'p', 'y', 4, date '2026-06-10', date '2026-07-02'"
+
+
+def test_a_team_without_research_has_only_the_questions_of_an_unknown_account(
+    warehouse: Warehouse,
+) -> None:
+    put_findings(warehouse)
+    written = readiness(warehouse, date(2026, 6, 1), date(2026, 7, 5))
+    assert written[score_store.READINESS] == written[score_store.READINESS_DIMENSIONS] == 0
+    assert warehouse.rows(
+        f"select distinct as_of_date, account_id, segment_without from {score_store.QUESTIONS}"
+    ) == [(date(2026, 7, 5), "", "unknown")]
+    assert warehouse.rows(f"select distinct alpha, units from {score_store.AGREEMENT}") == [
+        (None, 0)
+    ]
+
+
+def test_readiness_is_stored_where_it_changes_and_at_month_ends(warehouse: Warehouse) -> None:
+    put_findings(warehouse, BLOCKER)
+    readiness(warehouse, date(2026, 6, 1), date(2026, 7, 5))
+    assert warehouse.rows(
+        "select as_of_date, segment, blocking_dimension, expires_on, is_single_voice,"
+        f" ruleset_version from {score_store.READINESS}"
+    ) == [(date(2026, 6, 12), "blocked", "pressure", date(2026, 9, 9), True, "rules")]
+    assert days(warehouse, score_store.READINESS_DIMENSIONS) == [
+        date(2026, 6, 30),
+        date(2026, 7, 5),
+    ]
+
+
+def test_day_by_day_stores_the_changes_of_the_range_and_late_findings_rewrite_nothing(
+    warehouse: Warehouse,
+) -> None:
+    everything = f"select * from {score_store.READINESS} order by as_of_date"
+    put_findings(warehouse, BLOCKER, SECOND)
+    readiness(warehouse, date(2026, 6, 1), date(2026, 7, 5))
+    at_once = warehouse.rows(everything)
+    assert [row[1] for row in at_once] == [date(2026, 6, 12), date(2026, 7, 2)]
+    warehouse.execute(f"delete from {score_store.READINESS}")
+    put_findings(warehouse, BLOCKER)
+    day = date(2026, 6, 1)
+    while day <= date(2026, 7, 5):
+        if day == date(2026, 7, 2):
+            put_findings(warehouse, BLOCKER, SECOND)
+        readiness(warehouse, day, day)
+        day += timedelta(days=1)
+    assert warehouse.rows(everything) == at_once
+    # A range anew from its middle goes on from what is stored.
+    readiness(warehouse, date(2026, 6, 20), date(2026, 7, 5))
+    assert warehouse.rows(everything) == at_once
+
+
+def test_agreement_is_of_what_is_known_on_the_day(warehouse: Warehouse) -> None:
+    put_findings(warehouse, BLOCKER, SECOND)
+    agreement = f"select units, ratings, coders from {score_store.AGREEMENT}"
+    agreement += " where dimension = 'all' order by as_of_date"
+    readiness(warehouse, date(2026, 7, 1), date(2026, 7, 1))
+    readiness(warehouse, date(2026, 7, 2), date(2026, 7, 2))
+    assert warehouse.rows(agreement) == [(0, 0, 0), (1, 2, 2)]

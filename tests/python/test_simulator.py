@@ -416,8 +416,13 @@ def test_hubspot_lands_what_salesforce_would(tmp_path: Path) -> None:
 
 
 def test_the_simulator_knows_nothing_of_the_project() -> None:
-    """Acts cannot depend on points, half-lives or thresholds that are never read."""
+    """Acts cannot depend on points, half-lives or thresholds that are never read.
+
+    `evaluate_research` asks the project's own scorer; nothing may ask it.
+    """
     for path in (ROOT / "orchestration" / "demo").glob("*.py"):
+        if path.name == "evaluate_research.py":
+            continue
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Import):
                 names = [alias.name for alias in node.names]
