@@ -17,7 +17,8 @@ from .company import MOTIONS, NEVER, PERSONAS, SEATS, WINDOW_TYPES, World
 from .homes import SOURCES, Homes, account_ids, contact_ids, lead_ids
 from .marketo import marketo_ids
 from .records import KINDS, TWIN, VARIANT, Records
-from .reference import DIMENSIONS, domain_moves
+from .reference import domain_moves
+from .research import DIMENSIONS
 from .systems import Systems
 from .text import Ints
 
