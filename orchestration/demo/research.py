@@ -24,6 +24,7 @@ from .addresses import emails, personal_emails
 from .batches import SECONDS, Batch
 from .company import MONTH, NEVER, PERSONAS, Bools, Plan, World
 from .homes import Homes
+from .systems import lots
 from .text import Ints
 
 DIMENSIONS = ("pressure", "ownership", "authority_alignment", "timing_tolerance")
@@ -42,23 +43,24 @@ class ResearchNoise:
 
     # how much is asked
     months: int = 10
-    first_month: float = 0.019  # conversations in the first month, per target
+    first_month: float = 0.018  # conversations in the first month, per target
     growth: float = 1.19  # from month to month
     survey_wave: float = 0.075  # answers to a wave of the survey, per target
     survey_day: float = 0.0003  # answers on any day, per target
     # whom
     tier_weights: tuple[float, ...] = (5.0, 2.0, 1.0)
-    motion_weight: float = 1.5  # for companies that are in touch because they want something
-    persona_weights: tuple[float, ...] = (3.0, 4.0, 2.5, 2.0, 0.7, 0.6, 0.5)
+    motion_weight: float = 2.0  # for companies that are in touch because they want something
+    willingness: float = 3.0  # who could decide likes to talk: power of the mean true value
+    persona_weights: tuple[float, ...] = (4.0, 4.0, 2.5, 2.0, 0.7, 0.6, 0.5)
     good_mean: float = 2.5  # from this mean rating on the team asks on
-    ask_on_shares: tuple[float, float] = (0.30, 0.90)  # after poor first answers, after good ones
-    again_shares: tuple[float, float] = (0.10, 0.75)  # a quarter later, likewise
+    ask_on_shares: tuple[float, float] = (0.20, 0.95)  # after poor first answers, after good ones
+    again_shares: tuple[float, float] = (0.08, 0.85)  # a quarter later, likewise
     same_person_share: float = 0.12
     # what is said
     asked_shares: tuple[float, float] = (0.90, 0.75)  # dimensions: in interviews, in calls
     call_shares: tuple[float, float] = (0.25, 0.65)  # calls: at quiet companies, at others
     # what is written down
-    coder_error_share: float = 0.14  # codings one step off
+    coder_error_share: float = 0.28  # codings one step off
     twice_share: float = 0.20  # conversations that two coders code
     title_share: float = 0.18  # of roles, as titles instead of names of personas
     no_role_share: float = 0.15  # of respondents on file
@@ -68,28 +70,90 @@ class ResearchNoise:
     out_of_range_share: float = 0.008
     free_mail_share: float = 0.05
     no_address_share: float = 0.01
-    double_share: float = 0.04  # sent twice, minutes apart
+    double_share: float = 0.05  # sent twice, minutes apart
 
 
 @dataclass(frozen=True)
 class Question:
-    """A question of the form. `answers` are what is offered, for ratings 0 to 4."""
+    """A question of the form. `answers` are what is offered: for ratings 0 to 4, or of kinds."""
 
     column: str
-    dimension: int
     answers: tuple[str, ...]
 
 
-SCALE = ("1", "2", "3", "4", "5")
-QUESTIONS = (
-    Question("How pressing is the problem for your company this year?", PRESSURE, SCALE),
-    Question("Does somebody own the problem and answer for solving it?", OWNERSHIP, SCALE),
-    Question("Do those who feel the problem decide on budget and priority?", AUTHORITY, SCALE),
-    Question("How bad would it be if nothing changed in the next year?", TIMING, SCALE),
+# The default form: seeds survey_questions and survey_answers map these texts.
+RATED = (
+    Question(
+        "How much does something outside your team (a law, a contract, a customer, a goal) force"
+        " you to deal with this now?",
+        (
+            "Nothing forces us",
+            "It annoys us and nobody else",
+            "It costs something, without a date",
+            "Management follows it",
+            "It must be done by a set date",
+        ),
+    ),
+    Question(
+        "How clear is it who in your company has to solve this?",
+        (
+            "Nobody has to",
+            "A team, among other things",
+            "A person, who has not started",
+            "A person, who is working on it",
+            "A person, who has it as a goal",
+        ),
+    ),
+    Question(
+        "How close are those who have the problem to those who decide on budget and priority?",
+        (
+            "They know nobody who decides",
+            "Those who decide have not heard of it",
+            "Those who decide have heard of it",
+            "It is on the deciders' list, an approval is open",
+            "They decide themselves or have a yes",
+        ),
+    ),
+    Question(
+        "What happens if nothing changes in the next six to twelve months?",
+        (
+            "Nothing, we can wait",
+            "It is inconvenient, a workaround holds",
+            "It costs something, nobody counts it",
+            "It hurts within six months",
+            "Something stops, lapses or is fined within six months",
+        ),
+    ),
 )
-ANSWERED_ON, RESPONSE, ADDRESS, TITLE = "Submit Date (UTC)", "#", "Work email", "Job title"
-FREE_TEXT = "Anything else we should know?"
-UNMAPPED = "How did you hear about this survey?"
+"""A question for each dimension."""
+FORCED_BY = Question(
+    "What is it that forces you most?",
+    (
+        "A law, a standard or an audit",
+        "A contract or a system that ends",
+        "Growth",
+        "A goal to spend less",
+        "An incident or a risk",
+        "A customer or a partner",
+        "New leadership or strategy",
+        "A merger or a split",
+    ),
+)
+IN_THE_WAY = Question(
+    "What stands most in the way of a decision?",
+    (
+        "Other things come first",
+        "Somebody would lose standing",
+        "Rules and approvals",
+        "Those who would have to act gain nothing",
+    ),
+)
+DEADLINE = "Is there a date by which it must be done? If so, which?"
+REVISIT = "When should we talk again?"
+ANSWERED_ON, BEGUN_ON, RESPONSE = "Submit Date (UTC)", "Start Date (UTC)", "#"
+ADDRESS, TITLE = "Work email", "Job title"
+FREE_TEXT = "Is there anything you would like to add?"
+UNMAPPED = "Which of our events have you been to?"
 """A question that somebody added to the form and nobody to the mapping."""
 
 ROLES: tuple[tuple[str, ...], ...] = (
@@ -121,7 +185,16 @@ REMARKS = (
     "Zu früh für uns, nächstes Jahr vielleicht",
     "=SUM(A1:A9) is how we do it today, honestly",
 )
-PRESSURES = ("regulation", "cost", "growth", "competition")
+PRESSURES = (
+    "regulation",
+    "contract_end",
+    "growth",
+    "cost",
+    "risk",
+    "customer_demand",
+    "leadership",
+    "merger",
+)
 CONSTRAINTS = ("competing_priority", "political_cost", "governance", "incentives")
 # Which constraint people name, by dimension: shares of the four above.
 CONSTRAINT_SHARES = np.array(
@@ -155,7 +228,8 @@ def _held_talks(world: World, noise: ResearchNoise) -> Talks:
     """Day by day: who is due to be asked again, and new companies with what time is left."""
     plan, accounts, people = world.plan, world.accounts, world.people
     r = plan.random("research talks")
-    tier = np.array(noise.tier_weights)[accounts.tier - 1]
+    chance = np.array(noise.tier_weights)[accounts.tier - 1]
+    chance = chance * accounts.readiness.mean(axis=1) ** noise.willingness
     persona = np.array(noise.persona_weights)[people.persona]
     first = np.searchsorted(people.account, np.arange(accounts.n + 1))
     asked: dict[int, list[int]] = {}
@@ -194,11 +268,11 @@ def _held_talks(world: World, noise: ResearchNoise) -> Talks:
         ratings.append(rating)
         if wanted is None:
             goes_on = r.random() < noise.ask_on_shares[good]
-            wanted = int(r.integers(1, 4)) if goes_on else 0
+            wanted = int(r.integers(1, 4)) + good if goes_on else 0
         if wanted:
             heapq.heappush(due, (day + int(r.integers(5, 30)), company, wanted - 1))
         elif r.random() < noise.again_shares[good]:
-            heapq.heappush(due, (day + int(r.integers(75, 105)), company, -1))
+            heapq.heappush(due, (day + int(r.integers(65, 95)), company, -1))
         return True
 
     debt = 0.0
@@ -215,7 +289,7 @@ def _held_talks(world: World, noise: ResearchNoise) -> Talks:
                 debt -= 1
         there = (accounts.listed_day <= day) & (accounts.removed_day > day)
         there[list(asked)] = False
-        weight = tier * there * np.where(world.motion[day] > 0, noise.motion_weight, 1.0)
+        weight = chance * there * np.where(world.motion[day] > 0, noise.motion_weight, 1.0)
         while debt >= 1 and weight.any():
             company = int(np.searchsorted(np.cumsum(weight) / weight.sum(), r.random()))
             weight[company] = 0
@@ -241,6 +315,18 @@ def _reopens(world: World, account: Ints, day: Ints) -> Ints:
         if len(mine) and not ((starts <= day[row]) & (ends >= day[row])).any():
             result[row] = min(starts[starts > day[row]], default=NEVER)
     return result
+
+
+def _forced_by(account: Ints) -> Ints:
+    """What presses a company, the same for whoever is asked: index of PRESSURES."""
+    return lots(account, 91, len(PRESSURES))
+
+
+def _constraint(r: np.random.Generator, dimension: Ints) -> Ints:
+    """What stands in the way, where a dimension is poor: index of CONSTRAINTS."""
+    share = np.cumsum(CONSTRAINT_SHARES, axis=1)[dimension]
+    named: Ints = (r.random(len(dimension))[:, None] > share[:, :-1]).sum(axis=1)
+    return named
 
 
 def _miscoded(r: np.random.Generator, rating: Ints, noise: ResearchNoise) -> Ints:
@@ -302,8 +388,8 @@ def _coded(world: World, homes: Homes, talks: Talks, noise: ResearchNoise) -> It
     pressed = (dimension == PRESSURE) & (rating >= 2) & ~again & (r.random(n) < 0.65)
     dated = pressed & (r.random(n) < 0.6)
     blocked = (rating <= 1) & ~again & (r.random(n) < 0.5)
-    share = np.cumsum(CONSTRAINT_SHARES, axis=1)[dimension]
-    constraint = (r.random(n)[:, None] > share[:, :-1]).sum(axis=1)
+    constraint = _constraint(r, dimension)
+    forced = _forced_by(account)
     named = np.where(again, other[row], np.where(twice[row], coder[row], -1))
     findings = pa.table(
         {
@@ -313,7 +399,7 @@ def _coded(world: World, homes: Homes, talks: Talks, noise: ResearchNoise) -> It
             "rating": pa.array(rating),
             "verbatim": text.blank(text.pick(VERBATIMS, rating), again),
             "revisit_on": plan.dates(opens),
-            "pressure_type": text.pick(PRESSURES, np.where(pressed, of % len(PRESSURES), -1)),
+            "pressure_type": text.pick(PRESSURES, np.where(pressed, forced[row], -1)),
             "deadline_on": plan.dates(np.where(dated, held + r.integers(45, 270, n), NEVER)),
             "constraint_type": text.pick(CONSTRAINTS, np.where(blocked, constraint, -1)),
             "coder": text.pick(CODERS, named),
@@ -331,7 +417,7 @@ def _survey(world: World, noise: ResearchNoise, planted: list[dict[str, str]]) -
     r = plan.random("research survey")
     known = (people.known_day < plan.days) & accounts.is_listed[people.account]
     invited = np.flatnonzero(known)
-    waves = [plan.days - back for back in (215, 120, 42) if back < plan.days - 20]
+    waves = [plan.days - back for back in (205, 115, 27) if back < plan.days - 20]
     wave = max(4, round(noise.survey_wave * plan.accounts))
     since = max(15, plan.days - noise.months * MONTH)
     trickle = max(3, round(noise.survey_day * plan.accounts * (plan.days - since)))
@@ -352,19 +438,36 @@ def _survey(world: World, noise: ResearchNoise, planted: list[dict[str, str]]) -
     k = len(person)
 
     # What is chosen, and whether it is wrong.
-    texts: list[list[str | None]] = []
-    rating = r.binomial(STEPS, accounts.readiness[people.account[person]])
+    account = people.account[person]
+    rating = r.binomial(STEPS, accounts.readiness[account])
+    columns: dict[str, pa.Array] = {}
     faults: dict[str, Bools] = {}
-    for question in QUESTIONS:
+    for dimension, question in enumerate(RATED):
         lot = r.random(k)
         unsure, wild = lot < noise.unsure_share, lot > 1 - noise.out_of_range_share
         blank = ~unsure & ~wild & (r.random(k) < noise.blank_share)
         for kind, rows in (("blank_answer", blank), ("no_answer", unsure), ("out_of_range", wild)):
             faults[kind] = faults.get(kind, np.zeros(k, dtype=bool)) | rows
-        said = text.pick(question.answers, rating[:, question.dimension]).to_pylist()
-        for row in np.flatnonzero(unsure | wild | blank):
-            said[row] = None if blank[row] else "don't know" if unsure[row] else "11"
-        texts.append(said)
+        offered = (*question.answers, "It depends whom you ask", "7")
+        chosen = np.select([unsure, wild, blank], [5, 6, -1], rating[:, dimension])
+        columns[question.column] = text.pick(offered, chosen)
+    pressed = (rating[:, PRESSURE] >= 2) & (r.random(k) < 0.7)
+    forced = np.where(pressed, _forced_by(account), -1)
+    dated = pressed & (r.random(k) < 0.35)
+    deadline = plan.dates(np.where(dated, day + r.integers(45, 270, k), NEVER)).cast(pa.string())
+    vague = pressed & ~dated & (r.random(k) < 0.06)
+    poorest = rating.argmin(axis=1)
+    stopped = (rating.min(axis=1) <= 1) & (r.random(k) < 0.7)
+    later = np.where(r.random(k) < 0.5, _reopens(world, account, day), NEVER)
+    faults["no_date"] = vague
+    columns |= {
+        FORCED_BY.column: text.pick(FORCED_BY.answers, forced),
+        DEADLINE: pc.if_else(pa.array(vague), "before the next audit", deadline),
+        IN_THE_WAY.column: text.pick(
+            IN_THE_WAY.answers, np.where(stopped, _constraint(r, poorest), -1)
+        ),
+        REVISIT: plan.dates(later).cast(pa.string()),
+    }
     private = r.random(k) < noise.free_mail_share
     nameless = ~private & (r.random(k) < noise.no_address_share)
     faults |= {"free_mail": private, "no_address": nameless}
@@ -374,13 +477,15 @@ def _survey(world: World, noise: ResearchNoise, planted: list[dict[str, str]]) -
     shouted = pc.if_else(pa.array(r.random(k) < 0.05), pc.utf8_upper(address), address)
     own = titles.wordings(people.title[person])
     short = text.pick([wordings[0] for wordings in ROLES], people.persona[person])
-    heard = text.pick(["Email", "A colleague", "LinkedIn", None], r.integers(0, 4, k))
+    visited = text.pick(["Spring summit, Berlin", "None", "A webinar", None], r.integers(0, 4, k))
+    order_of_form = [RATED[PRESSURE].column, FORCED_BY.column, DEADLINE, RATED[OWNERSHIP].column]
+    order_of_form += [RATED[AUTHORITY].column, IN_THE_WAY.column, RATED[TIMING].column, REVISIT]
     columns = {
         ADDRESS: text.blank(shouted, nameless),
         TITLE: text.blank(pc.if_else(pa.array(r.random(k) < 0.35), short, own), r.random(k) < 0.08),
-        **{q.column: pa.array(t, pa.string()) for q, t in zip(QUESTIONS, texts, strict=True)},
+        **{name: columns[name] for name in order_of_form},
         FREE_TEXT: text.pick(REMARKS, r.integers(0, len(REMARKS), k)),
-        UNMAPPED: heard,
+        UNMAPPED: visited,
     }
     # Some press the button twice: the same answers, another number, minutes later.
     twice = np.flatnonzero((r.random(k) < noise.double_share) & (second % SECONDS < 64_000))
@@ -389,10 +494,11 @@ def _survey(world: World, noise: ResearchNoise, planted: list[dict[str, str]]) -
     order = np.argsort(sent, kind="stable")
     of, sent = of[order], sent[order]
     faults["sent_twice"] = np.isin(np.arange(k), twice)
+    begun = sent - 90 - lots(of, 92, 600)
     table = pa.table(
         {RESPONSE: pc.replace_substring(text.uuids(order + 1, 90), "-", "")}
         | {name: values.take(pa.array(of)) for name, values in columns.items()}
-        | {ANSWERED_ON: pc.strftime(plan.stamps(sent), format="%Y-%m-%d %H:%M:%S")}
+        | {BEGUN_ON: _written(plan, begun), ANSWERED_ON: _written(plan, sent)}
     )
     for kind, rows in faults.items():
         if rows.any():
@@ -401,9 +507,15 @@ def _survey(world: World, noise: ResearchNoise, planted: list[dict[str, str]]) -
     return Batch("research/survey_responses", table, sent // SECONDS)
 
 
+def _written(plan: Plan, second: Ints) -> pa.Array:
+    """Timestamps as a form tool writes them."""
+    return pc.strftime(plan.stamps(second).cast(pa.timestamp("s")), format="%Y-%m-%d %H:%M:%S")
+
+
 FAULTS = {
     "blank_answer": "answers with a question left out",
     "no_answer": "answers that are none of those offered",
+    "no_date": "words where a date is asked for",
     "out_of_range": "a number beyond the scale",
     "free_mail": "sent with a private address",
     "no_address": "sent without an address",
