@@ -12,6 +12,7 @@ draws: with another programme every other feed stays the same, byte for byte.
 from __future__ import annotations
 
 import heapq
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -43,22 +44,23 @@ class ResearchNoise:
 
     # how much is asked
     months: int = 10
-    first_month: float = 0.018  # conversations in the first month, per target
+    first_month: float = 0.019  # conversations in the first month, per target
     growth: float = 1.19  # from month to month
     survey_wave: float = 0.075  # answers to a wave of the survey, per target
     survey_day: float = 0.0003  # answers on any day, per target
     # whom
     tier_weights: tuple[float, ...] = (5.0, 2.0, 1.0)
-    motion_weight: float = 2.0  # for companies that are in touch because they want something
-    willingness: float = 3.0  # who could decide likes to talk: power of the mean true value
+    motion_weight: float = 3.0  # for companies that are in touch because they want something
+    willingness: float = 6.0  # who could decide likes to talk: power of the mean true value
     persona_weights: tuple[float, ...] = (4.0, 4.0, 2.5, 2.0, 0.7, 0.6, 0.5)
     good_mean: float = 2.5  # from this mean rating on the team asks on
-    ask_on_shares: tuple[float, float] = (0.20, 0.95)  # after poor first answers, after good ones
-    again_shares: tuple[float, float] = (0.08, 0.85)  # a quarter later, likewise
+    ask_on_shares: tuple[float, float] = (0.14, 0.95)  # after poor first answers, after good ones
+    again_shares: tuple[float, float] = (0.06, 0.95)  # a quarter later, likewise
     same_person_share: float = 0.12
     # what is said
     asked_shares: tuple[float, float] = (0.90, 0.75)  # dimensions: in interviews, in calls
     call_shares: tuple[float, float] = (0.25, 0.65)  # calls: at quiet companies, at others
+    later_share: float = 0.97  # dimensions, when somebody is asked after another
     # what is written down
     coder_error_share: float = 0.28  # codings one step off
     twice_share: float = 0.20  # conversations that two coders code
@@ -233,6 +235,7 @@ def _held_talks(world: World, noise: ResearchNoise) -> Talks:
     persona = np.array(noise.persona_weights)[people.persona]
     first = np.searchsorted(people.account, np.arange(accounts.n + 1))
     asked: dict[int, list[int]] = {}
+    heard: defaultdict[int, list[int]] = defaultdict(list)
     due: list[tuple[int, int, int]] = []  # day, company, further voices wanted
     rows: list[tuple[int, int, int]] = []
     ratings: list[Ints] = []
@@ -259,20 +262,21 @@ def _held_talks(world: World, noise: ResearchNoise) -> Talks:
             return False
         moves = bool(world.motion[day, company])
         kind = CALL if r.random() < noise.call_shares[int(moves)] else INTERVIEW
-        spoken = r.random(4) < noise.asked_shares[kind]
+        spoken = r.random(4) < (noise.asked_shares[kind] if wanted is None else noise.later_share)
         spoken[int(r.random() * 4)] = True
         rating = np.where(spoken, r.binomial(STEPS, accounts.readiness[company]), -1)
-        good = int(rating[spoken].mean() >= noise.good_mean)
+        heard[company].extend(rating[spoken])
+        good = int(np.mean(heard[company]) >= noise.good_mean)
         asked.setdefault(company, []).append(person)
         rows.append((person, day, kind))
         ratings.append(rating)
         if wanted is None:
             goes_on = r.random() < noise.ask_on_shares[good]
-            wanted = int(r.integers(1, 4)) + good if goes_on else 0
+            wanted = int(r.integers(1, 3)) + good if goes_on else 0
         if wanted:
             heapq.heappush(due, (day + int(r.integers(5, 30)), company, wanted - 1))
         elif r.random() < noise.again_shares[good]:
-            heapq.heappush(due, (day + int(r.integers(65, 95)), company, -1))
+            heapq.heappush(due, (day + int(r.integers(55, 85)), company, -1))
         return True
 
     debt = 0.0
