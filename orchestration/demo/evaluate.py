@@ -330,7 +330,7 @@ def _readiness(marts: Path, truth: Truth, judged: Bools) -> Readiness | None:
     if not all(_is_published(con, table) for table in needed):
         return None
     true = np.stack([np.asarray(truth.facts[name], dtype=float) for name in DIMENSIONS], axis=1)
-    decides = (true > DECIDES_ABOVE).all(axis=1)
+    decides: Bools = np.asarray((true > DECIDES_ABOVE).all(axis=1), dtype=bool)
     intervals = {}
     asked = np.zeros(len(true), dtype=bool)
     for place, name in enumerate(DIMENSIONS):
@@ -343,9 +343,8 @@ def _readiness(marts: Path, truth: Truth, judged: Bools) -> Readiness | None:
         where = rows["place"].astype(np.int64)
         value = true[where, place]
         here = judged[where]
-        held: Bools = np.logical_and(
-            rows["lower_80_share"] <= value, value <= rows["upper_80_share"]
-        )
+        lower, upper = (np.asarray(rows[f"{end}_80_share"], float) for end in ("lower", "upper"))
+        held = (lower <= value) & (value <= upper)
         known = here & np.ma.filled(rows["is_known"], False).astype(bool)
         asked[where[here]] = True
         intervals[name] = Interval(

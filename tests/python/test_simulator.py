@@ -803,7 +803,7 @@ def test_evaluation_of_readiness(
     company: tuple[Path, Path, dict[str, int]], tmp_path: Path
 ) -> None:
     """Intervals that hold the truth in every dimension but one, and calls that are half right."""
-    landing, folder, _ = company
+    _, folder, _ = company
     truth = evaluate.read_truth(folder, END)
     values = np.stack([truth.facts[name] for name in evaluate.DIMENSIONS], axis=1).astype(float)
     marts = tmp_path / "marts.duckdb"
