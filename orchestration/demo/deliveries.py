@@ -51,6 +51,7 @@ FEEDS = {
     "billing/contracts": "csv",
     "research/interviews": "jsonl",
     "research/findings": "jsonl",
+    "research/survey_responses": "csv",
 }
 SALESFORCE_TABLES = (
     "account contact lead opportunity opportunity_history opportunity_field_history"
@@ -130,6 +131,7 @@ MISHAPS = (
     Mishap("late_rows", "marketo/activity_email_delivered", 13, 9, "half of the rows come later"),
     Mishap("repeated", "marketo/activity_click_email", 16, 12, "the same file delivered again"),
     Mishap("bad_rows", "marketo/lead", 11, 0, "a date that is none, and a missing id"),
+    Mishap("repeated", "research/survey_responses", 9, 6, "the same export fetched again"),
     Mishap("unreadable", "reveal/ip_companies", 18, 0, "an extra file that is not gzip"),
     Mishap("unreadable", "salesforce/event", 10, 0, "an extra parquet file cut off in the middle"),
     Mishap("renamed_column", "salesforce/lead", 6, 0, "created_date delivered as createddate_utc"),

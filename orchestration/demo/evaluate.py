@@ -1,4 +1,4 @@
-"""Published marts against the truth: states and gap drivers, beside a baseline and an oracle.
+"""Published marts against the truth: states, gap drivers and readiness.
 
     python -m orchestration.demo.evaluate --truth DIR --landing DIR --marts FILE
 
@@ -10,7 +10,11 @@ signal, buying strong signal, a deal committed motion) and to the true share of 
 reached. True cause of a gap: in the words of `_causes`. Judged are the companies that are targets
 on the day and whose domain did not change hands.
 
-Three judged methods:
+Readiness is judged where the marts have it: of companies with evidence, how often the 80% interval
+of a dimension holds the true value, and how often a company that is said to decide, or to be
+blocked, truly can decide or cannot (all four true values above a half, or not).
+
+Three judged methods of states and drivers:
 - `project`: the marts.
 - `baseline`: acts in 30 days, resolved in the plainest way (contact to account, address to domain
   to website): 1 act is warming, 5 are active, 15 with an open deal are engaged. Its drivers: no
@@ -43,6 +47,9 @@ DRIVERS = (
     "low_intent",
     "insufficient_coverage",
 )
+DIMENSIONS = ("pressure", "ownership", "authority_alignment", "timing_tolerance")
+CALLS = ("can_decide", "blocked")
+DECIDES_ABOVE = 0.5
 WAIT_DAYS = 7
 ACTIVE_REACH, ENGAGED_REACH = 0.5, 0.7
 COLD, WARMING, ACTIVE, ENGAGED = range(4)
@@ -77,6 +84,28 @@ class Comparison:
 
 
 @dataclass(frozen=True)
+class Interval:
+    """Intervals of one dimension: companies with evidence, and the shares that hold the truth."""
+
+    companies: int
+    held_share: float
+    known: int
+    known_held_share: float
+
+
+@dataclass(frozen=True)
+class Readiness:
+    """`calls[segment]`: companies in it, and the share of them of which it is true.
+
+    `decides_share`: the share of companies with evidence that truly can decide.
+    """
+
+    intervals: Mapping[str, Interval]
+    calls: Mapping[str, tuple[int, float]]
+    decides_share: float
+
+
+@dataclass(frozen=True)
 class Evaluation:
     """What was compared: `states[when][method]` and `drivers[method]`.
 
@@ -89,6 +118,7 @@ class Evaluation:
     missing: int  # targets that the marts do not have
     states: Mapping[str, Mapping[str, Comparison]]
     drivers: Mapping[str, Comparison]
+    readiness: Readiness | None = None  # none where the marts have no readiness
 
 
 # -- the truth ---------------------------------------------------------------------------------
@@ -220,20 +250,24 @@ def _causes(truth: Truth, folder: Path, date: dt.date, states: Codes) -> Bools:
 # -- what the methods say ----------------------------------------------------------------------
 
 
-def _project(
-    marts: Path, truth: Truth, dates: Iterable[dt.date]
-) -> tuple[dict[dt.date, Codes], Bools, Bools]:
-    """The marts' states by date (-1 where missing), their drivers, and which companies they have.
+def _is_published(con: duckdb.DuckDBPyConnection, table: str) -> bool:
+    counted = con.execute(
+        "select count(*) from duckdb_tables() where database_name = 'published'"
+        " and table_name = $1",
+        [table],
+    ).fetchall()
+    return counted > [(0,)]
+
+
+def _matched(marts: Path, truth: Truth) -> duckdb.DuckDBPyConnection:
+    """The marts, as `published`, and the place of each of their companies in the truth: `matched`.
 
     Companies are matched by CRM id (15 characters) of any record of theirs, else by domain.
     """
     con = duckdb.connect()
     con.execute(f"attach '{marts}' as published (read_only)")
     con.register("truth", _keys(truth))
-    has_crosswalk = con.execute(
-        "select count(*) from duckdb_tables() where database_name = 'published'"
-        " and table_name = 'account_crosswalk'"
-    ).fetchall() > [(0,)]
+    has_crosswalk = _is_published(con, "account_crosswalk")
     named = "published.marts." + ("account_crosswalk" if has_crosswalk else "accounts")
     con.execute(
         f"""
@@ -251,6 +285,14 @@ def _project(
         group by t.place
         """
     )
+    return con
+
+
+def _project(
+    marts: Path, truth: Truth, dates: Iterable[dt.date]
+) -> tuple[dict[dt.date, Codes], Bools, Bools]:
+    """The marts' states by date (-1 where missing), their drivers, which companies they have."""
+    con = _matched(marts, truth)
     count = len(truth.companies)
     found: dict[dt.date, Codes] = {}
     for date in dates:
@@ -279,6 +321,52 @@ def _project(
     has = np.zeros(count, dtype=bool)
     has[[r[0] for r in con.execute("select place from matched").fetchall()]] = True
     return found, drivers, has
+
+
+def _readiness(marts: Path, truth: Truth, judged: Bools) -> Readiness | None:
+    """What the marts say of readiness on their date against the true values."""
+    con = _matched(marts, truth)
+    needed = ("account_readiness", "account_readiness_dimensions")
+    if not all(_is_published(con, table) for table in needed):
+        return None
+    true = np.stack([np.asarray(truth.facts[name], dtype=float) for name in DIMENSIONS], axis=1)
+    decides: Bools = np.asarray((true > DECIDES_ABOVE).all(axis=1), dtype=bool)
+    intervals = {}
+    asked = np.zeros(len(true), dtype=bool)
+    for place, name in enumerate(DIMENSIONS):
+        rows = con.execute(
+            "select place, lower_80_share, upper_80_share, is_known"
+            " from matched join published.marts.account_readiness_dimensions using (account_id)"
+            " where dimension = $1 and mean_share is not null",
+            [name],
+        ).fetchnumpy()
+        where = rows["place"].astype(np.int64)
+        value = true[where, place]
+        here = judged[where]
+        lower, upper = (np.asarray(rows[f"{end}_80_share"], float) for end in ("lower", "upper"))
+        held = (lower <= value) & (value <= upper)
+        known = here & np.ma.filled(rows["is_known"], False).astype(bool)
+        asked[where[here]] = True
+        intervals[name] = Interval(
+            int(here.sum()), _share(held[here]), int(known.sum()), _share(held[known])
+        )
+    calls = {}
+    for segment in CALLS:
+        rows = con.execute(
+            "select place from matched join published.marts.account_readiness using (account_id)"
+            " where readiness_segment = $1",
+            [segment],
+        ).fetchnumpy()
+        where = rows["place"].astype(np.int64)
+        where = where[judged[where]]
+        right = decides[where] == (segment == "can_decide")
+        calls[segment] = (len(where), _share(right))
+    return Readiness(intervals, calls, _share(decides[asked]))
+
+
+def _share(holds: npt.NDArray[Any]) -> float:
+    """The share that holds; not a number where there is nothing."""
+    return float(np.mean(holds)) if len(holds) else float("nan")
 
 
 def _keys(truth: Truth) -> pa.Table:
@@ -611,6 +699,7 @@ def evaluate(truth_folder: Path, landing: Path, marts: Path) -> Evaluation:
             "baseline": _compare_drivers(causes[here], baseline_drivers[here]),
             "oracle": _compare_drivers(causes[here], oracle_drivers[here]),
         },
+        readiness=_readiness(marts, truth, here),
     )
 
 
@@ -643,7 +732,23 @@ def report(result: Evaluation) -> str:
         for name, row in zip(STATES, confusion, strict=True):
             lines.append(f"  {name:16}" + "".join(f"{value:>8,}" for value in row))
     table(f"Driver against true cause, {result.as_of_date}", result.drivers)
+    if result.readiness:
+        lines += _readiness_lines(result.readiness, result.as_of_date)
     return "\n".join(lines)
+
+
+def _readiness_lines(readiness: Readiness, date: dt.date) -> list[str]:
+    lines = ["", f"Readiness against true readiness, {date}"]
+    lines.append(f"{'80% intervals':24}{'evidence':>10}{'hold':>8}{'known':>10}{'hold':>8}")
+    for name, interval in readiness.intervals.items():
+        lines.append(
+            f"{name:24}{interval.companies:>10,}{interval.held_share:>8.2f}"
+            f"{interval.known:>10,}{interval.known_held_share:>8.2f}"
+        )
+    for segment, (companies, share) in readiness.calls.items():
+        lines.append(f"  {segment}: {companies:,} companies, {share:.2f} of them truly so")
+    lines.append(f"  of companies with evidence, {readiness.decides_share:.2f} truly can decide")
+    return lines
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -1,7 +1,7 @@
-"""What other systems of record hold: target list, contracts, firmographics, timing, research.
+"""What other systems of record hold: target list, contracts, firmographics, timing, news.
 
 What belongs here: rows and their versions as these sources would export them. What does not: the
-CRM (`crm`), acts (`activity`) and how files arrive (`deliveries`).
+CRM (`crm`), acts (`activity`), research (`research`) and how files arrive (`deliveries`).
 """
 
 from __future__ import annotations
@@ -14,13 +14,12 @@ import pyarrow.compute as pc
 
 from . import text
 from .batches import SECONDS, Batch
-from .company import COUNTRIES, INDUSTRIES, NEVER, PERSONAS, WINDOW_TYPES, World
+from .company import COUNTRIES, INDUSTRIES, NEVER, WINDOW_TYPES, World
 from .deals import WON, contract_values
 from .homes import Homes
 from .records import Records
 from .text import Ints
 
-DIMENSIONS = ("pressure", "ownership", "authority_alignment", "timing_tolerance")
 EVENT_SHARE = 0.5
 """Events of a company in a year, on average."""
 EVENT_TYPES = {
@@ -255,77 +254,6 @@ def _change_events(world: World, homes: Homes) -> Batch:
     return Batch("change_events/events", table, recorded)
 
 
-def _research(world: World, homes: Homes) -> Iterator[Batch]:
-    """Interviews: noisy, dated answers about the true readiness; some say when to come back."""
-    plan, accounts, people = world.plan, world.accounts, world.people
-    r = plan.random("research")
-    chosen = np.flatnonzero(accounts.is_listed & (r.random(accounts.n) < 0.14))
-    account = np.repeat(chosen, r.integers(1, 4, len(chosen)))
-    k = len(account)
-    held = r.integers(max(0, plan.days - 330), plan.days - 1, k)
-    recorded = np.minimum(held + r.integers(0, 5, k), plan.days - 1)
-    size = np.bincount(people.account, minlength=accounts.n)[account]
-    person = np.searchsorted(people.account, account) + (r.random(k) * size).astype(np.int64)
-    on_file = people.contact_day()[person] <= held
-    by_id = accounts.in_crm[account] & (r.random(k) < 0.7)
-    interviews = pa.table(
-        {
-            "interview_id": text.codes("INT-", np.arange(1, k + 1), 5),
-            "account_domain": text.blank(accounts.domain.take(pa.array(account)), by_id),
-            "crm_account_id": text.blank(homes.account_names(account), ~by_id),
-            "respondent_role": text.pick(PERSONAS, people.persona[person]),
-            "contact_id": text.blank(homes.contact_names(person + 1, person), ~on_file),
-            "source_type": text.pick(
-                ["interview", "survey", "discovery_call"], r.integers(0, 3, k)
-            ),
-            "held_on": plan.dates(held),
-            "recorded_at": plan.stamps(recorded * SECONDS + 64_800),
-            "coder": text.pick(["coder_a", "coder_b"], r.integers(0, 2, k)),
-        }
-    )
-    yield Batch("research/interviews", interviews, recorded)
-
-    spoken = r.random((k, 4)) < 0.8
-    row, dimension = np.nonzero(spoken)
-    truth = accounts.readiness[account[row], dimension]
-    rating = np.rint(4 * truth + r.normal(0, 0.6, len(row))).clip(0, 4).astype(np.int64)
-    # Where the window is shut, half of the answers about timing say when it opens.
-    windows = world.windows
-    opens = np.full(accounts.n, NEVER)
-    coming = windows.is_open & (windows.starts > plan.days - 200)
-    np.minimum.at(opens, windows.account[coming], windows.starts[coming])
-    wait = (dimension == 3) & (opens[account[row]] < NEVER) & (r.random(len(row)) < 0.5)
-    wait &= opens[account[row]] > held[row]
-    pressed = (dimension == 0) & (rating >= 3) & (r.random(len(row)) < 0.5)
-    findings = pa.table(
-        {
-            "finding_id": text.codes("FND-", np.arange(1, len(row) + 1), 6),
-            "interview_id": text.codes("INT-", row + 1, 5),
-            "dimension": text.pick(DIMENSIONS, dimension),
-            "rating": pa.array(rating),
-            "verbatim": text.pick(
-                [
-                    "Nobody is asking for this.",
-                    "We may look at it one day.",
-                    "It comes up now and then.",
-                    "This is on our list for the year.",
-                    "We have to solve this, there is a date.",
-                ],
-                rating,
-            ),
-            "revisit_on": plan.dates(np.where(wait, opens[account[row]], NEVER)),
-            "pressure_type": text.blank(
-                text.pick(["regulation", "cost", "growth"], row % 3), ~pressed
-            ),
-            "deadline_on": plan.dates(np.where(pressed, held[row] + 150, NEVER)),
-            "constraint_type": text.blank(
-                text.pick(["budget", "staff", "contract"], row % 3), ~wait
-            ),
-        }
-    )
-    yield Batch("research/findings", findings, recorded[row])
-
-
 def before_activity(
     world: World, records: Records, homes: Homes, deal: pa.Table
 ) -> Iterator[Batch]:
@@ -335,8 +263,3 @@ def before_activity(
     yield from _firmographics(world, records)
     yield _timing(world, homes)
     yield _change_events(world, homes)
-
-
-def after_activity(world: World, homes: Homes) -> Iterator[Batch]:
-    """Interviews, with people whom the months have made contacts."""
-    yield from _research(world, homes)

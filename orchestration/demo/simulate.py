@@ -23,6 +23,7 @@ from .campaigns import campaigns
 from .company import CRMS, Plan, build
 from .deliveries import Landing
 from .hubspot import HubSpot
+from .research import research
 from .salesforce import Salesforce
 from .writer import Crm
 
@@ -85,11 +86,12 @@ def simulate(
     land(crm.people(world, held, parts))
     land([*deals.facts(world, home, deal), deals.named(world, home, deal, parts)])
     land(activity.records())
-    land(reference.after_activity(world, home))
+    dirt: list[dict[str, str]] = []
+    land(research(world, home, dirt))
     step("records of people, deals, research")
     out.close()
     step("daily files of the last 30 days")
-    truth.write(world, held, home, known_to, acting.reach, out.planted, truth_folder)
+    truth.write(world, held, home, known_to, acting.reach, [*out.planted, *dirt], truth_folder)
     step(f"truth written to {truth_folder}, landing files to {landing}")
     return out.rows
 

@@ -17,7 +17,8 @@ from .company import MOTIONS, NEVER, PERSONAS, SEATS, WINDOW_TYPES, World
 from .homes import SOURCES, Homes, account_ids, contact_ids, lead_ids
 from .marketo import marketo_ids
 from .records import KINDS, TWIN, VARIANT, Records
-from .reference import DIMENSIONS, domain_moves
+from .reference import domain_moves
+from .research import DIMENSIONS
 from .systems import Systems
 from .text import Ints
 
@@ -26,6 +27,9 @@ README = """The truth behind the landing files, for judging what the project fin
 accounts   one row per real company. crm_account_id is null where the CRM lacks it. is_target holds
            on the last day. sees_*: whether that channel can see the company at all; sees_contacts:
            on the last day the CRM has a contact there who did not bounce, leave or opt out.
+           pressure, ownership, authority_alignment, timing_tolerance: the true share (0-1) of each;
+           all four above 0.5: the company can decide. They stay what they are. An answer is the
+           number of yes in four observations, each yes with that share; coders err by a step.
 motions    episodes: interest, buying, deal (from the first day past qualification). Days outside
            have no motion.
 windows    when the company could buy (open) or could not (closed), and whether the timing feed
@@ -43,9 +47,11 @@ families   parents of companies. valid_from is empty where it always was so, val
            is; companies that were bought have two rows, or one.
 duplicates pairs of account records of one CRM that are one company: `merged` ones, some day, and
            probable ones, which nobody has noticed.
-mishaps    what was planted in the last 30 days: faults of delivery (stopped, missing, late_file,
+mishaps    what was planted. In the last 30 days: faults of delivery (stopped, missing, late_file,
            late_rows, repeated, conflicting, bad_rows, unreadable, renamed_column, extra_column,
-           shuffled_columns) and changes of identity (merged, website_moved, target_moved).
+           shuffled_columns) and changes of identity (merged, website_moved, target_moved); and
+           what is wrong with answers to the survey, at any time, from day to until (blank_answer,
+           no_answer, no_date, out_of_range, free_mail, no_address, sent_twice).
 
 True state of a company on a day: no motion, no signal; interest, some signal; buying, strong
 signal; deal, committed motion; then the state table with true_reached_share.

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import ast
+import csv
 import datetime as dt
 import gzip
 import hashlib
 import zlib
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import duckdb
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from orchestration.demo import evaluate, records, text
+from orchestration.demo import evaluate, homes, records, research, text
+from orchestration.demo.batches import Batch
 from orchestration.demo.company import Noise, Plan, Rates, build
 from orchestration.demo.deliveries import MISHAPS, NOW_AND_THEN, SELDOM, feeds
 from orchestration.demo.simulate import main, simulate
@@ -118,6 +121,8 @@ MISSING = {
     "firmographics/companies": {"company_id", "status", "parent_company_id"},
     "firmographics/relationships": {"company_id", "related_company_id"},
     "salesforce/event": {"call_disposition"},
+    # Its form asks for an address and for nothing else that names a company.
+    "research/survey_responses": {"account_domain", "crm_account_id", "contact_id"},
     # The records have their own stamp, so none of a copying tool is needed.
     **{
         f"salesforce/{table}": {"fivetran_synced"}
@@ -127,17 +132,29 @@ MISSING = {
 CUSTOM = {
     "salesforce/account": {"Segment__c", "Territory__c"},
     "hubspot/company": {"property_segment", "property_territory"},
+    "research/survey_responses": {
+        *(question.column for question in (*research.RATED, research.FORCED_BY)),
+        *(research.DEADLINE, research.IN_THE_WAY.column, research.REVISIT, research.FREE_TEXT),
+        *(research.UNMAPPED, research.BEGUN_ON),
+    },
 }
 
 
-def contract() -> dict[str, set[str]]:
-    """Columns of every contract table, from the dbt sources."""
-    tables: dict[str, set[str]] = {}
+def contract() -> dict[str, dict[str, str]]:
+    """Columns of every contract table, from the dbt sources, by every name a file may give them."""
+    tables: dict[str, dict[str, str]] = {}
     for path in (ROOT / "models" / "staging").glob("*/_*__sources.yml"):
         for source in yaml.safe_load(path.read_text())["sources"]:
             for table in source["tables"]:
                 name = f"{source['name']}/{table['name']}"
-                tables[name] = {column["name"] for column in table.get("columns", [])}
+                tables[name] = {
+                    named: column["name"]
+                    for column in table.get("columns", [])
+                    for named in (
+                        column["name"],
+                        *column.get("config", {}).get("meta", {}).get("also", []),
+                    )
+                }
     return tables
 
 
@@ -146,11 +163,13 @@ def test_every_table_has_its_contract_columns(mixed: tuple[Path, Path, dict[str,
     columns = contract()
     for feed in feeds(small(crm="both")):
         part = next((landing / feed).rglob("part-000.parquet"))
-        landed = {name.removeprefix("_") for name in pq.read_schema(part).names}
         table = feed.replace("@emea", "")
-        assert columns[table], feed
-        assert columns[table] - landed == MISSING.get(table, set()), feed
-        assert landed - columns[table] == CUSTOM.get(table, set()), feed
+        names = (name.removeprefix("_") for name in pq.read_schema(part).names)
+        landed = {columns[table].get(name, name) for name in names}
+        expected = set(columns[table].values())
+        assert expected, feed
+        assert expected - landed == MISSING.get(table, set()), feed
+        assert landed - expected == CUSTOM.get(table, set()), feed
 
 
 def test_every_day_has_a_delivery_except_where_planned(
@@ -188,7 +207,8 @@ def test_planted_dirt_exists(company: tuple[Path, Path, dict[str, int]]) -> None
         for kind, feed in duckdb.sql(f"select kind, feed from '{truth}/mishaps.parquet'").fetchall()
     }
     identity = {"merged", "website_moved", "target_moved"}
-    assert {kind for kind, _ in planted} == {m.kind for m in MISHAPS} | identity
+    kinds = {kind for kind, _ in planted} - set(research.FAULTS)
+    assert kinds == {m.kind for m in MISHAPS} | identity
     with pytest.raises(gzip.BadGzipFile):
         gzip.decompress(next(landing.rglob("broken.csv.gz")).read_bytes())
     bad = next((landing / "salesforce/task").rglob("extra.csv")).read_text()
@@ -582,6 +602,136 @@ def test_what_real_crms_look_like_is_there(mixed: tuple[Path, Path, dict[str, in
     )
 
 
+@dataclass(frozen=True)
+class Programme:
+    """Research of a company of usual size. ratings: one row per finding, with what is true."""
+
+    batches: dict[str, Batch]
+    planted: dict[str, int]
+    ratings: duckdb.DuckDBPyRelation
+
+
+@pytest.fixture(scope="module")
+def programme() -> Programme:
+    world = build(Plan(end=END))
+    held = records.draw(world)
+    home = homes.draw(world, held)
+    faults: list[dict[str, str]] = []
+    batches = {batch.feed: batch for batch in research.research(world, home, faults)}
+    con = duckdb.connect()
+    accounts = world.accounts
+    con.register("interviews", batches["research/interviews"].table)
+    con.register("findings", batches["research/findings"].table)
+    con.register(
+        "truth",
+        pa.table(
+            {
+                "domain": accounts.domain,
+                "crm_account_id": home.account_names(np.arange(accounts.n)),
+                **{d: accounts.readiness[:, i] for i, d in enumerate(research.DIMENSIONS)},
+            }
+        ),
+    )
+    true = " ".join(f"when '{d}' then {d}" for d in research.DIMENSIONS)
+    ratings = con.sql(
+        f"""
+        select findings.* exclude (coder), findings.coder, interviews.coder as interview_coder,
+            truth.domain, interviews.contact_id, interviews.respondent_role,
+            case dimension {true} end as true_share
+        from findings
+        join interviews using (interview_id)
+        join truth on truth.domain = account_domain
+            or truth.crm_account_id = interviews.crm_account_id
+        """
+    )
+    return Programme(batches, {f["kind"]: int(f["rows"]) for f in faults}, ratings)
+
+
+def test_ratings_tell_the_truth_but_for_chance(programme: Programme) -> None:
+    ratings = programme.ratings
+    count = programme.batches["research/findings"].table.num_rows
+    assert ratings.aggregate("count(*)").fetchall() == [(count,)]
+    rows = ratings.aggregate(
+        "dimension, avg(rating / 4 - true_share), stddev(rating / 4 - true_share),"
+        " min(rating), max(rating)"
+    )
+    for _, error, spread, least, most in rows.fetchall():
+        assert abs(error) < 0.03
+        assert 0.18 < spread < 0.28  # four observations have 0.22, and coders add little
+        assert (least, most) == (0, 4)
+    # Some have one voice, some several, and a role or a contact says whose it is.
+    voices = ratings.aggregate("domain, count(distinct interview_id) as voices")
+    shares = voices.aggregate("avg((voices = 1)::int), avg((voices >= 2)::int), count(*)")
+    ((one, several, companies),) = shares.fetchall()
+    assert 0.3 < one < 0.6
+    assert several > 0.3
+    assert 200 < companies < 500
+    nobody = ratings.filter("contact_id is null and respondent_role is null")
+    assert nobody.fetchall() == []
+
+
+def test_some_conversations_are_coded_twice(programme: Programme) -> None:
+    pairs = programme.ratings.filter("coder is not null").aggregate(
+        "interview_id, dimension, count(*) as codings, count(distinct coder) as coders,"
+        " bool_or(coder = interview_coder) as has_first, max(rating) - min(rating) as steps"
+    )
+    doubles = pairs.filter("codings = 2").aggregate(
+        "count(*), avg((steps = 0)::int), max(steps), min(coders), min(has_first::int)"
+    )
+    ((count, same, steps, coders, first),) = doubles.fetchall()
+    share = count / programme.batches["research/findings"].table.num_rows
+    assert 0.1 < share < 0.2
+    assert 0.5 < same < 0.8
+    assert steps <= 2
+    assert (coders, first) == (2, 1)
+
+
+def test_the_survey_is_an_export_of_a_form_with_what_people_type(
+    programme: Programme, company: tuple[Path, Path, dict[str, int]]
+) -> None:
+    answers = programme.batches["research/survey_responses"].table
+    assert len(set(answers[research.RESPONSE].to_pylist())) == answers.num_rows
+    for question in research.RATED:
+        given = set(answers[question.column].to_pylist())
+        assert given > {None, *question.answers}
+    assert set(programme.planted) == set(research.FAULTS)
+    addresses = [a or "" for a in answers[research.ADDRESS].to_pylist()]
+    assert sum(a.lower().endswith("@gmail.com") for a in addresses) >= 3
+    remarks = "".join(r or "" for r in answers[research.FREE_TEXT].to_pylist())
+    assert {",", '"', "\n"} <= set(remarks)
+    # Files of the days are csv that any reader of csv takes.
+    landing, _, _ = company
+    files = sorted((landing / "research/survey_responses").glob("*/*.csv"))
+    assert len(files) >= 30
+    for file in files:
+        with file.open(newline="") as lines:
+            header, *rows = csv.reader(lines)
+        assert header == answers.column_names
+        assert all(len(row) == len(header) for row in rows)
+
+
+def test_the_form_asks_in_the_words_of_the_seeds() -> None:
+    def seed(name: str) -> list[dict[str, str]]:
+        path = ROOT / "seeds" / "research" / f"{name}.csv"
+        return list(csv.DictReader(path.read_text().splitlines()))
+
+    fields = {row["question_text"]: row["field"] for row in seed("survey_questions")}
+    values = {(row["question_text"], row["answer"]): row["value"] for row in seed("survey_answers")}
+    for dimension, rated in zip(research.DIMENSIONS, research.RATED, strict=True):
+        assert fields[rated.column] == dimension
+        for rating, answer in enumerate(rated.answers):
+            assert values[rated.column, answer] == str(rating)
+    for kind, question, words in (
+        ("pressure_type", research.FORCED_BY, research.PRESSURES),
+        ("constraint_type", research.IN_THE_WAY, research.CONSTRAINTS),
+    ):
+        assert fields[question.column] == kind
+        assert tuple(values[question.column, a] for a in question.answers) == words
+    assert (fields[research.DEADLINE], fields[research.REVISIT]) == ("deadline_on", "revisit_on")
+    assert fields[research.FREE_TEXT] == "ignore"
+    assert research.UNMAPPED not in fields
+
+
 def test_salesforce_ids_carry_the_published_checksum() -> None:
     # The checksum letter of five characters has a bit for each upper-case one.
     def letters_of(short: str) -> str:
@@ -651,3 +801,54 @@ def test_evaluation_of_perfect_marts_is_perfect(
     baseline, oracle = result.states["end"]["baseline"], result.states["end"]["oracle"]
     assert baseline.macro_f1 < oracle.macro_f1
     assert "macro-F1" in evaluate.report(result)
+    assert result.readiness is None
+
+
+def test_evaluation_of_readiness(
+    company: tuple[Path, Path, dict[str, int]], tmp_path: Path
+) -> None:
+    """Intervals that hold the truth in every dimension but one, and calls that are half right."""
+    _, folder, _ = company
+    truth = evaluate.read_truth(folder, END)
+    values = np.stack([truth.facts[name] for name in evaluate.DIMENSIONS], axis=1).astype(float)
+    marts = tmp_path / "marts.duckdb"
+    here = np.ones(len(values), dtype=bool)
+    with duckdb.connect(str(marts)) as con:
+        con.execute("create schema marts")
+        con.execute("use marts.marts")
+        con.register("keys", evaluate._keys(truth))
+        con.execute(
+            "create table accounts as select place as account_id,"
+            " crm_id as crm_account_id, domain as primary_domain from keys"
+        )
+    assert evaluate._readiness(marts, truth, here) is None
+    decides = np.flatnonzero((values > 0.5).all(axis=1))
+    other = np.flatnonzero(~(values > 0.5).all(axis=1))
+    with duckdb.connect(str(marts)) as con:
+        con.execute("use marts.marts")
+        con.execute("create table account_readiness (account_id bigint, readiness_segment text)")
+        con.execute(
+            "create table account_readiness_dimensions (account_id bigint, dimension text,"
+            " mean_share double, lower_80_share double, upper_80_share double, is_known boolean)"
+        )
+        con.executemany(
+            "insert into account_readiness values (?, ?)",
+            [(int(decides[0]), "can_decide"), (int(other[0]), "can_decide")]
+            + [(int(place), "blocked") for place in other[1:4]],
+        )
+        con.executemany(
+            "insert into account_readiness_dimensions values (?, ?, ?, ?, ?, ?)",
+            [
+                (place, name, value, *((2.0, 3.0) if d == 1 else (0.0, 1.0)), place % 2 == 0)
+                for place in range(10)
+                for d, (name, value) in enumerate(
+                    zip(evaluate.DIMENSIONS, values[place], strict=True)
+                )
+            ],
+        )
+    found = evaluate._readiness(marts, truth, here)
+    assert found is not None
+    assert found.intervals["pressure"] == evaluate.Interval(10, 1.0, 5, 1.0)
+    assert found.intervals["ownership"] == evaluate.Interval(10, 0.0, 5, 0.0)
+    assert found.calls == {"can_decide": (2, 0.5), "blocked": (3, 1.0)}
+    assert "truly can decide" in "".join(evaluate._readiness_lines(found, END))
