@@ -8,8 +8,9 @@ with source as (
 select
     finding_id,
     interview_id,
-    dimension,
+    lower(trim(dimension)) as dimension,
     rating,
+    coder,
     revisit_on,
     pressure_type,
     deadline_on,
