@@ -447,7 +447,7 @@ def test_a_column_is_known_by_its_other_names(tmp_path: Path) -> None:
         lines("timestamp,Submit_Date_(UTC),response no", "2026-06-02,2026-06-03,2"),
     )
     landed.put("crm/form/c.csv", lines("TIMESTAMP,given at,answer-id", "2026-06-02,2026-06-04,3"))
-    landed.put("crm/form/d.csv", lines("#,time stamp of it", "4,2026-06-05"))
+    landed.put("crm/form/d.csv", lines("#,when", "4,2026-06-05"))
     landed.put("crm/form/e.csv", lines("#,Submit Date (UT)", "5,2026-06-05"))
     landed.ingest()
     assert landed.rows(

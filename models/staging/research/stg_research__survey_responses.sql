@@ -28,5 +28,5 @@ select
     _is_first_load as is_first_load,
     {{ known_date(to_day('submitted_at')) }} as known_date,
     _file as file,
-    _row as row
+    _row as file_row
 from addressed
