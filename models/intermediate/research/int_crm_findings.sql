@@ -172,7 +172,7 @@ first_ratings as (
 
 ),
 
--- The person and the company of a call that names none: the ones that were linked first. A link that
+-- The person and the company of a call that names none: those that were linked first. A link that
 -- becomes known later holds from then on.
 links as (
 
