@@ -4,7 +4,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo refresh as-of explain dev test lint lint-python lint-types lint-sql format clean
+.PHONY: help demo refresh as-of explain guide dev test lint lint-python lint-types lint-sql format clean
 
 VENV := .venv
 PYTHON := $(VENV)/bin/python
@@ -45,6 +45,9 @@ as-of: $(READY) ## Show a past day as it was known then: make as-of DATE=2026-06
 
 explain: $(READY) ## Tell one account's story: make explain ACCOUNT=acme.com DATE=2026-06-15
 	@$(PYTHON) -m orchestration.explain
+
+guide: $(READY) ## Write the interview guide anew from the codebook in seeds/research
+	@$(PYTHON) -m orchestration.interview_guide
 
 dev: $(READY) ## Start the Dagster UI on this machine (PORT, 3000)
 	@$(PYTHON) -m orchestration.dev --port $(PORT)

@@ -76,3 +76,23 @@
     select {{ relation }}.*, explode(sequence(valid_from, date_sub(valid_to, 1))) as as_of_date
     from {{ relation }}
 {%- endmacro %}
+
+{#- The day that a person wrote into a form: 2026-03-31 with or without a time of day, or 3/31/2026, the one other
+    way in which form tools write days; null for all else. -#}
+{% macro written_day(text) -%} {{ adapter.dispatch('written_day')(text) }} {%- endmacro %}
+{% macro default__written_day(text) -%}
+    coalesce(
+        case when regexp_matches({{ text }}, '^ *[0-9]{4}-[0-9]{2}-[0-9]{2}([T ].*)?$')
+            then try_cast(left(trim({{ text }}), 10) as date) end,
+        case when regexp_matches({{ text }}, '^ *[0-9]{1,2}/[0-9]{1,2}/[0-9]{4} *$')
+            then cast(try_strptime(trim({{ text }}), '%m/%d/%Y') as date) end
+    )
+{%- endmacro %}
+{% macro spark__written_day(text) -%}
+    coalesce(
+        case when {{ text }} rlike '^ *[0-9]{4}-[0-9]{2}-[0-9]{2}([T ].*)?$'
+            then try_cast(left(trim({{ text }}), 10) as date) end,
+        case when {{ text }} rlike '^ *[0-9]{1,2}/[0-9]{1,2}/[0-9]{4} *$'
+            then to_date(trim({{ text }}), 'M/d/yyyy') end
+    )
+{%- endmacro %}

@@ -21,6 +21,38 @@
     get_json_object({{ json }}, '$.' || {{ field }})
 {%- endmacro %}
 
+{#- The fields of JSON objects as rows: the columns of `relation`, field and value (texts). `json` is the
+    column with the objects; of one without an object there is no row. -#}
+{% macro json_fields(relation, json) -%} {{ adapter.dispatch('json_fields')(relation, json) }} {%- endmacro %}
+{% macro default__json_fields(relation, json) -%}
+    select entries.* exclude (entry), entry.key as field, entry.value as value
+    from (
+        select
+            *,
+            unnest(map_entries(
+                cast(cast({{ json }} as json) as map(varchar, varchar))
+            )) as entry
+        from {{ relation }}
+    ) as entries
+{%- endmacro %}
+{% macro spark__json_fields(relation, json) -%}
+    select {{ relation }}.*, fields.field, fields.value
+    from {{ relation }}
+    lateral view explode(from_json({{ json }}, 'map<string,string>')) fields as field, value
+{%- endmacro %}
+
+{#- A text as compared with another one: lower case, blanks and line breaks as one blank, quotes
+    and dashes as they stand on a keyboard. -#}
+{% macro plain_text(text) -%}
+    {{ adapter.dispatch('plain_text')("translate(" ~ text ~ ", '’‘“”–—\u00a0', '''''\"\"-- ')") }}
+{%- endmacro %}
+{% macro default__plain_text(text) -%}
+    trim(regexp_replace(lower({{ text }}), '\s+', ' ', 'g'))
+{%- endmacro %}
+{% macro spark__plain_text(text) -%}
+    trim(regexp_replace(lower({{ text }}), '\\s+', ' '))
+{%- endmacro %}
+
 {#- A number as people write it in a sentence. -#}
 {% macro in_words(number, decimals) -%}
     cast(cast({{ number }} as decimal(18, {{ decimals }})) as {{ dbt.type_string() }})
@@ -43,3 +75,6 @@
 {% macro row_hash(columns) -%} {{ adapter.dispatch('row_hash')(columns) }} {%- endmacro %}
 {% macro default__row_hash(columns) -%} hash({{ columns | join(', ') }}) {%- endmacro %}
 {% macro spark__row_hash(columns) -%} xxhash64({{ columns | join(', ') }}) {%- endmacro %}
+
+{#- The four dimensions of readiness, as a list of SQL. -#}
+{% macro dimensions() -%} 'pressure', 'ownership', 'authority_alignment', 'timing_tolerance' {%- endmacro %}

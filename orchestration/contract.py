@@ -21,7 +21,7 @@ TABLE_META = {
     *("key", "version", "month", "immutable", "required_any", "features"),
     *("nulls", "date_formats", "number_style", "universe", "ordered"),
 }
-COLUMN_META = {"required", "host", "sync", "one_of"}
+COLUMN_META = {"required", "host", "sync", "one_of", "also", "between"}
 REGISTRABLE_SUFFIX = "_registrable"
 NUMBER_STYLES = ("plain", "us")
 ISO_DAY = "%Y-%m-%d"
@@ -39,7 +39,8 @@ class Column:
 
     is_host: holds a website, an e-mail address or a domain. is_sync: the stamp of the tool that
     copied the row; it says when that was, and nothing about the record. one_of: the only words that
-    can stand in a text column, in any case; empty where any can.
+    can stand in a text column, in any case; empty where any can. also: other names by which exports
+    call it. between: the least and the greatest number that can stand in it.
     """
 
     name: str
@@ -48,6 +49,13 @@ class Column:
     is_host: bool = False
     is_sync: bool = False
     one_of: tuple[str, ...] = ()
+    also: tuple[str, ...] = ()
+    between: tuple[float, float] | None = None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names by which a file may call the column, the contract's own first."""
+        return (self.name, *self.also)
 
 
 @dataclass(frozen=True)
@@ -216,6 +224,9 @@ def _column(where: str, node: Mapping[str, Any]) -> Column:
     for of_text in ("host", "one_of"):
         if meta.get(of_text) and data_type != "text":
             raise ContractError(f"{where}.{name}: {of_text} is for text")
+    also = meta.get("also", [])
+    if not isinstance(also, list) or not all(isinstance(other, str) for other in also):
+        raise ContractError(f"{where}.{name}: also is a list of names, got {also!r}")
     return Column(
         name,
         data_type,
@@ -223,7 +234,21 @@ def _column(where: str, node: Mapping[str, Any]) -> Column:
         is_host=bool(meta.get("host")),
         is_sync=bool(meta.get("sync")),
         one_of=tuple(str(word).lower() for word in meta.get("one_of", [])),
+        also=tuple(also),
+        between=_limits(f"{where}.{name}", data_type, meta.get("between")),
     )
+
+
+def _limits(where: str, data_type: str, given: Any) -> tuple[float, float] | None:
+    """The two numbers of `between`."""
+    if given is None:
+        return None
+    if data_type not in ("integer", "double"):
+        raise ContractError(f"{where}: between is for numbers")
+    are_numbers = isinstance(given, list) and all(type(limit) in (int, float) for limit in given)
+    if not are_numbers or len(given) != 2 or given[0] > given[1]:
+        raise ContractError(f"{where}: between is the least and the greatest number, got {given!r}")
+    return given[0], given[1]
 
 
 def _names(given: str | Sequence[str] | None) -> tuple[str, ...]:
@@ -239,6 +264,7 @@ def _check(where: str, table: Table) -> None:
         raise ContractError(f"{where}: a column is declared twice")
     if len({plain_name(name) for name in types}) != len(types):
         raise ContractError(f"{where}: two columns differ only by case or separators")
+    _check_names(where, table.columns)
     groups = (*table.required_any, *table.ordered)
     named = [*table.key, *(name for group in groups for name in group)]
     named += [*table.version, *([table.month] if table.month else [])]
@@ -268,6 +294,21 @@ def _check(where: str, table: Table) -> None:
     _check_formats(where, table.date_formats)
 
 
+def _check_names(where: str, columns: Sequence[Column]) -> None:
+    """No other name of a column is empty, said before, or the name of another column."""
+    taken = {plain_name(column.name): column.name for column in columns}
+    for column in columns:
+        for other in column.also:
+            plain = plain_name(other)
+            if not plain:
+                raise ContractError(f"{where}.{column.name}: also holds an empty name")
+            if plain in taken:
+                raise ContractError(
+                    f"{where}.{column.name}: also {other!r} is a name of {taken[plain]}"
+                )
+            taken[plain] = column.name
+
+
 def _check_formats(where: str, formats: Sequence[str]) -> None:
     """Each format says year, month and day, and no text can be read by two of them."""
     shapes = {_shape(ISO_DAY): ISO_DAY}
@@ -295,5 +336,8 @@ def _shape(form: str) -> str:
 
 @lru_cache(maxsize=1 << 14)
 def plain_name(name: str) -> str:
-    """A column name as compared with a file's: `CreatedDate`, `CREATED DATE` -> `createddate`."""
-    return "".join(letter for letter in name.casefold() if letter.isalnum())
+    """A column name as compared with a file's: `CreatedDate`, `CREATED DATE` -> `createddate`.
+
+    A name without a letter or a digit, such as `#`, is compared as it stands.
+    """
+    return "".join(letter for letter in name.casefold() if letter.isalnum()) or name.strip()

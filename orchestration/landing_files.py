@@ -17,6 +17,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from functools import lru_cache
+from io import StringIO
 from pathlib import Path
 
 import duckdb
@@ -206,7 +207,7 @@ def _csv_layout(file: FileToRead, table: Table) -> Layout | None:
     if skip is None:
         return None
     try:
-        header = lines[skip].decode("utf-8")
+        header = _header(lines[skip:]).decode("utf-8")
     except UnicodeDecodeError as error:
         raise UnreadableError("the header is not UTF-8") from error
     if "\x00" in header:
@@ -215,13 +216,23 @@ def _csv_layout(file: FileToRead, table: Table) -> Layout | None:
     return Layout("csv", names, (), delimiter, skip, file.is_zipped)
 
 
+def _header(lines: Sequence[bytes]) -> bytes:
+    """The first line, with those after it that belong to it: a quoted name may hold line breaks."""
+    quotes = 0
+    for place, line in enumerate(lines):
+        quotes += line.count(b'"')
+        if quotes % 2 == 0:
+            return b"\n".join(lines[: place + 1])
+    return lines[0]
+
+
 @lru_cache(maxsize=1024)
 def _dialect(header: str, table: Table) -> tuple[str, tuple[str, ...]]:
     """The delimiter by which most names of a header are the contract's, and the names."""
-    known = {plain_name(column.name) for column in table.columns}
+    known = {plain_name(name) for column in table.columns for name in column.names}
 
     def split(delimiter: str) -> tuple[str, ...]:
-        return tuple(next(csv.reader([header], delimiter=delimiter), ()))
+        return tuple(next(csv.reader(StringIO(header, newline=""), delimiter=delimiter), ()))
 
     def fitness(delimiter: str) -> tuple[int, int]:
         names = split(delimiter)
@@ -233,13 +244,23 @@ def _dialect(header: str, table: Table) -> tuple[str, tuple[str, ...]]:
 
 def _match(table: Table, names: Sequence[str]) -> Match:
     """Meets a file's column names with the contract, by name without case and separators."""
-    wanted = {plain_name(column.name): column.name for column in table.columns}
+    wanted = {
+        plain_name(name): (column.name, rank)
+        for column in table.columns
+        for rank, name in enumerate(column.names)
+    }
+    own = {column.name for column in table.columns}
     places: dict[str, int] = {}
     extras: dict[str, int] = {}
-    # An exact name goes before one that differs by case or separators.
-    order = sorted(range(len(names)), key=lambda place: names[place] not in wanted.values())
-    for place in order:
-        name = wanted.get(plain_name(names[place]))
+
+    def closeness(place: int) -> int:
+        """An exact name goes first, then one of other case or separators, then the others."""
+        if names[place] in own:
+            return -1
+        return wanted.get(plain_name(names[place]), ("", 0))[1]
+
+    for place in sorted(range(len(names)), key=closeness):
+        name, _ = wanted.get(plain_name(names[place]), ("", 0))
         if name and name not in places:
             places[name] = place
         else:
@@ -247,23 +268,26 @@ def _match(table: Table, names: Sequence[str]) -> Match:
             while label in extras:
                 label += "_"
             extras[label] = place
+    names_of = {column.name: column.names for column in table.columns}
     groups: list[tuple[str, ...]] = [
         (column.name,) for column in table.columns if column.is_required
     ]
     groups += table.required_any
     missing = {
-        " or ".join(group): _missing(group, extras)
+        " or ".join(group): _missing(group, names_of, extras)
         for group in groups
         if not any(name in places for name in group)
     }
     return Match(places, dict(sorted(extras.items())), missing)
 
 
-def _missing(group: Sequence[str], extras: Iterable[str]) -> str:
+def _missing(
+    group: Sequence[str], names_of: Mapping[str, Sequence[str]], extras: Iterable[str]
+) -> str:
     """The sentence for a required column (or one of a group) that a file lacks."""
     shown = " or ".join(group)
     by_plain_name = {plain_name(extra): extra for extra in extras}
-    for name in group:
+    for name in (name for column in group for name in names_of[column]):
         # Only a misspelling is worth a question: by half their letters any two dates are alike.
         if near := get_close_matches(plain_name(name), list(by_plain_name), n=1, cutoff=0.8):
             extra = by_plain_name[near[0]]
@@ -531,6 +555,15 @@ def _insert(
                 (
                     f"{given[name]} and lower(trim({text})) not in ({words})",
                     f"'{name} \"' || left({text}, {SHOWN_LETTERS}) || {known}",
+                )
+            )
+        if column.between:
+            least, greatest = (f"{limit:g}" for limit in column.between)
+            limits = literal(f'" is not between {least} and {greatest}')
+            faults.append(
+                (
+                    f"{quoted(name)} not between {least} and {greatest}",
+                    f"'{name} \"' || left({text}, {SHOWN_LETTERS}) || {limits}",
                 )
             )
         if column.is_required:

@@ -424,6 +424,82 @@ def test_one_of_a_group_of_columns_must_be_there_and_filled(landed: Landed) -> N
     ]
 
 
+FORM = Table(
+    source="crm",
+    name="form",
+    columns=(
+        Column("answer_id", "text", also=("#", "Response No.")),
+        Column("given_at", "timestamp", is_required=True, also=("Submit Date (UTC)", "Timestamp")),
+        Column("rating", "double", between=(0, 4)),
+    ),
+    key=("answer_id", "given_at"),
+)
+
+
+def test_a_column_is_known_by_its_other_names(tmp_path: Path) -> None:
+    landed = Landed(tmp_path / "landing", Contract({("crm", "form"): FORM}))
+    # The delimiter is the one by which these names are found; the question has more commas.
+    question = '"How much, how often, how soon, and why?"'
+    landed.put("crm/form/a.csv", f"#;submit date UTC;Rating;{question}\n1;2026-06-01;2;a, b\n")
+    # Its own name goes first, then the others as they stand; what is left over is kept.
+    landed.put(
+        "crm/form/b.csv",
+        lines("timestamp,Submit_Date_(UTC),response no", "2026-06-02,2026-06-03,2"),
+    )
+    landed.put("crm/form/c.csv", lines("TIMESTAMP,given at,answer-id", "2026-06-02,2026-06-04,3"))
+    landed.put("crm/form/d.csv", lines("#,when", "4,2026-06-05"))
+    landed.put("crm/form/e.csv", lines("#,Submit Date (UT)", "5,2026-06-05"))
+    landed.ingest()
+    assert landed.rows(
+        "select answer_id, day(given_at), rating, _extra from raw_crm.form order by 1"
+    ) == [
+        ("1", 1, 2.0, '{"How much, how often, how soon, and why?":"a, b"}'),
+        ("2", 3, None, '{"timestamp":"2026-06-02"}'),
+        ("3", 4, None, '{"TIMESTAMP":"2026-06-02"}'),
+    ]
+    assert landed.rows("select reason from raw_landing.quarantine order by file") == [
+        ("required column given_at is missing",),
+        ('required column given_at is missing; the file has "Submit Date (UT)": is it that one?',),
+    ]
+
+
+def test_a_quoted_name_may_hold_line_breaks(tmp_path: Path) -> None:
+    landed = Landed(tmp_path / "landing", Contract({("crm", "form"): FORM}))
+    landed.put(
+        "crm/form/a.csv", '\ufeff#,Timestamp,"How\nbig ""is"" it?"\n1,2026-06-01,"very\nbig"\n'
+    )
+    landed.put("crm/form/b.csv", lines('#,Timestamp,5" pipes', "2,2026-06-01,6"))
+    landed.ingest()
+    assert landed.rows("select answer_id, _extra from raw_crm.form order by 1") == [
+        ("1", '{"How\\nbig \\"is\\" it?":"very\\nbig"}'),
+        ("2", '{"5\\" pipes":"6"}'),
+    ]
+
+
+def test_a_number_outside_its_limits_goes_to_quarantine(tmp_path: Path) -> None:
+    landed = Landed(tmp_path / "landing", Contract({("crm", "form"): FORM}))
+    at = "2026-06-01"
+    landed.put(
+        "crm/form/a.csv",
+        lines("#,Timestamp,rating", *(f"{row},{at},{row}" for row in ("0", "4", "", "4.5", "-1"))),
+    )
+    landed.parquet(
+        "crm/form/b.parquet", {"#": ["7", "8"], "given_at": [at, at], "rating": [3.0, 5.0]}
+    )
+    landed.ingest()
+    assert landed.rows("select rating from raw_crm.form order by 1") == [
+        (0.0,),
+        (3.0,),
+        (4.0,),
+        (None,),
+    ]
+    assert landed.rows("select reason from raw_landing.quarantine order by 1") == [
+        ('rating "-1" is not between 0 and 4',),
+        ('rating "4.5" is not between 0 and 4',),
+        ('rating "5.0" is not between 0 and 4',),
+    ]
+
+
 # --- rows that cannot be taken --------------------------------------------------------------------
 
 
@@ -1526,6 +1602,23 @@ def test_the_documentation_lists_the_tables_of_the_contract() -> None:
         ("key: [a]", "data_type: varchar", "data_type 'varchar'"),
         ("key: [a]", "data_type: date, config: {meta: {host: true}}", "host is for text"),
         ("key: [a]", "data_type: date, config: {meta: {one_of: [x]}}", "one_of is for text"),
+        (
+            "key: [a]",
+            "data_type: text, config: {meta: {between: [0, 4]}}",
+            "between is for numbers",
+        ),
+        ("key: [a]", "data_type: double, config: {meta: {between: [4, 0]}}", "least and the great"),
+        ("key: [a]", "data_type: double, config: {meta: {between: [0]}}", "least and the greatest"),
+        ("key: [a]", "data_type: double, config: {meta: {between: 4}}", "least and the greatest"),
+        ("key: [a]", "data_type: text, config: {meta: {also: name}}", "also is a list of names"),
+        ("key: [a]", "data_type: text, config: {meta: {also: [' ']}}", "holds an empty name"),
+        ("key: [a]", "data_type: text, config: {meta: {also: [A]}}", "'A' is a name of a"),
+        (
+            "key: [a]",
+            "data_type: text, config: {meta: {also: [c d]}}}, {name: b, data_type: text,"
+            " config: {meta: {also: [C_D]}}",
+            "b: also 'C_D' is a name of a",
+        ),
         ("key: [a], ordered: [[a, b]]", "data_type: date", "does not have"),
         ("key: []", "data_type: text", "key is empty"),
         ("key: [a], number_style: eu", "data_type: text", "none of plain, us"),

@@ -25,6 +25,7 @@ select
     and not coalesce(fivetran_deleted, false) as is_done,
     {{ record_id('property_hubspot_owner_id') }} as owner_id,
     1 as quantity,
+    _extra as custom_fields,
     {{ to_day('coalesce(property_hs_createdate, start_time, property_hs_timestamp)') }}
         as created_date,
     _version_at as version_at,

@@ -8,9 +8,9 @@ with source as (
 select
     finding_id,
     interview_id,
-    dimension,
+    lower(trim(dimension)) as dimension,
     rating,
-    cast(null as varchar) as coder,
+    coder,
     revisit_on,
     pressure_type,
     deadline_on,

@@ -11,7 +11,7 @@ select
     {{ crm_id('crm_account_id') }} as crm_account_id,
     respondent_role,
     {{ crm_id('contact_id') }} as crm_contact_id,
-    source_type,
+    lower(trim(source_type)) as source_type,
     held_on,
     coder,
     recorded_at as version_at,

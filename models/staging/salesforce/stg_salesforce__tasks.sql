@@ -22,6 +22,7 @@ select
     coalesce(lower(status) = 'completed', false) and not coalesce(is_deleted, false) as is_done,
     {{ crm_id('owner_id') }} as owner_id,
     1 as quantity,
+    _extra as custom_fields,
     {{ to_day('created_date') }} as created_date,
     system_modstamp as version_at,
     _is_first_load as is_first_load,
