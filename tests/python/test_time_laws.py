@@ -516,12 +516,14 @@ def _recorded(feed: str, columns: Sequence[str]) -> str:
     """The day on which a row was recorded: its version's, else the one in its key."""
     source, name = feed.split("/")
     table = contract().tables[source, name]
-    dated = {column.name for column in table.columns if column.data_type in ("date", "timestamp")}
+    columns_of = {column.name: column for column in table.columns}
+    dated = {n for n, column in columns_of.items() if column.data_type in ("date", "timestamp")}
     stamps = table.version or tuple(name for name in table.key if name in dated)
     assert stamps, f"{feed} does not say when a row was recorded"
     written = {plain_name(column): column for column in columns}
     days = []
-    for stamp in (written[name] for name in map(plain_name, stamps) if name in written):
+    names = (plain_name(name) for stamp in stamps for name in columns_of[stamp].names)
+    for stamp in (f'"{written[name]}"' for name in names if name in written):
         if not table.date_formats:
             days.append(f"cast({stamp} as date)")
             continue

@@ -4,6 +4,8 @@ with records as (
     union
     -- Respondents of research are named by their part or by their title.
     select respondent_role, null from {{ ref('stg_research__interviews') }}
+    union
+    select respondent_role, null from {{ ref('stg_research__survey_responses') }}
 
 ),
 

@@ -4,7 +4,7 @@
     'pressure_type', 'deadline_on', 'constraint_type', 'held_on', 'valid_from', 'valid_to'
 ] -%}
 {%- set kept = [
-    'source_type', 'role', 'is_role_known', 'respondent', 'coder', 'rating', 'revisit_on',
+    'source_type', 'role', 'is_role_known', 'respondent_role', 'account_named', 'respondent', 'coder', 'rating', 'revisit_on',
     'pressure_type', 'deadline_on', 'constraint_type', 'held_on', 'finding_id'
 ] -%}
 
@@ -167,8 +167,9 @@ heard as (
 
 title_personas as (
 
-    select * from {{ ref('int_title_personas') }}
-    where persona is not null
+    select *, coalesce(persona, 'other') as role
+    from {{ ref('int_title_personas') }}
+    where is_mapped
 
 ),
 
@@ -210,7 +211,7 @@ role_claims as (
 
     select
         role_texts.respondent_role,
-        title_personas.persona,
+        title_personas.role,
         2,
         title_personas.confidence_share
     from role_texts
@@ -263,8 +264,10 @@ resolved as (
             'address ' || heard.respondent_key,
             'interview ' || heard.interview_id
         ) as respondent,
-        coalesce(roles.persona, title_personas.persona, 'other') as role,
+        coalesce(roles.persona, title_personas.role, 'other') as role,
         heard.respondent_role is null or roles.persona is not null as is_role_known,
+        heard.respondent_role,
+        coalesce(heard.crm_account_id, heard.domain, heard.crm_contact_id) as account_named,
         heard.coder,
         heard.rating,
         heard.revisit_on,
@@ -340,6 +343,8 @@ select
     shared.respondent,
     shared.role,
     shared.is_role_known,
+    shared.respondent_role,
+    shared.account_named,
     shared.coder,
     shared.rating,
     shared.revisit_on,

@@ -137,6 +137,48 @@ outcomes as (
 
 ),
 
+research_findings as (
+
+    select * from {{ ref('int_research_findings') }}
+    where {{ end_date() }} >= valid_from and {{ end_date() }} < valid_to
+
+),
+
+-- Findings are counted once a conversation that is known.
+known_interviews as (
+
+    select distinct interview_id from {{ ref('stg_research__interviews') }}
+    where known_date <= {{ end_date() }}
+
+),
+
+refused_answers as (
+
+    select
+        case fault
+            when 'unknown_account' then 'a submission'
+            when 'nothing_rated' then 'a submission'
+            else question
+        end as item,
+        fault,
+        'Form: ' as place
+    from {{ ref('int_survey_answers') }}
+    where fault is not null and known_date <= {{ end_date() }}
+
+    union all
+
+    select coalesce(dimension, 'a call'), fault, 'CRM field: '
+    from {{ ref('int_crm_findings') }}
+    where fault is not null and known_date <= {{ end_date() }}
+
+),
+
+coder_agreement as (
+
+    select * from {{ ref('coder_agreement') }}
+
+),
+
 accounts as (
 
     select * from {{ ref('accounts') }}
@@ -399,6 +441,65 @@ items as (
     from outcomes
     where is_unknown_result
     group by result
+
+    union all
+
+    select
+        'unknown_account_of_research', account_named, count(distinct interview_id),
+        'No account that is known has this id or domain, so what was said there counts for none:'
+        || ' correct it where research comes from.'
+    from research_findings
+    where account_id is null
+    group by account_named
+
+    union all
+
+    select
+        'finding_without_interview', findings.interview_id, count(*),
+        'Its findings count for nothing: deliver the interview, or correct interview_id.'
+    from {{ ref('stg_research__findings') }} as findings
+    left join known_interviews on findings.interview_id = known_interviews.interview_id
+    where findings.delivery_date <= {{ end_date() }} and known_interviews.interview_id is null
+    group by findings.interview_id
+
+    union all
+
+    select
+        'unknown_respondent_role', respondent_role, count(distinct interview_id),
+        'Its answers weigh as those of other: write the role as seeds/coverage/personas.csv does,'
+        || ' or teach seeds/coverage/persona_roles.csv or the map of titles.'
+    from research_findings
+    where not is_role_known
+        and respondent_role not like '%@%'
+        and length({{ digits_of('respondent_role') }}) < {{ var('title_max_digits') }}
+    group by respondent_role
+
+    union all
+
+    select
+        'refused_research_answer', place || item || ' (' || replace(fault, '_', ' ') || ')', count(*),
+        case fault
+            when 'unknown_question'
+                then 'Say in seeds/research/survey_questions.csv what it asks about, or ignore.'
+            when 'unknown_account'
+                then 'Nobody can tell the account: ask for the company or a work address.'
+            when 'nothing_rated' then 'There are words beside a rating and no rating.'
+            else
+                'Say in seeds/research/survey_answers.csv what the answer means, or correct it at'
+                || ' the source; the answers are in intermediate.int_survey_answers and'
+                || ' int_crm_findings of the warehouse.'
+        end
+    from refused_answers
+    group by place, item, fault
+
+    union all
+
+    select
+        'coders_disagree', dimension, units,
+        'Agreement (Krippendorff''s alpha) is ' || {{ in_words('alpha', 2) }} || ', under '
+        || '{{ var("agreement_min_alpha") }}: agree on the anchors in docs/interview-guide.md.'
+    from coder_agreement
+    where not is_reliable
 
     union all
 
