@@ -23,8 +23,8 @@ COVER = """\
 
 Written by `make guide` from the codebook in `seeds/research`; edit the seeds, not this page.
 
-The conversation finds out whether an account can decide now. It sells nothing: a clear no is as good
-a result as a yes, and an account that cannot decide is left in peace until it can.
+The conversation finds out whether an account can decide now. It sells nothing: a clear no is as
+good a result as a yes, and an account that cannot decide is left in peace until it can.
 """.split("\n")
 RULES = """
 How to go about it:

@@ -72,7 +72,7 @@ class Layout:
     """What files must share to be read by one statement.
 
     names: columns as delivered; types: the engine's types (parquet only); delimiter, skip (lines
-    before the header), is_zipped: csv only.
+    before the header), has_long_header (a name holds line breaks), is_zipped: csv only.
     """
 
     format: str
@@ -81,6 +81,7 @@ class Layout:
     delimiter: str = ""
     skip: int = 0
     is_zipped: bool = False
+    has_long_header: bool = False
 
 
 @dataclass(frozen=True)
@@ -213,7 +214,7 @@ def _csv_layout(file: FileToRead, table: Table) -> Layout | None:
     if "\x00" in header:
         raise UnreadableError("not a text file")
     delimiter, names = _dialect(header, table)
-    return Layout("csv", names, (), delimiter, skip, file.is_zipped)
+    return Layout("csv", names, (), delimiter, skip, file.is_zipped, "\n" in header)
 
 
 def _header(lines: Sequence[bytes]) -> bytes:
@@ -362,6 +363,8 @@ def _stage_csv(
     is_strict: bool,
 ) -> None:
     match = _match(table, layout.names)
+    # Reading strictly, the engine drops every row behind a header with other line breaks in it.
+    is_strict = is_strict and not layout.has_long_header
     raw = [f"c{place}" for place in range(len(layout.names))]
     columns = ", ".join(f"'{name}': 'varchar'" for name in raw)
     reader = (
