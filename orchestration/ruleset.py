@@ -200,7 +200,7 @@ def readiness_rules(project_dir: Path) -> ReadinessRules:
         ValueError: a number that does not read or lies outside its range, a role that lacks a
             dimension or has it twice, or no weight of interviews; the message names the file.
     """
-    values = project_vars(project_dir)
+    values = _Numbers(project_vars(project_dir))
     relevance: dict[str, dict[str, float]] = {}
     for row in seed_rows(project_dir, "research/role_relevance.csv"):
         role, dimension = row["role"].strip(), row["dimension"].strip()
@@ -222,21 +222,15 @@ def readiness_rules(project_dir: Path) -> ReadinessRules:
     if len(interviews) != 1:
         raise ValueError("research_sources.csv must have one row for interview")
 
-    def read(name: str, as_type: Callable[[Any], T]) -> T:
-        try:
-            return as_type(values[name])
-        except (KeyError, TypeError, ValueError) as error:
-            raise ValueError(f"dbt_project.yml, var {name} does not read: {error}") from None
-
     return ReadinessRules(
-        half_life_days=read("research_half_life_days", float),
-        max_age_days=read("research_max_age_days", int),
-        rating_strength=read("rating_strength", float),
-        evidence_min_weight=read("evidence_min_weight", float),
-        contested_min_spread=read("contested_min_spread", float),
-        blocked_max_probability=read("blocked_max_probability", float),
-        cleared_min_probability=read("cleared_min_probability", float),
-        lead_days=read("research_lead_days", int),
+        half_life_days=values["research_half_life_days"],
+        max_age_days=int(values["research_max_age_days"]),
+        rating_strength=values["rating_strength"],
+        evidence_min_weight=values["evidence_min_weight"],
+        contested_min_spread=values["contested_min_spread"],
+        blocked_max_probability=values["blocked_max_probability"],
+        cleared_min_probability=values["cleared_min_probability"],
+        lead_days=int(values["research_lead_days"]),
         interview_weight_share=_share(interviews[0], "research_sources.csv, interview"),
         relevance_share={
             role: tuple(shares[name] for name in DIMENSIONS) for role, shares in relevance.items()
@@ -257,6 +251,19 @@ def _one_of(words: tuple[str, ...]) -> Callable[[str], str]:
         return word
 
     return check
+
+
+class _Numbers:
+    """Vars as numbers; one that does not read is named."""
+
+    def __init__(self, values: dict[str, Any]) -> None:
+        self.values = values
+
+    def __getitem__(self, name: str) -> float:
+        try:
+            return float(self.values[name])
+        except (KeyError, TypeError, ValueError) as error:
+            raise ValueError(f"dbt_project.yml, var {name} does not read: {error}") from None
 
 
 def _share(text: str, where: str) -> float:

@@ -26,7 +26,14 @@ from orchestration.assets.dbt import (
 )
 from orchestration.assets.ingestion import FRESHNESS
 from orchestration.assets.publish import PUBLISHED
-from orchestration.assets.scores import CHECKPOINTS, FEATURES, MATCHES, TRANSITIONS
+from orchestration.assets.scores import (
+    CHECKPOINTS,
+    FEATURES,
+    FINDINGS,
+    MATCHES,
+    READINESS,
+    TRANSITIONS,
+)
 from orchestration.contract import load_contract
 from orchestration.definitions import defs
 from orchestration.settings import MODELS_DIR, PROJECT_DIR
@@ -77,15 +84,16 @@ def test_dbt_is_split_around_the_scores(selections: dict[str, set[dg.AssetKey]])
         "published__marts",
     ]
     before, after = (name for name in selections if name.startswith("dbt"))
-    assert FEATURES in selections[before]
+    assert {FEATURES, FINDINGS} <= selections[before]
     assert selections[after] == AFTER_SCORES
-    assert selections["scores"] == {TRANSITIONS, CHECKPOINTS, MATCHES}
+    readiness = {dg.AssetKey(table.split(".")) for table in READINESS}
+    assert selections["scores"] == {TRANSITIONS, CHECKPOINTS, MATCHES} | readiness
     assert selections["published__marts"] == {PUBLISHED}
 
 
 def test_there_is_one_hop() -> None:
     """Nothing that a scorer reads comes from a score."""
-    assert FEATURES not in AFTER_SCORES
+    assert not {FEATURES, FINDINGS} & AFTER_SCORES
 
 
 def test_publishing_waits_for_every_mart(specs: dict[str, dg.AssetSpec]) -> None:
