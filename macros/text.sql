@@ -21,6 +21,11 @@
     get_json_object({{ json }}, '$.' || {{ field }})
 {%- endmacro %}
 
+{#- Whether a JSON object has one of the fields of a list: one look at the object, however long the list. -#}
+{% macro json_has_any(json, fields) -%} {{ adapter.dispatch('json_has_any')(json, fields) }} {%- endmacro %}
+{% macro default__json_has_any(json, fields) -%} list_has_any(json_keys({{ json }}), {{ fields }}) {%- endmacro %}
+{% macro spark__json_has_any(json, fields) -%} arrays_overlap(json_object_keys({{ json }}), {{ fields }}) {%- endmacro %}
+
 {#- The fields of JSON objects as rows: the columns of `relation`, field and value (texts). `json` is the
     column with the objects; of one without an object there is no row. -#}
 {% macro json_fields(relation, json) -%} {{ adapter.dispatch('json_fields')(relation, json) }} {%- endmacro %}

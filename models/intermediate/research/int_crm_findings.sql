@@ -38,20 +38,25 @@ words as (
 
 ),
 
--- Calls in which somebody has ever filled a field. To look for the name in the text is much cheaper
--- than to read it, and most calls have none.
+fields_of_tables as (
+
+    select source, source_instance, table_name, array_agg(field) as fields
+    from research_fields
+    group by source, source_instance, table_name
+
+),
+
+-- Calls in which somebody has ever filled a field; most have none.
 coded_calls as (
 
     select distinct calls.source_system, calls.act_id
     from calls
-    inner join research_fields
+    inner join fields_of_tables
         on
-            calls.source_system = research_fields.source
-            and calls.source_instance = research_fields.source_instance
-            and calls.source_table = research_fields.table_name
-    where
-        {{ dbt.position('research_fields.field', 'calls.custom_fields') }} > 0
-        and {{ json_text('calls.custom_fields', 'research_fields.field') }} is not null
+            calls.source_system = fields_of_tables.source
+            and calls.source_instance = fields_of_tables.source_instance
+            and calls.source_table = fields_of_tables.table_name
+    where {{ json_has_any('calls.custom_fields', 'fields_of_tables.fields') }}
 
 ),
 
