@@ -30,6 +30,10 @@ SCORES_READ_BY = {
     "int_account_states": "the one reader of the scores as intervals; marts read it",
     "match_proposals": "the one reader of the proposals",
     "account_activation": "the one reader of the days below on the last day",
+    "int_readiness_spans": "the one reader of readiness as intervals",
+    "account_readiness_dimensions": "the one reader of the posteriors",
+    "research_queue": "the one reader of what answers would change",
+    "coder_agreement": "the one reader of the agreement of coders",
 }
 LITERALS_IN_MARTS = {
     ("account_gap_drivers", "2"): "halves of an account, made in int_account_gap_days",
