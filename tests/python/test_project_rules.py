@@ -23,6 +23,8 @@ STAGING_READ_ABOVE = {
     # A mart reads staging where the mart is the one place that needs the source as it is.
     ("review_items", "stg_firmographics__companies"): "rows put aside and words nobody mapped",
     ("review_items", "stg_firmographics__relationships"): "words that nobody mapped",
+    ("review_items", "stg_research__interviews"): "findings whose conversation never came",
+    ("review_items", "stg_research__findings"): "findings whose conversation never came",
     ("data_health", "stg_landing__files"): "the manifest of the landing is the subject",
     ("data_health", "stg_landing__tables"): "the manifest of the landing is the subject",
 }
@@ -56,6 +58,16 @@ LITERALS_IN_MARTS = {
     ("activation_levers", "2"): "cents",
     ("response_times", "24"): "hours of a day",
     ("dark_activation", "2"): "who was caught twice, and two channels at least",
+    ("account_readiness", "6"): "decimals kept of a float",
+    ("account_readiness", "0.5"): "what nobody spoke about is as likely above the middle as below",
+    ("account_decisions", "2"): "cents",
+    ("account_decisions", "18"): "digits of a sum of cents",
+    ("effort_allocation", "6"): "decimals kept of a float",
+    ("research_programme", "6"): "decimals kept of a float",
+    ("research_queue", "2"): "cents",
+    ("research_queue", "6"): "decimals kept of a float",
+    ("research_queue", "100"): "a score is a percentage",
+    ("research_scope", "6"): "decimals kept of a float",
     ("account_coverage", "2"): "single-threaded: one person where two or more are required",
 }
 STRUCTURAL_NUMBERS = {"0", "1", "0.0", "1.0"}
