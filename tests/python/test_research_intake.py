@@ -7,6 +7,7 @@ models/intermediate/research.
 from __future__ import annotations
 
 import csv
+import json
 import re
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from landed import Landed, lines
 
 from orchestration.contract import Contract, load_contract
 from orchestration.interview_guide import GUIDE, RESEARCH_SEEDS, guide
-from orchestration.settings import MODELS_DIR
+from orchestration.settings import MODELS_DIR, PROJECT_DIR
 
 CONTRACT = Contract(
     {key: table for key, table in load_contract(MODELS_DIR).tables.items() if key[0] == "research"}
@@ -205,6 +206,32 @@ def test_coded_findings_keep_to_the_codebook(landed: Landed) -> None:
         "rating is required and empty",
         'source_type "gossip" is none of interview, survey, discovery_call',
     ]
+
+
+def test_the_examples_of_the_documentation_land(tmp_path: Path) -> None:
+    examples = re.findall(
+        r"`((?:research|salesforce)[^` ]*[.]csv)`[:]?\n\n```csv\n(.*?)```",
+        (PROJECT_DIR / "docs" / "research.md").read_text("utf-8"),
+        re.DOTALL,
+    )
+    assert len(examples) == 4
+    tables = load_contract(MODELS_DIR).tables
+    with_tasks = {**CONTRACT.tables, ("salesforce", "task"): tables["salesforce", "task"]}
+    landed = Landed(tmp_path / "landing", Contract(with_tasks))
+    for file, content in examples:
+        landed.put(file, content)
+    landed.ingest()
+    assert reasons(landed) == []
+    assert landed.rows(
+        "select source, table_name, accepted from raw_landing.files order by all"
+    ) == [
+        ("research", "findings", 3),
+        ("research", "interviews", 1),
+        ("research", "survey_responses", 1),
+        ("salesforce", "task", 1),
+    ]
+    [(answers,)] = responses(landed, "_extra")
+    assert len(json.loads(str(answers))) == 3
 
 
 # --- the codebook ---------------------------------------------------------------------------------

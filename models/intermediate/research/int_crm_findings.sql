@@ -68,6 +68,10 @@ versions as (
             partition by calls.source_system, calls.act_id
             order by calls.version_at, calls.known_date, calls.load_id
         ) as version_number,
+        lead(calls.known_date) over (
+            partition by calls.source_system, calls.act_id
+            order by calls.version_at, calls.known_date, calls.load_id
+        ) as next_known_date,
         row_number() over (
             partition by calls.source_system, calls.act_id
             order by calls.version_at desc, calls.known_date desc, calls.load_id desc
@@ -227,6 +231,10 @@ moments as (
             versions.source_system = first_links.source_system
             and versions.act_id = first_links.act_id
             and versions.known_date < first_links.linked_on
+            and (
+                versions.next_known_date is null
+                or first_links.linked_on < versions.next_known_date
+            )
 
 ),
 
