@@ -1,6 +1,6 @@
--- Guards: intervals of decisions and of readiness neither overlap nor leave a day between two of them
--- that touch; the last decision of the history is the one of the day; a hold has a day to come back
--- that is still to come; a dropped account does not fit; an account of which nobody spoke has no number.
+-- Guards: intervals of decisions and of readiness do not overlap; the last decision of the
+-- history is the one of the day; a hold has a day to come back that is still to come; a dropped
+-- account does not fit; an account of which nobody spoke has no number.
 -- Does not guard: that the reasons in words are right (unit tests do).
 with histories as (
 

@@ -1,6 +1,6 @@
--- Guards: the groups of effort_allocation split the same accounts, effort and pipeline; those are the sums
--- over accounts; what would be freed is the effort of where nothing can move; the segments of
--- research_scope split the targets.
+-- Guards: the groups of effort_allocation split the same accounts, effort and pipeline, which
+-- are the sums over accounts; what would be freed is the effort of where nothing can move; the
+-- segments of research_scope split the targets.
 -- Does not guard: that touches cost what the seed says.
 with totals as (
 

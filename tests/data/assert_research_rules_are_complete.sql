@@ -1,6 +1,7 @@
--- Guards: every persona and the role other has a relevance for every dimension; every combination of fit,
--- readiness, lifecycle and being told to wait has a decision; every rule decides some combination and
--- has no misspelt word; holds without a day that was named have days after which they end.
+-- Guards: every persona and the role other has a relevance for every dimension; every
+-- combination of fit, readiness, lifecycle and being told to wait has a decision; every rule
+-- decides some of them and has no misspelt word; holds without a day that was named have days
+-- after which they end.
 -- Does not guard: that the weights and decisions are sensible ones.
 with roles as (
 
@@ -16,6 +17,31 @@ dimensions as (
 
 ),
 
+fit_tiers as (
+
+    select unnest(['strong', 'moderate', 'weak', 'unknown']) as fit_tier
+
+),
+
+segments as (
+
+    select unnest(['can_decide', 'blocked', 'contested', 'partial', 'unknown'])
+        as readiness_segment
+
+),
+
+lifecycles as (
+
+    select unnest(['prospect', 'open_opportunity', 'customer', 'former_customer']) as lifecycle
+
+),
+
+waits as (
+
+    select unnest([true, false]) as is_told_to_wait
+
+),
+
 combinations as (
 
     select
@@ -23,15 +49,10 @@ combinations as (
         segments.readiness_segment,
         lifecycles.lifecycle,
         waits.is_told_to_wait
-    from (select unnest(['strong', 'moderate', 'weak', 'unknown']) as fit_tier) as fit_tiers
-    cross join (
-        select unnest(['can_decide', 'blocked', 'contested', 'partial', 'unknown'])
-            as readiness_segment
-    ) as segments
-    cross join (
-        select unnest(['prospect', 'open_opportunity', 'customer', 'former_customer']) as lifecycle
-    ) as lifecycles
-    cross join (select unnest([true, false]) as is_told_to_wait) as waits
+    from fit_tiers
+    cross join segments
+    cross join lifecycles
+    cross join waits
 
 ),
 

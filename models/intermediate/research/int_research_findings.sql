@@ -189,7 +189,9 @@ known_roles as (
 
 role_texts as (
 
-    select distinct respondent_role from recorded where respondent_role is not null
+    select distinct respondent_role
+    from recorded
+    where respondent_role is not null
 
 ),
 
@@ -348,9 +350,12 @@ select
     shared.coder,
     shared.rating,
     shared.revisit_on,
-    shared.pressure_type,
+    -- Free words are nobody's business further on.
+    case when shared.pressure_type is not null
+        then coalesce(pressure_types.pressure_type, 'other') end as pressure_type,
     shared.deadline_on,
-    shared.constraint_type,
+    case when shared.constraint_type is not null
+        then coalesce(constraint_types.constraint_type, 'other') end as constraint_type,
     shared.held_on,
     cast(round(
         1000000.0 * research_sources.weight_share * role_relevance.relevance_share
@@ -363,3 +368,9 @@ inner join {{ ref('research_sources') }} as research_sources
     on shared.source_type = research_sources.source_type
 inner join {{ ref('role_relevance') }} as role_relevance
     on shared.role = role_relevance.role and shared.dimension = role_relevance.dimension
+left join {{ ref('pressure_types') }} as pressure_types
+    on replace({{ plain_text('shared.pressure_type') }}, ' ', '_') = pressure_types.pressure_type
+left join {{ ref('constraint_types') }} as constraint_types
+    on
+        replace({{ plain_text('shared.constraint_type') }}, ' ', '_')
+        = constraint_types.constraint_type

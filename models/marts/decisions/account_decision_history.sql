@@ -18,8 +18,9 @@ turns as (
 
     select
         *,
-        coalesce(lead(as_of_date) over (partition by account_id order by as_of_date), {{ forever() }})
-            as valid_to
+        coalesce(
+            lead(as_of_date) over (partition by account_id order by as_of_date), {{ forever() }}
+        ) as valid_to
     from changes
     where decision is distinct from previous_decision or is_account != was_account
 

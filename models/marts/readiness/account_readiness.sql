@@ -140,8 +140,8 @@ select
             ': ' || known_words
             || coalesce('; not known: ' || unknown_words, '')
             || '; voices ' || respondents
-            || case when is_single_voice then ', and without one of them it would be another segment'
-                else '' end
+            || case when is_single_voice
+                then ', and without one of them it would be another segment' else '' end
             || coalesce('; lapses from ' || cast(expires_on as {{ dbt.type_string() }}), '')
     end
     || case

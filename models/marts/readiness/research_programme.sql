@@ -27,7 +27,7 @@ lists as (
         count(case when readiness_segment != 'unknown' then 1 end) as known_accounts,
         count(decision) as judged_accounts
     from snapshots
-    group by 1
+    group by cast({{ dbt.date_trunc('month', 'as_of_date') }} as date)
 
 ),
 
@@ -64,7 +64,7 @@ effort as (
             efforts.account_id = spans.account_id
             and efforts.effort_date >= spans.valid_from
             and efforts.effort_date < spans.valid_to
-    group by 1
+    group by cast({{ dbt.date_trunc('month', 'efforts.effort_date') }} as date)
 
 ),
 
@@ -102,7 +102,7 @@ first_conclusions as (
         {{ dbt.datediff('listings.listed_on', 'conclusions.concluded_on', 'day') }} as days,
         row_number() over (
             partition by conclusions.account_id
-            order by conclusions.concluded_on, conclusions.basis desc
+            order by conclusions.concluded_on asc, conclusions.basis desc
         ) as conclusion_order
     from conclusions
     inner join listings on conclusions.account_id = listings.account_id

@@ -128,7 +128,8 @@ flips as (
 
 conversations as (
 
-    select * from flips where dimension = 'all'
+    select * from flips
+    where dimension = 'all'
 
 ),
 
