@@ -24,7 +24,7 @@ known_days as (
         account_id,
         as_of_date,
         false as is_stored,
-        {{ row_hash(facts) }} as facts_hash
+        {{ facts | join(', ') }}
     from decision_days
     {% if is_incremental() %}
     union all
@@ -33,7 +33,7 @@ known_days as (
         account_id,
         {{ add_days(start_date(), -1) }} as as_of_date,
         true as is_stored,
-        {{ row_hash(facts) }} as facts_hash
+        {{ facts | join(', ') }}
     from (
         select
             *,
@@ -45,34 +45,35 @@ known_days as (
     {% endif %}
 ),
 
+hashed as (
+
+    select
+        *,
+        {{ row_hash(facts) }} as facts_hash
+    from known_days
+
+),
+
 compared as (
 
     select
-        account_id,
-        as_of_date,
-        is_stored,
+        *,
         coalesce(lead(as_of_date) over of_account, {{ forever() }}) as day_after,
         facts_hash = lag(facts_hash) over of_account
         and lag(as_of_date) over of_account = {{ add_days('as_of_date', -1) }} as is_same
-    from known_days
+    from hashed
     window of_account as (partition by account_id order by as_of_date)
 
 )
 
 select
-    compared.account_id,
-    compared.as_of_date,
+    account_id,
+    as_of_date,
     true as is_account,
-    {%- for fact in facts %}
-    decision_days.{{ fact }},
-    {%- endfor %}
+    {{ facts | join(',\n    ') }},
     {{ ruleset_version() }} as ruleset_version
 from compared
-inner join decision_days
-    on
-        compared.account_id = decision_days.account_id
-        and compared.as_of_date = decision_days.as_of_date
-where not compared.is_stored and not coalesce(compared.is_same, false)
+where not is_stored and not coalesce(is_same, false)
 
 union all
 

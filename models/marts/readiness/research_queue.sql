@@ -79,6 +79,39 @@ dimensions as (
 
 ),
 
+asked_accounts as (
+
+    select distinct account_id from questions
+
+),
+
+-- Accounts of which nothing is known share their questions.
+candidates as (
+
+    select
+        decision_days.account_id,
+        coalesce(asked_accounts.account_id, '') as question_account_id,
+        decision_days.fit_tier,
+        decision_days.lifecycle,
+        decision_days.decision,
+        coalesce(decision_days.told_revisit_on > {{ horizon }}, false) as is_told_to_wait,
+        coalesce(decision_days.revisit_on <= {{ horizon }}, false) as is_revisit_due
+    from decision_days
+    left join exclusions on decision_days.account_id = exclusions.account_id
+    left join asked_accounts on decision_days.account_id = asked_accounts.account_id
+    where exclusions.account_id is null
+
+),
+
+-- What is asked about, and what the decision follows from besides readiness: accounts share it.
+situations as (
+
+    select distinct
+        question_account_id, fit_tier, lifecycle, is_told_to_wait, is_revisit_due
+    from candidates
+
+),
+
 -- A segment after the answer, with its chance.
 chances as (
 
@@ -112,8 +145,14 @@ flips as (
             case when before.decision != after.decision then chances.chance_share else 0 end
         ), 6) as flip_share
     from chances
+    inner join situations on chances.account_id = situations.question_account_id
     inner join cases_without as before
-        on chances.segment_without = before.readiness_segment
+        on
+            chances.segment_without = before.readiness_segment
+            and situations.fit_tier = before.fit_tier
+            and situations.lifecycle = before.lifecycle
+            and situations.is_told_to_wait = before.is_told_to_wait
+            and situations.is_revisit_due = before.is_revisit_due
     inner join cases as after
         on
             chances.segment_after = after.readiness_segment
@@ -149,12 +188,6 @@ openings as (
 
 ),
 
-asked_accounts as (
-
-    select distinct account_id from questions
-
-),
-
 -- Of roles whose answers are as likely to change it the one that says most: it lasts longer.
 relevance as (
 
@@ -170,24 +203,6 @@ heard_roles as (
     from {{ ref('int_research_findings') }}
     where {{ end_date() }} >= valid_from and {{ end_date() }} < valid_to
         and held_on > {{ add_days(end_date(), -var('research_repeat_days')) }}
-
-),
-
--- Accounts of which nothing is known share their questions.
-candidates as (
-
-    select
-        decision_days.account_id,
-        coalesce(asked_accounts.account_id, '') as question_account_id,
-        decision_days.fit_tier,
-        decision_days.lifecycle,
-        decision_days.decision,
-        coalesce(decision_days.told_revisit_on > {{ horizon }}, false) as is_told_to_wait,
-        coalesce(decision_days.revisit_on <= {{ horizon }}, false) as is_revisit_due
-    from decision_days
-    left join exclusions on decision_days.account_id = exclusions.account_id
-    left join asked_accounts on decision_days.account_id = asked_accounts.account_id
-    where exclusions.account_id is null
 
 ),
 
