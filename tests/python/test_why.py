@@ -41,6 +41,9 @@ ACTIVATION = re.compile(
     re.IGNORECASE,
 )
 PLAY = re.compile(
+    rf"(?:Held until (?P<until>{DAY}), readiness (?P<held>[a-z ]+)(?P<yet>, and yet a committed deal"
+    r" is moving)?; |Ask the (?P<role>[a-z ]+), (?P<dimension>[a-z ]+) first, readiness"
+    r" (?P<asked>[a-z ]+); )?"
     rf"(?:(?P<watch>Strong signal|Committed deal|Strong signal and a committed deal) outside the"
     rf" buying window; |(?P<trigger>[a-z ]+) on"
     rf" (?P<on>{DAY}); )?(?:(?P<move>rose|fell) from (?P<before>{STATES}) to (?P<moved>{STATES}) on"
@@ -76,13 +79,18 @@ FACTS = """
         fit.fit_tier, fit.fit_score, fit.fits_icp,
         accounts.lifecycle,
         plays.decision, plays.trigger, plays.triggered_on, plays.exclusion_reason,
-        plays.excluded_until, plays.play_id, plays.due_on, plays.is_overdue, plays.last_touch_on
+        plays.excluded_until, plays.play_id, plays.due_on, plays.is_overdue, plays.last_touch_on,
+        decisions.revisit_on, readiness.readiness_segment, queue.respondent_role, queue.dimension
     from marts.account_activation as activation
     inner join marts.account_plays as plays using (account_id)
     inner join marts.account_signals as signals using (account_id)
     inner join marts.account_coverage as coverage using (account_id)
     inner join marts.account_fit as fit using (account_id)
     inner join marts.accounts as accounts using (account_id)
+    inner join marts.account_decisions as decisions using (account_id)
+    inner join marts.account_readiness as readiness using (account_id)
+    left join marts.research_queue as queue
+        on activation.account_id = queue.account_id and queue.is_within_budget
 """
 COLUMNS = (
     "activation_why play_why state previous_state state_since primary_driver"
@@ -91,6 +99,7 @@ COLUMNS = (
     " last_signal_date is_spiking reached_coverage_share covered_personas required_personas"
     " fit_tier fit_score fits_icp lifecycle decision trigger triggered_on exclusion_reason"
     " excluded_until play_id due_on is_overdue last_touch_on"
+    " revisit_on readiness_segment respondent_role dimension"
 ).split()
 
 
@@ -266,6 +275,20 @@ def test_why_this_play_and_why_now(facts: list[dict[str, Any]]) -> None:
             check_play(why, fact)
 
 
+def check_decision(said: re.Match[str], fact: dict[str, Any]) -> None:
+    """What a play says of a hold or of whom to ask is what the marts of readiness say."""
+    assert bool(said["until"]) == (fact["decision"] == "hold")
+    assert bool(said["role"]) == (fact["decision"] == "research")
+    segment = (said["held"] or said["asked"] or "").replace(" ", "_")
+    assert segment in ("", fact["readiness_segment"])
+    if said["until"]:
+        assert said["until"] == str(fact["revisit_on"])
+        assert bool(said["yet"]) == fact["has_committed_motion"]
+    if said["role"]:
+        assert said["role"].replace(" ", "_") == fact["respondent_role"]
+        assert said["dimension"].replace(" ", "_") == fact["dimension"]
+
+
 def check_play(why: str, fact: dict[str, Any]) -> None:
     said = PLAY.fullmatch(why)
     assert said, why
@@ -273,6 +296,7 @@ def check_play(why: str, fact: dict[str, Any]) -> None:
     assert int(said["people"]) == fact["engaged_people"]
     assert int(said["covered"]) == fact["covered_personas"]
     assert int(said["required"]) == fact["required_personas"]
+    check_decision(said, fact)
     assert bool(said["watch"]) == (fact["decision"] == "watch")
     if said["watch"]:
         assert fact["has_timing_conflict"]
