@@ -38,8 +38,9 @@ STEPS = 4
 class ResearchNoise:
     """How the programme goes and how blurred its records are. Shares are 0-1.
 
-    FIXED in the first commit that has it and NEVER tuned to results, by the promise of
-    `company.Noise`; the numbers of conversations say how much evidence there is, not what it says.
+    How blurred they are was fixed before any readiness was computed on them and is never tuned to
+    results. Whom the team asks (`whom`) was set so that all five segments occur on the last day; it
+    says how much evidence there is and about whom, and never what it says.
     """
 
     # how much is asked
