@@ -150,8 +150,8 @@ def _readiness(
         f" blocked, {contested:,} contested, {partial:,} partial)",
         *(["Ask next (marts.research_queue):"] if questions else []),
         *(
-            f"  {rank}. {name}: {_words(role)}, {_words(dimension)} first; {flip_share:.0%} to change"
-            " the decision"
+            f"  {rank}. {name}: {_words(role)}, {_words(dimension)} first;"
+            f" {flip_share:.0%} to change the decision"
             for rank, name, role, dimension, flip_share in questions
         ),
     ]

@@ -197,14 +197,16 @@ def test_it_tells_readiness_as_it_is_known(
     settings = altered(
         refreshed,
         tmp_path,
-        "update marts.account_readiness set readiness_segment = 'blocked', decision_capacity = 0.03,"
-        f" interviews = 2, last_research_date = '2026-05-01', why = 'Blocked by pressure.' {of_account}",
+        "update marts.account_readiness set readiness_segment = 'blocked',"
+        " decision_capacity = 0.03, interviews = 2, last_research_date = '2026-05-01',"
+        f" why = 'Blocked by pressure.' {of_account}",
         "update marts.account_readiness_dimensions set mean_share = null, evidence_weight = 0,"
         " roles_heard = null, pressure_type = null, deadline_on = null, constraint_type = null,"
         f" expires_on = null {of_account}",
         "update marts.account_readiness_dimensions set mean_share = 0.26, lower_80_share = 0.05,"
-        " upper_80_share = 0.52, evidence_weight = 0.85, respondents = 2, expires_on = '2026-08-01',"
-        " roles_heard = 'champion, economic_buyer', last_heard_on = '2026-05-01',"
+        " upper_80_share = 0.52, evidence_weight = 0.85, respondents = 2,"
+        " expires_on = '2026-08-01', roles_heard = 'champion, economic_buyer',"
+        " last_heard_on = '2026-05-01',"
         " pressure_type = 'customer_demand', deadline_on = '2026-10-02',"
         f" constraint_type = 'political_cost' {of_account} and dimension = 'pressure'",
         "update marts.account_readiness_dimensions set mean_share = 0.5, lower_80_share = 0.2,"
@@ -363,11 +365,11 @@ def test_the_report_of_a_refresh_ends_with_whom_to_ask(refreshed: Place, tmp_pat
     settings = altered(
         refreshed,
         tmp_path,
-        "update marts.research_scope set asked_accounts = 5, known_accounts = 4, blocked_accounts = 4"
+        "update marts.research_scope set asked_accounts = 5, known_accounts = 4"
         " where segment_type = 'all'",
     )
     report = printed(settings.published_path)
-    counts = dict(
+    counts: dict[str, int] = dict(
         query(
             refreshed.published,
             "select decision, count(*) from marts.account_decisions"
