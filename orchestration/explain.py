@@ -236,6 +236,7 @@ def _tell_all(story: Story) -> None:
             f"{story.account_id} is no account on {story.last_date} any more (merged, deleted or"
             " off the target list). What history keeps of it:"
         )
+        _tell_decisions(story, story.last_date)
     else:
         _tell_who(story, rows[0])
         for tell in PARTS:
@@ -430,24 +431,166 @@ def _inbound_in_words(row: dict[str, Any]) -> str:
     return f"{words}. {row['route_reason']}."
 
 
+def _tell_decision(story: Story) -> None:
+    for row in _rows_of(story, "account_decisions"):
+        stalled = row["is_stalled"]
+        story.facts(
+            "Decision",
+            [
+                ("decision", f"{row['decision']} since {row['decision_since']}"),
+                ("come back on", row["revisit_on"]),
+                ("before", row["previous_decision"]),
+                ("times on hold", row["holds"] or None),
+                ("stalled", "cannot be told, history is too short" if stalled is None else stalled),
+                ("under-served", row["is_under_served"]),
+                ("why", _without_readiness(story, row["why"])),
+            ],
+        )
+    _tell_decisions(story, story.last_date)
+
+
+def _without_readiness(story: Story, why: str) -> str:
+    """The words on the decision; those on readiness among them stand under Readiness."""
+    for row in _rows_of(story, "account_readiness"):
+        why = why.replace(row["why"], "")
+    return " ".join(why.split())
+
+
+def _tell_decisions(story: Story, day: date) -> None:
+    if not story.has("account_decision_history"):
+        return
+    story.table(
+        "Decisions so far",
+        story.rows(
+            "select valid_from as since, decision, reason from marts.account_decision_history"
+            " where account_id = $1 and valid_from <= $2 order by valid_from",
+            day,
+        ),
+        "None is stored.",
+    )
+
+
+def _tell_readiness(story: Story) -> None:
+    for row in _rows_of(story, "account_readiness"):
+        capacity = row["decision_capacity"]
+        story.facts(
+            "Readiness",
+            [
+                ("segment", row["readiness_segment"]),
+                ("why", row["why"]),
+                ("last asked on", row["last_research_date"]),
+                ("interviews", row["interviews"] or None),
+                ("capacity", None if capacity is None else f"{capacity:.0%}, only to rank by"),
+                ("next deadline", row["next_deadline_on"]),
+            ],
+        )
+        dimensions = _rows_of(story, "account_readiness_dimensions", "dimension_order")
+        nothing = "nobody asked"
+        if row["last_research_date"] is not None and not row["interviews"]:
+            nothing = "nothing lately"
+        story.table(
+            "The four conditions", [_as_posterior(d, nothing) for d in dimensions], "None is told."
+        )
+        said = _said(dimensions)
+        if said:
+            story.facts("What was said", said)
+
+
+def _as_posterior(row: dict[str, Any], nothing: str) -> dict[str, Any]:
+    """A dimension as a row of the table. Where nobody spoke about it there is no number."""
+    is_heard = row["evidence_weight"] > 0
+    return {
+        "dimension": row["dimension"].replace("_", " "),
+        "mean": f"{row['mean_share']:.0%}" if is_heard else nothing,
+        "80% interval": f"{row['lower_80_share']:.0%} - {row['upper_80_share']:.0%}"
+        if is_heard
+        else None,
+        "evidence": f"{row['evidence_weight']:.2f}" if is_heard else None,
+        "voices": str(row["respondents"]) if is_heard else None,
+        "lapses on": row["expires_on"] or ("too little" if is_heard else None),
+    }
+
+
+def _said(dimensions: Sequence[dict[str, Any]]) -> list[tuple[str, str]]:
+    """Who spoke about each dimension, and what was named; what all say alike is said once."""
+    named = {row["dimension"]: _named(row) for row in dimensions if row["roles_heard"]}
+    is_alike = len(named) > 1 and len(set(named.values())) == 1
+    lines = []
+    for row in dimensions:
+        if row["roles_heard"]:
+            words = f"heard from {row['roles_heard']}, last on {row['last_heard_on']}"
+            if named[row["dimension"]] and not is_alike:
+                words += f"; {named[row['dimension']]}"
+            lines.append((row["dimension"].replace("_", " "), words.replace("_", " ")))
+    if is_alike and any(named.values()):
+        lines.append(("of all of them", next(iter(named.values())).replace("_", " ")))
+    return lines
+
+
+def _named(row: dict[str, Any]) -> str:
+    words = [
+        f"{name} {row[column]}" if row[column] else None
+        for name, column in (
+            ("pressure", "pressure_type"),
+            ("deadline", "deadline_on"),
+            ("constraint", "constraint_type"),
+        )
+    ]
+    return "; ".join(word for word in words if word)
+
+
+def _tell_question(story: Story) -> None:
+    if not story.has("research_queue"):
+        return
+    for row in story.rows(
+        "select *, (select count(*) from marts.research_queue) as places"
+        " from marts.research_queue where account_id = $1"
+    ):
+        budget = "within" if row["is_within_budget"] else "beyond"
+        story.facts(
+            "Whom to ask next",
+            [
+                ("place", f"{row['rank']} of {row['places']}, {budget} the budget of interviews"),
+                ("role", row["respondent_role"].replace("_", " ")),
+                ("begin with", row["dimension"].replace("_", " ")),
+                ("why", row["why"]),
+            ],
+        )
+        return
+    for row in story.rows(
+        "select is_target, decision = 'withheld' as is_excluded from marts.accounts"
+        " inner join marts.account_plays using (account_id) where account_id = $1"
+    ):
+        reason = "no conversation could change the decision"
+        if row["is_excluded"]:
+            reason = "the account is excluded"
+        if not row["is_target"]:
+            reason = "it is no target"
+        story.title("Whom to ask next")
+        story.say(f"It is not in the research queue: {reason}.")
+
+
 def _tell_effort(story: Story) -> None:
     functions = ("sales_development", "sales", "marketing", "customer_success")
     for row in _rows_of(story, "account_effort"):
         by = ", ".join(f"{name} {row[f'{name}_touches']}" for name in functions)
         story.title("Effort")
-        if not row["is_touched"]:
-            story.say("No touch of ours within the days that count.")
-            continue
-        story.say(
-            f"{row['touches']} touches of ours ({by}), about {row['effort_usd']:,.2f} USD; the"
-            f" last on {row['last_touch_on']}"
-            + (
-                "; spent while signal or the window is lacking"
-                if row["is_against_calendar"]
-                else ""
+        if row["is_touched"]:
+            story.say(
+                f"{row['touches']} touches of ours ({by}), about {row['effort_usd']:,.2f} USD; the"
+                f" last on {row['last_touch_on']}"
+                + (
+                    "; spent while signal or the window is lacking"
+                    if row["is_against_calendar"]
+                    else ""
+                )
+                + "."
             )
-            + "."
-        )
+        else:
+            story.say("No touch of ours within the days that count.")
+        # A file of an older version does not say since when it is listed.
+        if row.get("listed_on") is not None:
+            story.say(_listing_in_words(row))
     if story.has("account_touches"):
         story.table(
             "Last touches",
@@ -459,6 +602,16 @@ def _tell_effort(story: Story) -> None:
             ),
             "None, either way.",
         )
+
+
+def _listing_in_words(row: dict[str, Any]) -> str:
+    by = f" by {row['selected_by']}" if row["selected_by"] else ", nobody says by whom"
+    grounds = row["selection_basis"] or "none on record"
+    return (
+        f"Listed on {row['listed_on']}{by}; grounds: {grounds}. Since then"
+        f" ({row['days_since_listed']} days) {row['touches_since_listed']} touches and about"
+        f" {row['effort_since_listed_usd']:,.2f} USD: spent, whatever is decided now."
+    )
 
 
 def _tell_timing(story: Story) -> None:
@@ -505,6 +658,9 @@ PARTS: tuple[Callable[[Story], None], ...] = (
     _tell_state,
     _tell_drivers,
     _tell_paths,
+    _tell_decision,
+    _tell_readiness,
+    _tell_question,
     _tell_plays,
     _tell_inbound,
     _tell_effort,
@@ -540,6 +696,7 @@ def _tell_history(story: Story, day: date) -> None:
         day,
     ):
         story.say(_gap_in_words(row))
+    _tell_judgement(story, day)
     snapshots = story.rows(
         "select * exclude (account_id, ruleset_version) from marts.account_snapshots"
         " where account_id = $1 and as_of_date <= $2 order by as_of_date desc limit 1",
@@ -551,10 +708,49 @@ def _tell_history(story: Story, day: date) -> None:
     if not snapshots:
         story.title("The month end before")
         story.say("No month end is stored before that day.")
+    _tell_decisions(story, day)
     _tell_states(story, day)
     _tell_movements(story, day)
     story.title("The rest of that day")
-    story.say(f"make as-of DATE={day}, then this command again: fit, signals and coverage as then.")
+    story.say(
+        f"make as-of DATE={day}, then this command again: fit, signals, coverage and the four"
+        " conditions as then."
+    )
+
+
+def _tell_judgement(story: Story, day: date) -> None:
+    """Readiness and decision of a day before, as they were known then."""
+    in_force = "account_id = $1 and valid_from <= $2 and (valid_to is null or valid_to > $2)"
+    if story.has("account_readiness_history"):
+        rows = story.rows(
+            f"select * from marts.account_readiness_history where {in_force}",
+            day,
+        )
+        for row in rows:
+            story.say(_readiness_in_words(row))
+        if not rows:
+            story.say("Readiness unknown: nobody inside had been asked, or too little was said.")
+    if story.has("account_decision_history"):
+        for row in story.rows(
+            f"select * from marts.account_decision_history where {in_force}",
+            day,
+        ):
+            story.say(f"Decision {row['decision']} since {row['valid_from']}: {row['reason']}.")
+
+
+def _readiness_in_words(row: dict[str, Any]) -> str:
+    words = f"Readiness {row['readiness_segment']} from {row['valid_from']}"
+    if row["readiness_segment"] == "unknown":
+        return f"{words}: what was said had lapsed or said too little."
+    if row["blocking_dimension"]:
+        words += f", blocked by {row['blocking_dimension']}"
+    words = (
+        f"{words}: {row['known_dimensions']} of 4 conditions known, {row['cleared_dimensions']}"
+        " cleared"
+    ).replace("_", " ")
+    if row["expires_on"] is not None:
+        words += f"; to lapse from {row['expires_on']}"
+    return f"{words}{'; on a single voice' if row['is_single_voice'] else ''}."
 
 
 def _gap_in_words(row: dict[str, Any]) -> str:

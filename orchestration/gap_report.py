@@ -1,4 +1,4 @@
-"""Prints the activation gap from a published database: funnel, drivers, states."""
+"""Prints the activation gap from a published database: funnel, drivers, states, decisions."""
 
 from __future__ import annotations
 
@@ -7,11 +7,15 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from orchestration.publish import open_published
 from orchestration.ruleset import state_rules
 from orchestration.settings import PROJECT_DIR
+
+# Places of the research queue that are printed.
+FIRST_PLACES = 3
 
 
 def print_gap(published_path: Path, console: Console | None = None) -> None:
@@ -50,9 +54,43 @@ def print_gap(published_path: Path, console: Console | None = None) -> None:
             group by account_activation.state
             """
         ).fetchall()
+        scope = connection.execute(
+            """
+            select
+                target_accounts, asked_accounts, known_accounts, can_decide_accounts,
+                blocked_accounts, contested_accounts, partial_accounts
+            from marts.research_scope
+            where segment_type = 'all'
+            """
+        ).fetchone()
+        decisions = connection.execute(
+            """
+            select account_decisions.decision, count(*)
+            from marts.account_decisions
+            inner join marts.accounts using (account_id)
+            where accounts.is_target
+            group by account_decisions.decision
+            """
+        ).fetchall()
+        questions = connection.execute(
+            """
+            select
+                research_queue.rank, coalesce(accounts.account_name, accounts.account_id),
+                research_queue.respondent_role, research_queue.dimension,
+                research_queue.flip_share
+            from marts.research_queue
+            inner join marts.accounts using (account_id)
+            order by research_queue.rank
+            limit ?
+            """,
+            [FIRST_PLACES],
+        ).fetchall()
     console.print(_funnel(funnel))
     console.print(_drivers(drivers, target_gap=funnel[6]))
     console.print(_states(states))
+    if scope is not None:
+        for line in _readiness(scope, dict(decisions), questions):
+            console.print(escape(line), highlight=False)
 
 
 def _funnel(row: Sequence[Any]) -> Table:
@@ -93,6 +131,32 @@ def _states(rows: Sequence[Sequence[Any]]) -> Table:
     return table
 
 
+def _readiness(
+    scope: Sequence[Any], decisions: dict[str, int], questions: Sequence[Sequence[Any]]
+) -> list[str]:
+    """What to do about the targets, and whom to ask next, a line each."""
+    targets, asked, known, can_decide, blocked, contested, partial = scope
+    if not asked:
+        return [
+            "Nobody inside a target has been asked yet: marts.research_queue says whom to ask first"
+            " (docs/research.md)."
+        ]
+    counts = ", ".join(
+        f"{name} {decisions.get(name, 0):,}" for name in ("pursue", "research", "hold", "drop")
+    )
+    return [
+        f"Decisions on targets: {counts}",
+        f"Known from inside: {known:,} of {targets:,} ({can_decide:,} can decide, {blocked:,}"
+        f" blocked, {contested:,} contested, {partial:,} partial)",
+        *(["Ask next (marts.research_queue):"] if questions else []),
+        *(
+            f"  {rank}. {name}: {_words(role)}, {_words(dimension)} first;"
+            f" {flip_share:.0%} to change the decision"
+            for rank, name, role, dimension, flip_share in questions
+        ),
+    ]
+
+
 def _table(title: str, label: str, *numbers: str) -> Table:
     table = Table(title=title, title_justify="left", title_style="bold")
     table.add_column(label)
@@ -103,6 +167,10 @@ def _table(title: str, label: str, *numbers: str) -> Table:
 
 def _share(count: int, whole: int) -> str:
     return f"{count / whole:.1%}" if whole else ""
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")
 
 
 def _number(value: float) -> str:

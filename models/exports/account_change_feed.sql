@@ -4,8 +4,8 @@
     )
 }}
 {%- set columns = [
-    'state', 'state_since', 'primary_driver', 'fit_tier', 'strength_score', 'play_id', 'play_name',
-    'play_owner_function', 'play_due_on', 'why'
+    'state', 'state_since', 'primary_driver', 'fit_tier', 'strength_score', 'readiness_segment',
+    'decision', 'revisit_on', 'play_id', 'play_name', 'play_owner_function', 'play_due_on', 'why'
 ] %}
 
 with accounts as (
@@ -32,6 +32,12 @@ signals as (
 
 ),
 
+decisions as (
+
+    select * from {{ ref('account_decisions') }}
+
+),
+
 plays as (
 
     select * from {{ ref('account_plays') }}
@@ -46,16 +52,9 @@ export_fields as (
 ),
 
 -- The last version of each account before this day. A day that is run again starts from there too,
--- and so gives the same versions.
+-- and so gives the same versions. A feed of before a column was added has nothing in it.
 exported as (
 
-    {% if is_incremental() %}
-    select
-        this.*,
-        row_number() over (partition by account_id order by version desc) as recency
-    from {{ this }} as this
-    where as_of_date < {{ end_date() }}
-    {% else %}
     select
         cast(null as {{ dbt.type_string() }}) as account_id,
         0 as version,
@@ -64,11 +63,20 @@ exported as (
         cast(null as {{ dbt.type_string() }}) as hubspot_company_id,
         cast(null as {{ dbt.type_string() }}) as primary_domain,
         {%- for column in columns %}
-        cast(null as {{ 'date' if column in ['state_since', 'play_due_on']
+        cast(null as {{ 'date' if column in ['state_since', 'revisit_on', 'play_due_on']
             else 'double' if column == 'strength_score' else dbt.type_string() }}) as {{ column }},
         {%- endfor %}
         1 as recency
     where 1 = 0
+
+    {% if is_incremental() %}
+    union all by name
+
+    select
+        this.*,
+        row_number() over (partition by account_id order by version desc) as recency
+    from {{ this }} as this
+    where as_of_date < {{ end_date() }}
     {% endif %}
 
 ),
@@ -94,6 +102,9 @@ known as (
         activation.primary_driver,
         fit.fit_tier,
         round(signals.strength_score) as strength_score,
+        decisions.readiness_segment,
+        decisions.decision,
+        decisions.revisit_on,
         plays.play_id,
         plays.play_name,
         plays.owner_function as play_owner_function,
@@ -103,6 +114,7 @@ known as (
     inner join activation on accounts.account_id = activation.account_id
     inner join fit on accounts.account_id = fit.account_id
     inner join signals on accounts.account_id = signals.account_id
+    inner join decisions on accounts.account_id = decisions.account_id
     inner join plays on accounts.account_id = plays.account_id
 
 ),

@@ -1,6 +1,6 @@
 {%- set columns = [
-    'state', 'state_since', 'primary_driver', 'fit_tier', 'strength_score', 'play_name',
-    'play_owner_function', 'play_due_on', 'play_id', 'why'
+    'state', 'state_since', 'primary_driver', 'fit_tier', 'strength_score', 'readiness_segment',
+    'decision', 'revisit_on', 'play_name', 'play_owner_function', 'play_due_on', 'play_id', 'why'
 ] %}
 
 with versions as (

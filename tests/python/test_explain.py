@@ -17,6 +17,7 @@ from rich.console import Console
 from runner import Place
 
 from orchestration.explain import ExplainError, explain, main
+from orchestration.gap_report import print_gap
 from orchestration.settings import Settings
 
 FIRST, LAST = REFRESHED
@@ -176,6 +177,226 @@ def test_it_tells_spikes_only_where_they_could_be_seen(
     assert words in part(tell(settings, account["id"], width=80), "Signals")
 
 
+def altered(refreshed: Place, folder: Path, *statements: str) -> Settings:
+    """The settings of a copy of the published file in which the statements were run."""
+    settings = replace(refreshed.settings, published_dir=folder)
+    shutil.copy(refreshed.published, settings.published_path)
+    with duckdb.connect() as connection:
+        connection.execute(f"attach '{settings.published_path}' as copied")
+        connection.execute("use copied")
+        for statement in statements:
+            connection.execute(statement)
+    return settings
+
+
+def test_it_tells_readiness_as_it_is_known(
+    refreshed: Place, account: dict[str, str], tmp_path: Path
+) -> None:
+    """A number where somebody spoke about it, words where nobody did, and what was named once."""
+    of_account = f"where account_id = '{account['id']}'"
+    settings = altered(
+        refreshed,
+        tmp_path,
+        "update marts.account_readiness set readiness_segment = 'blocked',"
+        " decision_capacity = 0.03, interviews = 2, last_research_date = '2026-05-01',"
+        f" why = 'Blocked by pressure.' {of_account}",
+        "update marts.account_readiness_dimensions set mean_share = null, evidence_weight = 0,"
+        " roles_heard = null, pressure_type = null, deadline_on = null, constraint_type = null,"
+        f" expires_on = null {of_account}",
+        "update marts.account_readiness_dimensions set mean_share = 0.26, lower_80_share = 0.05,"
+        " upper_80_share = 0.52, evidence_weight = 0.85, respondents = 2,"
+        " expires_on = '2026-08-01', roles_heard = 'champion, economic_buyer',"
+        " last_heard_on = '2026-05-01',"
+        " pressure_type = 'customer_demand', deadline_on = '2026-10-02',"
+        f" constraint_type = 'political_cost' {of_account} and dimension = 'pressure'",
+        "update marts.account_readiness_dimensions set mean_share = 0.5, lower_80_share = 0.2,"
+        " upper_80_share = 0.8, evidence_weight = 0.1, respondents = 1, roles_heard = 'user',"
+        f" last_heard_on = '2026-04-01' {of_account} and dimension = 'ownership'",
+        "update marts.account_decisions set decision = 'hold', decision_since = '2026-05-01',"
+        " revisit_on = '2026-08-01', previous_decision = 'research', holds = 2, is_stalled = null,"
+        " is_under_served = false,"
+        f" why = 'Hold until 2026-08-01: missing. Blocked by pressure. Came back.' {of_account}",
+        "update marts.account_effort set listed_on = '2026-01-10', selected_by = 'sales',"
+        " selection_basis = 'look-alike', days_since_listed = 151, touches_since_listed = 30,"
+        f" effort_since_listed_usd = 104.06 {of_account}",
+    )
+    story = tell(settings, account["id"], width=80)
+    assert max(map(len, story.splitlines())) <= 80
+    decision = part(story, "Decision")
+    assert "decision hold since 2026-05-01" in decision
+    assert "come back on 2026-08-01" in decision
+    assert "times on hold 2" in decision
+    assert "stalled cannot be told" in decision
+    assert "why Hold until 2026-08-01: missing. Came back." in decision
+    assert "why Blocked by pressure." in part(story, "Readiness")
+    conditions = part(story, "The four conditions")
+    assert "pressure 26% 5% - 52% 0.85 2 2026-08-01" in conditions
+    assert "ownership 50% 20% - 80% 0.10 1 too little" in conditions
+    assert "authority alignment nobody asked timing tolerance nobody asked" in conditions
+    said = part(story, "What was said")
+    assert (
+        "pressure heard from champion, economic buyer, last on 2026-05-01; pressure customer"
+        in said
+    )
+    assert "deadline 2026-10-02; constraint political cost" in said
+    assert "ownership heard from user, last on 2026-04-01" in said
+    assert "authority" not in said
+    assert (
+        "Listed on 2026-01-10 by sales; grounds: look-alike. Since then (151 days) 30 touches and"
+        " about 104.06 USD" in part(story, "Effort")
+    )
+
+
+def test_research_that_is_old_is_told_from_none(
+    refreshed: Place, account: dict[str, str], tmp_path: Path
+) -> None:
+    settings = altered(
+        refreshed,
+        tmp_path,
+        "update marts.account_readiness set interviews = 0, last_research_date = '2025-05-01'",
+        "update marts.account_readiness_dimensions set mean_share = null, evidence_weight = 0",
+    )
+    story = tell(settings, account["id"], width=80)
+    assert max(map(len, story.splitlines())) <= 80
+    assert "ownership nothing lately" in part(story, "The four conditions")
+    assert "nobody asked" not in story
+
+
+def test_it_tells_the_place_in_the_research_queue(
+    refreshed: Place, account: dict[str, str], tmp_path: Path
+) -> None:
+    ((asked, rank, role, why, places),) = query(
+        refreshed.published,
+        "select account_id, rank, respondent_role, why,"
+        " (select count(*) from marts.research_queue) from marts.research_queue where rank = 1",
+    )
+    question = part(tell(refreshed.settings, asked, width=80), "Whom to ask next")
+    assert f"place {rank} of {places}, within the budget" in question
+    assert f"role {role.replace('_', ' ')}" in question
+    assert f"why {why}" in question
+    emptied = "delete from marts.research_queue"
+    words = {
+        "update marts.account_plays set decision = 'pursue'": "no conversation could change",
+        "update marts.account_plays set decision = 'withheld'": "the account is excluded",
+        "update marts.accounts set is_target = false": "it is no target",
+    }
+    for number, (statement, expected) in enumerate(words.items()):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        settings = altered(refreshed, folder, emptied, statement)
+        assert expected in part(tell(settings, account["id"]), "Whom to ask next")
+
+
+def test_a_return_and_readiness_of_a_day_before_are_told(
+    refreshed: Place, account: dict[str, str], tmp_path: Path
+) -> None:
+    """Of a day before, what was known then: nothing that came later."""
+    settings = altered(
+        refreshed,
+        tmp_path,
+        "delete from marts.account_decision_history",
+        "insert into marts.account_decision_history by name select"
+        f" '{account['id']}' as account_id, 'research' as decision, 'hold' as previous_decision,"
+        f" true as is_return, date '{FIRST}' as valid_from, date '{LAST}' as valid_to,"
+        " 'came back from hold: the day to come back has come' as reason",
+        "insert into marts.account_decision_history by name select"
+        f" '{account['id']}' as account_id, 'pursue' as decision, date '{LAST}' as valid_from,"
+        " 'later' as reason",
+        "delete from marts.account_readiness_history",
+        "insert into marts.account_readiness_history by name select"
+        f" '{account['id']}' as account_id, 'blocked' as readiness_segment,"
+        " 'timing_tolerance' as blocking_dimension, 3 as known_dimensions, 1 as cleared_dimensions,"
+        " date '2026-08-01' as expires_on, true as is_single_voice,"
+        f" date '{FIRST}' as valid_from, date '{LAST}' as valid_to",
+    )
+    story = " ".join(tell(settings, account["id"], FIRST).split())
+    assert f"Decision research since {FIRST}: came back from hold: the day to come back" in story
+    assert (
+        f"Readiness blocked from {FIRST}, blocked by timing tolerance: 3 of 4 conditions known,"
+        " 1 cleared; to lapse from 2026-08-01; on a single voice." in story
+    )
+    assert "later" not in story
+    before = " ".join(tell(settings, account["id"], date(2026, 6, 9)).split())
+    assert "Readiness blocked" in before
+    settings = altered(refreshed, tmp_path, "delete from marts.account_readiness_history")
+    assert "Readiness unknown" in tell(settings, account["id"], FIRST)
+
+
+def test_a_file_of_an_older_version_is_told_without_readiness(
+    refreshed: Place, account: dict[str, str], tmp_path: Path
+) -> None:
+    marts = (
+        "account_decisions",
+        "account_decision_history",
+        "account_readiness",
+        "account_readiness_dimensions",
+        "account_readiness_history",
+        "research_queue",
+    )
+    columns = (
+        "listed_on",
+        "selected_by",
+        "selection_basis",
+        "days_since_listed",
+        "touches_since_listed",
+        "effort_since_listed_usd",
+    )
+    settings = altered(
+        refreshed,
+        tmp_path,
+        *(f"drop table marts.{mart}" for mart in marts),
+        *(f"alter table marts.account_effort drop {column}" for column in columns),
+    )
+    for day in (None, FIRST):
+        story = tell(settings, account["id"], day)
+        assert account["name"] in story
+        for title in ("Decision", "Decisions so far", "Readiness", "Whom to ask next"):
+            assert f"\n{title}\n" not in story
+        assert "Readiness unknown" not in story
+
+
+def printed(published: Path) -> str:
+    console = Console(width=80, record=True, file=StringIO())
+    print_gap(published, console)
+    return console.export_text()
+
+
+def test_the_report_of_a_refresh_ends_with_whom_to_ask(refreshed: Place, tmp_path: Path) -> None:
+    settings = altered(
+        refreshed,
+        tmp_path,
+        "update marts.research_scope set asked_accounts = 5, known_accounts = 4"
+        " where segment_type = 'all'",
+    )
+    report = printed(settings.published_path)
+    counts: dict[str, int] = dict(
+        query(
+            refreshed.published,
+            "select decision, count(*) from marts.account_decisions"
+            " inner join marts.accounts using (account_id) where is_target group by decision",
+        )
+    )
+    words = ", ".join(f"{name} {counts.get(name, 0)}" for name in ("pursue", "research", "hold"))
+    assert f"Decisions on targets: {words}" in report
+    assert "Known from inside: 4 of " in report
+    ((name,),) = query(
+        refreshed.published,
+        "select account_name from marts.accounts inner join marts.research_queue using (account_id)"
+        " where rank = 1",
+    )
+    assert f"  1. {name}: " in report
+    assert "  4. " not in report
+
+
+def test_the_report_says_where_to_start_where_nobody_was_asked(
+    refreshed: Place, tmp_path: Path
+) -> None:
+    settings = altered(refreshed, tmp_path, "update marts.research_scope set asked_accounts = 0")
+    report = " ".join(printed(settings.published_path).split())
+    assert "Nobody inside a target has been asked yet: marts.research_queue says whom" in report
+    assert "Ask next" not in report
+
+
 def test_an_id_in_small_letters_is_found_if_it_is_one(
     refreshed: Place, account: dict[str, str], tmp_path: Path
 ) -> None:
@@ -230,7 +451,25 @@ def test_a_day_before_is_told_as_far_as_history_goes(
     assert f"{state} since {since}: {reason}." in " ".join(story.split())
     assert f"{account['name']} ({account['id']}) on {FIRST}" in story
     assert "A target in the gap, held back by" in story
-    for later in ("Plays", "What it would take", "Effort", "Timing", "Signals", "Inbound"):
+    ((decision, judged_on, why),) = query(
+        refreshed.published,
+        "select decision, valid_from, reason from marts.account_decision_history"
+        f" where account_id = '{account['id']}' and valid_from <= date '{FIRST}'"
+        f" and (valid_to is null or valid_to > date '{FIRST}')",
+    )
+    assert f"Decision {decision} since {judged_on}: {why}." in " ".join(story.split())
+    assert "Decisions so far" in story
+    for later in (
+        "Plays",
+        "What it would take",
+        "Effort",
+        "Timing",
+        "Signals",
+        "Inbound",
+        "Decision",
+        "Readiness",
+        "Whom to ask next",
+    ):
         assert f"\n{later}\n" not in story, "only today's is known"
     assert f"make as-of DATE={FIRST}" in story
 

@@ -16,10 +16,12 @@ LAST = REFRESHED[1]
 NEXT = LAST + timedelta(days=1)
 SEEN = """
     select activation.account_id, activation.state, activation.primary_driver, fit.fit_tier,
-        plays.play_id, plays.due_on
+        plays.play_id, plays.due_on, decisions.decision, decisions.readiness_segment,
+        decisions.revisit_on
     from marts.account_activation as activation
     inner join marts.account_fit as fit using (account_id)
     inner join marts.account_plays as plays using (account_id)
+    inner join marts.account_decisions as decisions using (account_id)
     where plays.decision != 'withheld'
 """
 

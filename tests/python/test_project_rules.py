@@ -58,6 +58,7 @@ LITERALS_IN_MARTS = {
     ("activation_levers", "2"): "cents",
     ("response_times", "24"): "hours of a day",
     ("dark_activation", "2"): "who was caught twice, and two channels at least",
+    ("research_programme", "100"): "a rate per 100 targets",
     ("account_readiness", "6"): "decimals kept of a float",
     ("account_readiness", "0.5"): "what nobody spoke about is as likely above the middle as below",
     ("account_decisions", "2"): "cents",

@@ -14,6 +14,15 @@ first_research as (
 
 ),
 
+first_conversations as (
+
+    select account_id, min(held_on) as first_held_on
+    from {{ ref('int_research_findings') }}
+    where account_id is not null
+    group by account_id
+
+),
+
 -- What became of the list by the end of each month.
 lists as (
 
@@ -27,7 +36,7 @@ lists as (
         count(case when readiness_segment != 'unknown' then 1 end) as known_accounts,
         count(decision) as judged_accounts
     from snapshots
-    group by cast({{ dbt.date_trunc('month', 'as_of_date') }} as date)
+    group by month_start_date
 
 ),
 
@@ -64,7 +73,7 @@ effort as (
             efforts.account_id = spans.account_id
             and efforts.effort_date >= spans.valid_from
             and efforts.effort_date < spans.valid_to
-    group by cast({{ dbt.date_trunc('month', 'efforts.effort_date') }} as date)
+    group by month_start_date
 
 ),
 
@@ -113,11 +122,18 @@ first_conclusions as (
 concluded as (
 
     select
-        cast({{ dbt.date_trunc('month', 'concluded_on') }} as date) as month_start_date,
-        basis,
-        days
+        cast({{ dbt.date_trunc('month', 'first_conclusions.concluded_on') }} as date)
+            as month_start_date,
+        first_conclusions.basis,
+        first_conclusions.days,
+        case when first_conclusions.basis = 'research'
+            then {{ dbt.datediff(
+                'first_conversations.first_held_on', 'first_conclusions.concluded_on', 'day'
+            ) }} end as research_days
     from first_conclusions
-    where conclusion_order = 1
+    left join first_conversations
+        on first_conclusions.account_id = first_conversations.account_id
+    where first_conclusions.conclusion_order = 1
 
 ),
 
@@ -168,6 +184,7 @@ lists_of_periods as (
         ] %}
         arg_max(lists.{{ column }}, lists.month_start_date) as {{ column }},
         {%- endfor %}
+        sum(lists.target_accounts) as target_months,
         sum(effort.effort_usd) as effort_usd,
         sum(effort.can_decide_usd) as can_decide_usd,
         sum(effort.blocked_usd) as blocked_usd
@@ -185,9 +202,13 @@ conclusions_of_periods as (
         periods.period,
         count(*) as concluded_accounts,
         count(case when concluded.basis = 'research' then 1 end) as concluded_by_research_accounts,
-        median(concluded.days) as median_days_to_conclusion
+        -- Those of a month that has not ended have no targets to be held against.
+        count(lists.month_start_date) as listed_conclusions,
+        median(concluded.days) as median_days_to_conclusion,
+        median(concluded.research_days) as median_days_research_to_conclusion
     from periods
     inner join concluded on periods.month_start_date = concluded.month_start_date
+    left join lists on periods.month_start_date = lists.month_start_date
     group by periods.period_type, periods.period
 
 )
@@ -221,7 +242,13 @@ select
     coalesce(conclusions_of_periods.concluded_accounts, 0) as concluded_accounts,
     coalesce(conclusions_of_periods.concluded_by_research_accounts, 0)
         as concluded_by_research_accounts,
-    cast(conclusions_of_periods.median_days_to_conclusion as double) as median_days_to_conclusion
+    round(
+        100 * coalesce(conclusions_of_periods.listed_conclusions, 0)
+        / nullif(cast(lists_of_periods.target_months as double), 0), 6
+    ) as conclusions_per_100_target_months,
+    cast(conclusions_of_periods.median_days_to_conclusion as double) as median_days_to_conclusion,
+    cast(conclusions_of_periods.median_days_research_to_conclusion as double)
+        as median_days_research_to_conclusion
 from lists_of_periods
 left join conclusions_of_periods
     on
