@@ -146,12 +146,12 @@ def _readiness(
     )
     return [
         f"Decisions on targets: {counts}",
-        f"Known from inside: {known:,} of {targets:,} ({can_decide:,} can decide, {blocked:,}"
-        f" blocked, {contested:,} contested, {partial:,} partial)",
-        *(["Ask next (marts.research_queue):"] if questions else []),
+        f"Known from inside: {known:,} of {targets:,}",
+        f"  can decide {can_decide:,}, blocked {blocked:,}, contested {contested:,},"
+        f" partial {partial:,}",
+        *(["Ask next (chance that the decision changes):"] if questions else []),
         *(
-            f"  {rank}. {name}: {_words(role)}, {_words(dimension)} first;"
-            f" {flip_share:.0%} to change the decision"
+            f"  {rank}. {name}: {_words(role)}, {_words(dimension)} first ({flip_share:.0%})"
             for rank, name, role, dimension, flip_share in questions
         ),
     ]
