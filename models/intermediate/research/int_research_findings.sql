@@ -4,8 +4,8 @@
     'pressure_type', 'deadline_on', 'constraint_type', 'held_on', 'valid_from', 'valid_to'
 ] -%}
 {%- set kept = [
-    'source_type', 'role', 'is_role_known', 'respondent_role', 'account_named', 'respondent', 'coder', 'rating', 'revisit_on',
-    'pressure_type', 'deadline_on', 'constraint_type', 'held_on', 'finding_id'
+    'source_type', 'role', 'is_role_known', 'respondent_role', 'account_named', 'respondent', 'coder',
+    'rating', 'revisit_on', 'pressure_type', 'deadline_on', 'constraint_type', 'held_on', 'finding_id'
 ] -%}
 
 with interview_versions as (
@@ -267,7 +267,7 @@ resolved as (
         coalesce(roles.persona, title_personas.role, 'other') as role,
         heard.respondent_role is null or roles.persona is not null as is_role_known,
         heard.respondent_role,
-        coalesce(heard.crm_account_id, heard.domain, heard.crm_contact_id) as account_named,
+        coalesce(heard.crm_account_id, heard.domain) as account_named,
         heard.coder,
         heard.rating,
         heard.revisit_on,
