@@ -767,7 +767,7 @@ def test_late_data_never_rewrites(laws: Laws) -> None:
     ours = history_until(laws.full, before)
     assert {table: bool(rows) for table, rows in ours.items()} == dict.fromkeys(ours, True)
     # Few of them have been asked.
-    least = dict.fromkeys(ours, 60) | {"account_readiness_history": 5}
+    least = dict.fromkeys(ours, 60) | {"account_readiness_history": 2}
     assert all(len(next(iter(rows.values()))) > least[table] for table, rows in ours.items())
     theirs = history_until(laws.without, before)
     assert {table: differences(ours[table], theirs[table]) for table in ours} == {

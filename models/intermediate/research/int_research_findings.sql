@@ -189,7 +189,8 @@ known_roles as (
 
 role_texts as (
 
-    select distinct respondent_role from recorded where respondent_role is not null
+    select distinct respondent_role from recorded
+    where respondent_role is not null
 
 ),
 

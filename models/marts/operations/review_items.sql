@@ -480,7 +480,9 @@ items as (
     union all
 
     select
-        'refused_research_answer', place || item || ' (' || replace(fault, '_', ' ') || ')', count(*),
+        'refused_research_answer',
+        place || item || ' (' || replace(fault, '_', ' ') || ')',
+        count(*),
         case fault
             when 'unknown_question'
                 then 'Say in seeds/research/survey_questions.csv what it asks about, or ignore.'
