@@ -91,6 +91,7 @@ LONG_FILES = (
     "test_dbt_unit_tests",
     "test_sources",
     "test_match_review",
+    "test_readiness_marts",
     "test_maven",
     "test_stopped_feed",
     "test_numbers_have_their_accounts",

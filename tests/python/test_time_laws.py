@@ -134,6 +134,28 @@ def deliveries(load_day: date) -> Deliveries:
     mailed, followed = mails("scanned", date(2026, 6, 5), 7)
     made.history[on("marketo/activity_email_delivered", date(2026, 6, 12), "mailed")] = mailed
     made.planted[on("marketo/activity_click_email", date(2026, 6, 12), "scanned")] = followed
+    # What somebody said in May, handed in later.
+    made.planted[on("research/interviews", LATE, "late")] = [
+        {
+            "interview_id": "interview-late",
+            "crm_account_id": CRM_ID["late"],
+            "account_domain": "",
+            "contact_id": contact_id("late", 0),
+            "respondent_role": "economic_buyer",
+            "source_type": "interview",
+            "held_on": "2026-05-25",
+            "recorded_at": "2026-05-25T16:00:00Z",
+            "coder": "ann",
+        }
+    ]
+    made.planted[on("research/findings", LATE, "late")] = [
+        {
+            "finding_id": "finding-late",
+            "interview_id": "interview-late",
+            "dimension": "ownership",
+            "rating": 0,
+        }
+    ]
     made.planted[on("salesforce/account", MERGED, "merge")] = [
         account(
             "merged",
@@ -425,12 +447,14 @@ def history_until(place: Place, day: date) -> dict[str, dict[str, list[Any]]]:
         "marts.account_snapshots",
         f"as_of_date <= date '{day}' and as_of_date = last_day(as_of_date)",
     )
-    intervals = f"""(
-        select * exclude (valid_to),
-            nullif(least(valid_to, date '{day}' + 1), date '{day}' + 1) as valid_to
-        from marts.account_activation_history where valid_from <= date '{day}'
-    )"""
-    found["account_activation_history"] = read(place.warehouse, intervals)
+    for kind in ("activation", "decision", "readiness"):
+        table = f"account_{kind}_history"
+        intervals = f"""(
+            select * exclude (valid_to),
+                nullif(least(valid_to, date '{day}' + 1), date '{day}' + 1) as valid_to
+            from marts.{table} where valid_from <= date '{day}'
+        )"""
+        found[table] = read(place.warehouse, intervals)
     return found
 
 
@@ -554,6 +578,27 @@ def test_a_delivery_changes_its_account_from_its_day_on(laws: Laws, name: str, d
     )
     strength = laws.feature(laws.full, name, "strength_score", day)
     assert strength > laws.feature(laws.without, name, "strength_score", day) + 1
+
+
+def test_an_interview_handed_in_later_counts_from_then_on(laws: Laws) -> None:
+    of_late = f"from marts.{{}} where account_id = '{laws.account_id('late')}' order by valid_from"
+    for place in (laws.full, laws.daily):
+        assert query(
+            place.warehouse,
+            "select readiness_segment, blocking_dimension, valid_from, valid_to "
+            + of_late.format("account_readiness_history"),
+        ) == [("blocked", "ownership", LATE, None)]
+        *_, before, since = query(
+            place.warehouse,
+            "select decision, readiness_segment, valid_from, valid_to "
+            + of_late.format("account_decision_history"),
+        )
+        assert before[:2] == ("research", "unknown")
+        assert before[3] == LATE
+        assert since == ("hold", "blocked", LATE, None)
+    assert not query(
+        laws.without.warehouse, "select 1 " + of_late.format("account_readiness_history")
+    )
 
 
 @pytest.mark.parametrize("name", NOBODY)
@@ -721,7 +766,9 @@ def test_late_data_never_rewrites(laws: Laws) -> None:
     before = LATE - timedelta(days=1)
     ours = history_until(laws.full, before)
     assert {table: bool(rows) for table, rows in ours.items()} == dict.fromkeys(ours, True)
-    assert all(len(next(iter(rows.values()))) > 60 for rows in ours.values())
+    # Few of them have been asked.
+    least = dict.fromkeys(ours, 60) | {"account_readiness_history": 2}
+    assert all(len(next(iter(rows.values()))) > least[table] for table, rows in ours.items())
     theirs = history_until(laws.without, before)
     assert {table: differences(ours[table], theirs[table]) for table in ours} == {
         table: [] for table in ours

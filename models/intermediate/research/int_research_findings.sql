@@ -4,8 +4,8 @@
     'pressure_type', 'deadline_on', 'constraint_type', 'held_on', 'valid_from', 'valid_to'
 ] -%}
 {%- set kept = [
-    'source_type', 'role', 'is_role_known', 'respondent_role', 'account_named', 'respondent', 'coder', 'rating', 'revisit_on',
-    'pressure_type', 'deadline_on', 'constraint_type', 'held_on', 'finding_id'
+    'source_type', 'role', 'is_role_known', 'respondent_role', 'account_named', 'respondent', 'coder',
+    'rating', 'revisit_on', 'pressure_type', 'deadline_on', 'constraint_type', 'held_on', 'finding_id'
 ] -%}
 
 with interview_versions as (
@@ -249,7 +249,7 @@ domain_owners as (
 
 ),
 
--- The account is the one named, else the owner of the domain, else that of the contact.
+-- The account is the one whose id is named, else the owner of the domain, else that of the contact.
 resolved as (
 
     select
@@ -269,7 +269,7 @@ resolved as (
         coalesce(roles.persona, title_personas.role, 'other') as role,
         heard.respondent_role is null or roles.persona is not null as is_role_known,
         heard.respondent_role,
-        coalesce(heard.crm_account_id, heard.domain, heard.crm_contact_id) as account_named,
+        coalesce(heard.crm_account_id, heard.domain) as account_named,
         heard.coder,
         heard.rating,
         heard.revisit_on,
@@ -298,7 +298,7 @@ resolved as (
             and survivors.valid_from < heard.valid_to
     left join domain_owners
         on
-            heard.crm_account_id is null
+            survivors.account_id is null
             and heard.domain = domain_owners.domain
             and heard.valid_from < domain_owners.valid_to
             and domain_owners.valid_from < heard.valid_to

@@ -444,8 +444,11 @@ items as (
 
     union all
 
+    -- Whom it was said by stays where research comes from.
     select
-        'unknown_account_of_research', account_named, count(distinct interview_id),
+        'unknown_account_of_research',
+        coalesce(account_named, 'neither id nor domain'),
+        count(distinct interview_id),
         'No account that is known has this id or domain, so what was said there counts for none:'
         || ' correct it where research comes from.'
     from research_findings
