@@ -54,15 +54,36 @@ hashed as (
 
 ),
 
-compared as (
+-- Each day beside the one after it: of a million days a join is half the work of a window.
+days_before as (
 
-    select
-        *,
-        coalesce(lead(as_of_date) over of_account, {{ forever() }}) as day_after,
-        facts_hash = lag(facts_hash) over of_account
-        and lag(as_of_date) over of_account = {{ add_days('as_of_date', -1) }} as is_same
+    select account_id, {{ add_days('as_of_date', 1) }} as as_of_date, facts_hash
     from hashed
-    window of_account as (partition by account_id order by as_of_date)
+
+),
+
+changed as (
+
+    select hashed.*
+    from hashed
+    left join days_before
+        on
+            hashed.account_id = days_before.account_id
+            and hashed.as_of_date = days_before.as_of_date
+    where not hashed.is_stored
+        and hashed.facts_hash is distinct from days_before.facts_hash
+
+),
+
+left_on as (
+
+    select days_before.account_id, days_before.as_of_date
+    from days_before
+    left join hashed
+        on
+            days_before.account_id = hashed.account_id
+            and days_before.as_of_date = hashed.as_of_date
+    where hashed.account_id is null and days_before.as_of_date <= {{ end_date() }}
 
 )
 
@@ -72,19 +93,17 @@ select
     true as is_account,
     {{ facts | join(',\n    ') }},
     {{ ruleset_version() }} as ruleset_version
-from compared
-where not is_stored and not coalesce(is_same, false)
+from changed
 
 union all
 
 -- The first day on which it is an account no more.
 select
     account_id,
-    {{ add_days('as_of_date', 1) }},
+    as_of_date,
     false,
     {%- for fact in facts %}
     null,
     {%- endfor %}
     {{ ruleset_version() }}
-from compared
-where day_after != {{ add_days('as_of_date', 1) }} and as_of_date < {{ end_date() }}
+from left_on

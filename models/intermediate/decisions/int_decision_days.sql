@@ -30,6 +30,7 @@ situations as (
     select
         account_days.account_id,
         account_days.as_of_date,
+        account_days.is_month_end,
         account_days.is_target,
         account_days.lifecycle,
         account_days.fit_tier,
@@ -85,6 +86,7 @@ dated as (
 select
     account_id,
     as_of_date,
+    is_month_end,
     is_target,
     lifecycle,
     fit_tier,

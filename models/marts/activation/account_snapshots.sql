@@ -14,6 +14,7 @@ with gap_days as (
 decision_days as (
 
     select * from {{ ref('int_decision_days') }}
+    where is_month_end
 
 )
 
