@@ -83,3 +83,9 @@
 
 {#- The four dimensions of readiness, as a list of SQL. -#}
 {% macro dimensions() -%} 'pressure', 'ownership', 'authority_alignment', 'timing_tolerance' {%- endmacro %}
+
+{#- A dimension of readiness as people read it: a high timing tolerance is a low rating of it, which in a
+    sentence reads as its opposite. -#}
+{% macro dimension_words(dimension) -%}
+    replace(replace({{ dimension }}, 'timing_tolerance', 'timing'), '_', ' ')
+{%- endmacro %}

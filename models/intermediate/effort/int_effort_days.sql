@@ -10,8 +10,16 @@ with activities as (
 
 activity_types as (
 
-    select * from {{ ref('activity_types') }}
-    where is_touch and direction = 'outbound'
+    select
+        *,
+        direction = 'outbound' as is_outbound
+    from {{ ref('activity_types') }}
+    where (is_touch and direction = 'outbound')
+        or activity_type in (
+            {%- for activity_type in var('effort_inbound_types') %}
+            '{{ activity_type }}'{{ ',' if not loop.last }}
+            {%- endfor %}
+        )
 
 ),
 
@@ -63,7 +71,12 @@ touches as (
         activities.occurred_date as effort_date,
         coalesce(owners.function_name, activity_types.default_function) as function_name,
         activity_types.touch_channel as channel,
-        sum(activities.quantity) as touches
+        activity_types.is_outbound,
+        -- A meeting costs once, however many of theirs sat in it.
+        case
+            when activity_types.is_outbound then sum(activities.quantity)
+            else count(distinct coalesce(activities.owner_id, ''))
+        end as touches
     from activities
     inner join activity_types on activities.activity_type = activity_types.activity_type
     inner join identities
@@ -79,7 +92,7 @@ touches as (
     group by
         identities.account_id, activities.occurred_date,
         coalesce(owners.function_name, activity_types.default_function),
-        activity_types.touch_channel
+        activity_types.touch_channel, activity_types.is_outbound
     having sum(activities.quantity) > 0
 
 ),
@@ -92,7 +105,8 @@ priced as (
         touches.account_id,
         touches.effort_date,
         touches.function_name,
-        touches.touches,
+        case when touches.is_outbound then touches.touches else 0 end as touches,
+        case when touches.is_outbound then 0 else touches.touches end as meetings,
         case
             when spend.account_id is not null then 0
             else
@@ -121,11 +135,11 @@ priced as (
 efforts as (
 
     select
-        account_id, effort_date, function_name, touches,
+        account_id, effort_date, function_name, touches, meetings,
         cast(cost_usd as {{ money }}) as touch_cost_usd, cast(0 as {{ money }}) as spend_usd
     from priced
     union all
-    select account_id, effort_date, function_name, 0, cast(0 as {{ money }}), spend_usd
+    select account_id, effort_date, function_name, 0, 0, cast(0 as {{ money }}), spend_usd
     from spend
 
 )
@@ -135,6 +149,7 @@ select
     effort_date,
     function_name,
     cast(sum(touches) as bigint) as touches,
+    cast(sum(meetings) as bigint) as meetings,
     sum(touch_cost_usd) as touch_cost_usd,
     sum(spend_usd) as spend_usd
 from efforts

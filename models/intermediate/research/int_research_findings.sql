@@ -12,7 +12,7 @@ with interview_versions as (
 
     select
         interview_id, domain, crm_account_id, respondent_role, crm_contact_id, source_type,
-        held_on, coder, version_at, known_date as valid_from
+        held_on, coder, is_retracted, version_at, known_date as valid_from
     from {{ ref('stg_research__interviews') }}
 
 ),
@@ -28,7 +28,7 @@ finding_versions as (
 
     select
         finding_id, interview_id, dimension, rating, coder, revisit_on, pressure_type,
-        deadline_on, constraint_type,
+        deadline_on, constraint_type, is_retracted,
         cast(delivery_date as timestamp) as version_at,
         case when is_first_load then cast('1900-01-01' as date) else delivery_date end as valid_from
     from {{ ref('stg_research__findings') }}
@@ -88,6 +88,7 @@ recorded as (
             findings.interview_id = interviews.interview_id
             and findings.valid_from < interviews.valid_to
             and interviews.valid_from < findings.valid_to
+    where not findings.is_retracted and not interviews.is_retracted
 
     union all
 
@@ -267,7 +268,8 @@ resolved as (
             'interview ' || heard.interview_id
         ) as respondent,
         coalesce(roles.persona, title_personas.role, 'other') as role,
-        heard.respondent_role is null or roles.persona is not null as is_role_known,
+        heard.respondent_role is null
+        or coalesce(roles.persona, title_personas.role) is not null as is_role_known,
         heard.respondent_role,
         coalesce(heard.crm_account_id, heard.domain) as account_named,
         heard.coder,
@@ -342,7 +344,7 @@ select
     shared.interview_id,
     shared.source_type,
     shared.dimension,
-    shared.respondent,
+    {{ sha256_hex('shared.respondent') }} as respondent,
     shared.role,
     shared.is_role_known,
     shared.respondent_role,

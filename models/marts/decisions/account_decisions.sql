@@ -147,7 +147,15 @@ select
     rule_rank,
     upper(substring(decision, 1, 1)) || substring(decision, 2)
     || case when decision = 'hold'
-        then coalesce(' until ' || cast(revisit_on as {{ dbt.type_string() }}), '') else '' end
+        then
+            coalesce(
+                ' until ' || cast(revisit_on as {{ dbt.type_string() }}) || case
+                    when is_told_to_wait then ', the day they named'
+                    when revisit_on = expires_on then ', when what is known lapses'
+                    else ', some time after the last research'
+                end, ''
+            )
+        else '' end
     || ' (fit ' || fit_tier || ', readiness ' || replace(readiness_segment, '_', ' ') || '): '
     || case
         when is_revisit_due

@@ -33,6 +33,7 @@ effort as (
         ) as {{ function }}_touches,
         {%- endfor %}
         sum(case when {{ is_recent }} then efforts.touches else 0 end) as touches,
+        sum(case when {{ is_recent }} then efforts.meetings else 0 end) as meetings,
         sum(case when {{ is_recent }} then efforts.touch_cost_usd else 0 end) as touch_cost_usd,
         sum(case when {{ is_recent }} then efforts.spend_usd else 0 end) as spend_usd,
         max(case when {{ is_recent }} and efforts.touches > 0 then efforts.effort_date end)
@@ -58,6 +59,7 @@ select
     cast(coalesce(effort.{{ function }}_touches, 0) as bigint) as {{ function }}_touches,
     {%- endfor %}
     cast(coalesce(effort.touches, 0) as bigint) as touches,
+    cast(coalesce(effort.meetings, 0) as bigint) as meetings,
     cast(round(coalesce(effort.touch_cost_usd, 0), 2) as double) as touch_cost_usd,
     cast(round(coalesce(effort.spend_usd, 0), 2) as double) as spend_usd,
     cast(round(coalesce(effort.touch_cost_usd + effort.spend_usd, 0), 2) as double) as effort_usd,

@@ -28,7 +28,7 @@ grouped as (
         ('all', "'all'"),
         ('decision', 'decision'),
         ('readiness_segment', 'readiness_segment'),
-        ('stalled', "case when is_stalled then 'stalled' when not is_stalled then 'moving'"
+        ('stalled', "case when is_stalled then 'stalled' when not is_stalled then 'not_stalled'"
             ~ " else 'unknown' end"),
         ('movement', "case when is_movement_possible then 'possible' else 'not_possible' end"),
     ] %}

@@ -161,7 +161,9 @@ refused_answers as (
             else question
         end as item,
         fault,
-        'Form: ' as place
+        'Form '
+        || coalesce(nullif(split_part(split_part(file, '/', 1), '@', 2), ''), 'main')
+        || ': ' as place
     from {{ ref('int_survey_answers') }}
     where fault is not null and known_date <= {{ end_date() }}
 
@@ -458,6 +460,16 @@ items as (
     union all
 
     select
+        'research_to_come', source_type || ' of ' || cast(held_on as {{ dbt.type_string() }}),
+        count(distinct interview_id),
+        'It counts from that day on; if it was held before, correct the date where it comes from.'
+    from {{ ref('int_research_findings') }}
+    where held_on > {{ end_date() }}
+    group by source_type, held_on
+
+    union all
+
+    select
         'finding_without_interview', findings.interview_id, count(*),
         'Its findings count for nothing: deliver the interview, or correct interview_id.'
     from {{ ref('stg_research__findings') }} as findings
@@ -469,7 +481,7 @@ items as (
 
     select
         'unknown_respondent_role', respondent_role, count(distinct interview_id),
-        'Its answers weigh as those of other: write the role as seeds/coverage/personas.csv does,'
+        'Their answers weigh as those of other: write the role as seeds/coverage/personas.csv does,'
         || ' or teach seeds/coverage/persona_roles.csv or the map of titles.'
     from research_findings
     where not is_role_known
@@ -490,9 +502,15 @@ items as (
                 then 'Nobody can tell the account: ask for the company or a work address.'
             when 'nothing_rated' then 'There are words beside a rating and no rating.'
             else
-                'Say in seeds/research/survey_answers.csv what the answer means, or correct it at'
-                || ' the source; the answers are in intermediate.int_survey_answers and'
-                || ' int_crm_findings of the warehouse.'
+                case
+                    when place like 'Form%'
+                        then 'Say in seeds/research/survey_answers.csv what the answer means, or'
+                            || ' correct it in the form; file and row are in'
+                            || ' intermediate.int_survey_answers of the warehouse.'
+                    else
+                        'Correct it in the CRM: ratings are 0 to 4, words those of the codebook;'
+                        || ' the calls are in intermediate.int_crm_findings of the warehouse.'
+                end
         end
     from refused_answers
     group by place, item, fault

@@ -47,19 +47,19 @@ dimensions as (
         {%- endfor %}
             as decision_capacity,
         string_agg(
-            case when is_known then replace(dimension, '_', ' ') || ' '
+            case when is_known then {{ dimension_words('dimension') }} || ' '
                 || {{ in_words('100 * mean_share', 0) }} || '% ('
                 || {{ in_words('100 * lower_80_share', 0) }} || '-'
                 || {{ in_words('100 * upper_80_share', 0) }} || '%)' end,
             ', ' order by dimension_order
         ) as known_words,
         string_agg(
-            case when not is_known then replace(dimension, '_', ' ') end,
+            case when not is_known then {{ dimension_words('dimension') }} end,
             ', ' order by dimension_order
         ) as unknown_words,
         string_agg(
             case when is_known and disagreement > {{ var('contested_min_spread') }}
-                then replace(dimension, '_', ' ') end,
+                then {{ dimension_words('dimension') }} end,
             ', ' order by dimension_order
         ) as contested_words,
         min(deadline_on) filter (where deadline_on >= {{ end_date() }}) as next_deadline_on,
@@ -130,14 +130,14 @@ select
         when readiness_segment = 'contested'
             then 'Voices contradict each other on ' || contested_words
         when readiness_segment = 'blocked'
-            then 'Blocked by ' || replace(blocking_dimension, '_', ' ')
+            then 'Blocked by ' || {{ dimension_words('blocking_dimension') }}
         when readiness_segment = 'can_decide' then 'All four conditions of a decision are there'
         else 'No condition is known to be missing, and not all four are known to be there'
     end
     || case
         when readiness_segment = 'unknown' then ''
         else
-            ': ' || known_words
+            '; mean and 80% interval: ' || known_words
             || coalesce('; not known: ' || unknown_words, '')
             || '; voices ' || respondents
             || case when is_single_voice

@@ -13,11 +13,13 @@ select
     ratings,
     coders,
     case
-        when alpha is null then null
+        when alpha is null or units < {{ var('agreement_min_units') }} then null
         else alpha >= {{ var('agreement_min_alpha') }}
     end as is_reliable,
     case
         when alpha is null then 'No answer was rated by two coders, so nothing can be said.'
+        when units < {{ var('agreement_min_units') }}
+            then 'Too few answers were rated by two coders to say anything.'
         when alpha >= {{ var('agreement_min_alpha') }} then 'Coders agree well enough.'
         else
             'Coders read the same answers differently: agree on the anchors of the codebook'

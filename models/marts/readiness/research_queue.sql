@@ -45,27 +45,6 @@ cases as (
 
 ),
 
--- A hold that is over by then is a question again, whatever the answer was.
-cases_without as (
-
-    {% for is_due in ['false', 'true'] %}
-    select
-        fit_tier,
-        readiness_segment,
-        lifecycle,
-        is_told_to_wait,
-        {{ is_due }} as is_revisit_due,
-        {% if is_due == 'true' %}
-        case when decision = 'hold' then 'research' else decision end as decision
-        {% else %}
-        decision
-        {% endif %}
-    from cases
-    {{ 'union all' if not loop.last }}
-    {% endfor %}
-
-),
-
 questions as (
 
     select * from {{ ref('stg_scores__research_questions') }}
@@ -94,8 +73,7 @@ candidates as (
         decision_days.fit_tier,
         decision_days.lifecycle,
         decision_days.decision,
-        coalesce(decision_days.told_revisit_on > {{ horizon }}, false) as is_told_to_wait,
-        coalesce(decision_days.revisit_on <= {{ horizon }}, false) as is_revisit_due
+        coalesce(decision_days.told_revisit_on > {{ horizon }}, false) as is_told_to_wait
     from decision_days
     left join exclusions on decision_days.account_id = exclusions.account_id
     left join asked_accounts on decision_days.account_id = asked_accounts.account_id
@@ -107,7 +85,7 @@ candidates as (
 situations as (
 
     select distinct
-        question_account_id, fit_tier, lifecycle, is_told_to_wait, is_revisit_due
+        question_account_id, fit_tier, lifecycle, is_told_to_wait
     from candidates
 
 ),
@@ -140,19 +118,17 @@ flips as (
         before.fit_tier,
         before.lifecycle,
         before.is_told_to_wait,
-        before.is_revisit_due,
         round(sum(
             case when before.decision != after.decision then chances.chance_share else 0 end
         ), 6) as flip_share
     from chances
     inner join situations on chances.account_id = situations.question_account_id
-    inner join cases_without as before
+    inner join cases as before
         on
             chances.segment_without = before.readiness_segment
             and situations.fit_tier = before.fit_tier
             and situations.lifecycle = before.lifecycle
             and situations.is_told_to_wait = before.is_told_to_wait
-            and situations.is_revisit_due = before.is_revisit_due
     inner join cases as after
         on
             chances.segment_after = after.readiness_segment
@@ -161,7 +137,7 @@ flips as (
             and before.is_told_to_wait = after.is_told_to_wait
     group by
         chances.account_id, chances.respondent_role, chances.dimension, before.fit_tier,
-        before.lifecycle, before.is_told_to_wait, before.is_revisit_due
+        before.lifecycle, before.is_told_to_wait
 
 ),
 
@@ -180,7 +156,7 @@ openings as (
         row_number() over (
             partition by
                 flips.account_id, flips.respondent_role, flips.fit_tier, flips.lifecycle,
-                flips.is_told_to_wait, flips.is_revisit_due
+                flips.is_told_to_wait
             order by flips.flip_share desc, dimensions.dimension_order asc
         ) as opening_order
     from flips
@@ -194,6 +170,12 @@ relevance as (
     select role, sum(relevance_share) as relevance_share
     from {{ ref('role_relevance') }}
     group by role
+
+),
+
+personas as (
+
+    select distinct persona from {{ ref('personas') }}
 
 ),
 
@@ -231,7 +213,6 @@ asked as (
             and candidates.fit_tier = conversations.fit_tier
             and candidates.lifecycle = conversations.lifecycle
             and candidates.is_told_to_wait = conversations.is_told_to_wait
-            and candidates.is_revisit_due = conversations.is_revisit_due
     inner join openings
         on
             conversations.account_id = openings.account_id
@@ -239,9 +220,10 @@ asked as (
             and conversations.fit_tier = openings.fit_tier
             and conversations.lifecycle = openings.lifecycle
             and conversations.is_told_to_wait = openings.is_told_to_wait
-            and conversations.is_revisit_due = openings.is_revisit_due
             and openings.opening_order = 1
     inner join relevance on conversations.respondent_role = relevance.role
+    -- Nobody can go and ask for somebody else.
+    inner join personas on conversations.respondent_role = personas.persona
     left join heard_roles
         on
             candidates.account_id = heard_roles.account_id
@@ -263,6 +245,7 @@ valued as (
         readiness.readiness_segment,
         readiness.last_research_date,
         readiness.expires_on,
+        readiness.evidence_weight,
         coalesce(readiness.expires_on <= {{ horizon }}, false) as is_lapsing,
         coalesce(coverage.expected_people, 0) as expected_people
     from asked
@@ -284,6 +267,7 @@ ranked as (
             order by
                 round(flip_share * fit_share * account_value_usd, 2) desc,
                 flip_share desc,
+                expected_people desc,
                 account_id asc
         ) as rank
     from valued
@@ -317,7 +301,8 @@ select
         when last_research_date is null then 'nobody inside has been asked'
         when readiness_segment = 'unknown'
             then 'what was said on '
-                || cast(last_research_date as {{ dbt.type_string() }}) || ' has lapsed'
+                || cast(last_research_date as {{ dbt.type_string() }})
+                || case when evidence_weight > 0 then ' says too little' else ' has lapsed' end
         else 'now ' || replace(readiness_segment, '_', ' ')
     end
     || '); fit ' || {{ in_words('100 * fit_share', 0) }} || '%, value '

@@ -14,6 +14,7 @@ select
     lower(trim(source_type)) as source_type,
     held_on,
     coder,
+    coalesce(is_retracted, false) as is_retracted,
     recorded_at as version_at,
     _is_first_load as is_first_load,
     {{ known_date(to_day('recorded_at')) }} as known_date
