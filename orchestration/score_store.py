@@ -30,6 +30,8 @@ READINESS_DIMENSIONS = "scores.readiness_dimensions"
 QUESTIONS = "scores.research_questions"
 AGREEMENT = "scores.coder_agreement"
 PLANS = "raw_landing.plans"
+DAILY = (READINESS, READINESS_DIMENSIONS)
+"""Of the tables of readiness those that hold days of the past; the others are of the last day."""
 MATCH_ACCOUNTS = "features.feat_match_accounts"
 FEATURES = "features.feat_account_days"
 FINDINGS = "features.feat_research_findings"

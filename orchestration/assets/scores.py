@@ -56,13 +56,6 @@ READINESS = {
             kinds={"python"},
             partitions_def=DAYS,
         ),
-        dg.AssetSpec(
-            MATCHES,
-            deps=[MATCH_ACCOUNTS],
-            description="Pairs of accounts that are probably one company, or child and parent.",
-            group_name="scores",
-            kinds={"python"},
-        ),
         *(
             dg.AssetSpec(
                 dg.AssetKey(table.split(".")),
@@ -70,9 +63,18 @@ READINESS = {
                 description=description,
                 group_name="scores",
                 kinds={"python"},
-                partitions_def=DAYS,
+                partitions_def=DAYS if table in score_store.DAILY else None,
             )
             for table, description in READINESS.items()
+        ),
+        # Last, for it has no days. Dagster takes the partitions of a run from the last asset it
+        # looks at, and plans every check of such a run for every day: a minute for 540 days.
+        dg.AssetSpec(
+            MATCHES,
+            deps=[MATCH_ACCOUNTS],
+            description="Pairs of accounts that are probably one company, or child and parent.",
+            group_name="scores",
+            kinds={"python"},
         ),
     ],
     backfill_policy=ONE_RUN,

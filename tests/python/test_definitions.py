@@ -36,6 +36,7 @@ from orchestration.assets.scores import (
 )
 from orchestration.contract import load_contract
 from orchestration.definitions import defs
+from orchestration.run_context import RANGE_END_TAG, RANGE_START_TAG
 from orchestration.settings import MODELS_DIR, PROJECT_DIR
 
 SNAPSHOT = Path(__file__).with_name("definitions_snapshot.json")
@@ -155,3 +156,17 @@ def test_one_writer_and_no_telemetry() -> None:
     assert instance["concurrency"]["runs"]["max_concurrent_runs"] == 1
     project = yaml.safe_load((PROJECT_DIR / "dbt_project.yml").read_text())
     assert project["flags"]["send_anonymous_usage_stats"] is False
+
+
+def test_a_range_of_days_plans_each_check_once() -> None:
+    """Dagster takes the days of a run from the last asset it looks at (assets/scores.py).
+
+    With days of its own, every check would be planned once a day: a minute for a year and a half.
+    """
+    job = defs.resolve_job_def("refresh")
+    with dg.DagsterInstance.ephemeral() as instance:
+        run = instance.create_run_for_job(
+            job_def=job,
+            tags={RANGE_START_TAG: "2026-06-01", RANGE_END_TAG: "2026-06-30"},
+        )
+    assert run.partitions_subset is None

@@ -41,8 +41,8 @@ ACTIVATION = re.compile(
     re.IGNORECASE,
 )
 PLAY = re.compile(
-    rf"(?:Held until (?P<until>{DAY}), readiness (?P<held>[a-z ]+)(?P<yet>, and yet a committed deal"
-    r" is moving)?; |Ask the (?P<role>[a-z ]+), (?P<dimension>[a-z ]+) first, readiness"
+    rf"(?:Held until (?P<until>{DAY}), readiness (?P<held>[a-z ]+)(?P<yet>, and yet a committed"
+    r" deal is moving)?; |Ask the (?P<role>[a-z ]+), (?P<dimension>[a-z ]+) first, readiness"
     r" (?P<asked>[a-z ]+); )?"
     rf"(?:(?P<watch>Strong signal|Committed deal|Strong signal and a committed deal) outside the"
     rf" buying window; |(?P<trigger>[a-z ]+) on"
