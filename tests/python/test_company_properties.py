@@ -58,7 +58,14 @@ IN_POINTS = (
 )
 FACTOR = 3
 # What an account is worth is the median of everybody's deals.
-OF_OTHERS = {"account_activation_paths": ("account_value_usd", "value_basis")}
+OF_OTHERS = {
+    "account_activation_paths": ("account_value_usd", "value_basis"),
+    # A place in a queue is one among others.
+    "research_queue": (
+        *("rank", "is_within_budget", "account_value_usd", "value_basis", "expected_value_usd"),
+        "why",
+    ),
+}
 
 
 ACCOUNTS = "select account_id from marts.accounts"

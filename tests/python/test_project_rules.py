@@ -59,6 +59,7 @@ LITERALS_IN_MARTS = {
     ("response_times", "24"): "hours of a day",
     ("dark_activation", "2"): "who was caught twice, and two channels at least",
     ("research_programme", "100"): "a rate per 100 targets",
+    ("review_items", "2"): "what stands after the @ of a folder",
     ("account_readiness", "6"): "decimals kept of a float",
     ("account_readiness", "0.5"): "what nobody spoke about is as likely above the middle as below",
     ("account_decisions", "2"): "cents",

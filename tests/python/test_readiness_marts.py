@@ -630,7 +630,10 @@ def test_a_hold_says_until_when(readiness: Readiness) -> None:
         "corrected", "marts.account_decisions", "decision, revisit_on, why"
     )
     assert (decision, revisit_on) == ("hold", date(2026, 5, 20) + timedelta(days=90))
-    assert why.startswith(f"Hold until {revisit_on} (fit strong, readiness blocked): ")
+    assert why.startswith(
+        f"Hold until {revisit_on}, some time after the last research (fit strong, readiness"
+        " blocked): "
+    )
 
 
 # --- without research -----------------------------------------------------------------------------
@@ -682,7 +685,7 @@ def test_what_counts_for_no_account_is_to_be_looked_at(readiness: Readiness) -> 
     items = "select item, occurrences from marts.review_items where item_type ="
     path = readiness.base.warehouse
     assert query(path, f"{items} 'unknown_account_of_research'") == [("neither id nor domain", 2)]
-    assert ("Form: a submission (unknown account)", 1) in query(
+    assert ("Form pulse: a submission (unknown account)", 1) in query(
         path, f"{items} 'refused_research_answer'"
     )
 

@@ -121,6 +121,9 @@ MISSING = {
     "firmographics/companies": {"company_id", "status", "parent_company_id"},
     "firmographics/relationships": {"company_id", "related_company_id"},
     "salesforce/event": {"call_disposition"},
+    # Nobody takes back what was said.
+    "research/interviews": {"is_retracted"},
+    "research/findings": {"is_retracted"},
     # Its form asks for an address and for nothing else that names a company.
     "research/survey_responses": {"account_domain", "crm_account_id", "contact_id"},
     # The records have their own stamp, so none of a copying tool is needed.
