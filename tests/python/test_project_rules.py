@@ -313,7 +313,6 @@ SEEDS_READ_BY_PYTHON = {
     "match_weights": "orchestration/ruleset.py reads it for match review",
     "match_levels": "orchestration/ruleset.py reads it for match review",
     "research_questions": "orchestration/interview_guide.py prints it",
-    "research_dimensions": "orchestration/interview_guide.py prints it",
     "live_since": "orchestration/landing.py reads it before dbt runs",
 }
 

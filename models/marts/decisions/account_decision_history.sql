@@ -3,8 +3,8 @@ with changes as (
     select
         *,
         {%- for fact in [
-            'decision', 'rule_rank', 'lifecycle', 'fit_tier', 'readiness_segment',
-            'is_told_to_wait', 'is_revisit_due', 'ruleset_version'
+            'decision', 'lifecycle', 'fit_tier', 'readiness_segment', 'is_told_to_wait',
+            'is_revisit_due', 'ruleset_version'
         ] %}
         lag({{ fact }}) over of_account as previous_{{ fact }},
         {%- endfor %}
@@ -74,7 +74,7 @@ select
     decision,
     previous_decision,
     is_return,
-    valid_from,
+    as_of_date as valid_from,
     nullif(valid_to, {{ forever() }}) as valid_to,
     rule_rank,
     fit_tier,
@@ -86,6 +86,4 @@ select
         else ''
     end || reason as reason,
     ruleset_version
-from (
-    select *, as_of_date as valid_from from worded
-) as dated
+from worded

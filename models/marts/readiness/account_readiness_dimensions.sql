@@ -1,5 +1,3 @@
-{%- set dimensions = ['pressure', 'ownership', 'authority_alignment', 'timing_tolerance'] -%}
-
 with accounts as (
 
     select account_id, as_of_date from {{ ref('feat_account_days') }}
@@ -9,10 +7,7 @@ with accounts as (
 
 dimensions as (
 
-    {% for dimension in dimensions %}
-    select '{{ dimension }}' as dimension, {{ loop.index }} as dimension_order
-    {{ 'union all' if not loop.last }}
-    {% endfor %}
+    select * from {{ ref('research_dimensions') }}
 
 ),
 
