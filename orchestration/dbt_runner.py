@@ -107,12 +107,12 @@ def _parse(warehouse_file: str) -> Manifest:
     # changed. Dates matter only when a model is compiled, and of the warehouse's path only the file
     # name does (it names the database), so parsing sees neither dates nor folders.
     environment = {"WAREHOUSE_PATH": warehouse_file}
-    with _environment(environment, without=DATES):
+    with process_environment(environment, without=DATES):
         from dbt.cli.main import dbtRunner
 
         # Another process may be reading the file that is up to date.
         written = ["--write-json" if is_stale() else "--no-write-json"]
-        outcome = dbtRunner().invoke(["parse", *written, *_flags()])
+        outcome = dbtRunner().invoke(["parse", *written, *flags()])
     if outcome.exception is not None or not outcome.success:
         raise DbtError(str(outcome.exception or "").strip() or "dbt cannot read the project")
     if is_stale():
@@ -131,7 +131,7 @@ def build(
     version of this run. Raises DbtError when dbt itself cannot run.
     """
     manifest = parse(settings)
-    selection = _selection(manifest, unique_ids)
+    selection = selection_of(manifest, unique_ids)
     ended: SimpleQueue[NodeResult | None] = SimpleQueue()
     outcomes: list[Any] = []
 
@@ -155,7 +155,7 @@ def build(
             # Compiling writes into the manifest, and each build compiles its nodes anew.
             outcomes.append(
                 dbtRunner(manifest=manifest, callbacks=[heed]).invoke(
-                    ["build", "--no-write-json", *_flags()],
+                    ["build", "--no-write-json", *flags()],
                     **selection,
                     indirect_selection="empty",
                     # Naming a model selects its unit tests too; they want a built warehouse.
@@ -163,10 +163,10 @@ def build(
                 )
             )
         finally:
-            _close_connections()
+            close_connections()
             ended.put(None)
 
-    with _environment({**environment, **settings.as_environment()}):
+    with process_environment({**environment, **settings.as_environment()}):
         # Who stops a run waits for nothing: the end of the process ends a thread like this one.
         thread = Thread(target=work, name="dbt", daemon=True)
         thread.start()
@@ -222,7 +222,7 @@ def _first_rows(settings: Settings, test: Any) -> tuple[str, ...]:
     )
 
 
-def _flags() -> list[str]:
+def flags() -> list[str]:
     return [
         "--quiet",
         "--log-level=none",
@@ -233,7 +233,7 @@ def _flags() -> list[str]:
     ]
 
 
-def _selection(manifest: Manifest, unique_ids: Sequence[str]) -> dict[str, list[str]]:
+def selection_of(manifest: Manifest, unique_ids: Sequence[str]) -> dict[str, list[str]]:
     """dbt's options select or exclude, whichever is shorter: it compares each with every node."""
     gone = [unique_id for unique_id in unique_ids if unique_id not in manifest.nodes]
     if gone:
@@ -254,7 +254,7 @@ def _files_and_folders(path: Path) -> Iterator[Path]:
         yield from path.rglob("*")
 
 
-def _close_connections() -> None:
+def close_connections() -> None:
     """Lets go of the database file, which dbt would otherwise keep open in this process."""
     from dbt.adapters.factory import FACTORY
 
@@ -266,7 +266,7 @@ def _close_connections() -> None:
 
 
 @contextmanager
-def _environment(values: Mapping[str, str], without: Sequence[str] = ()) -> Iterator[None]:
+def process_environment(values: Mapping[str, str], without: Sequence[str] = ()) -> Iterator[None]:
     before = dict(os.environ)
     for name in without:
         os.environ.pop(name, None)

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
 import pytest
-from runner import Place, Runs, make_template
+from filelock import FileLock
+from hypothesis import settings
+from runner import PROGRAM, Place, Runs, record
 
 from orchestration.demo.company import Plan
 from orchestration.demo.simulate import simulate
+
+# How long an example takes says how busy the machine is.
+settings.register_profile("no deadlines", deadline=None)
+settings.load_profile("no deadlines")
 
 COMPANY = Plan(accounts=60, months=3, activities=8_000)
 # The days of the fixture `refreshed`, first and last.
@@ -43,12 +49,36 @@ class Company:
         return folder
 
 
+Once = Callable[[str, Callable[[Path], object]], Path]
+
+
 @pytest.fixture(scope="session")
-def company(tmp_path_factory: pytest.TempPathFactory) -> Company:
-    folder = tmp_path_factory.mktemp("company")
-    made = Company(COMPANY, folder / "landing", folder / "truth")
-    simulate(COMPANY, made.landing, made.truth, say=lambda _: None)
-    return made
+def once(tmp_path_factory: pytest.TempPathFactory) -> Once:
+    """Folders that the test processes share. The first that asks for one makes it, others wait."""
+    base = tmp_path_factory.getbasetemp()
+    root = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+    def folder(name: str, make: Callable[[Path], object]) -> Path:
+        made, failed = root / name, root / f"{name}.failed"
+        with FileLock(f"{made}.lock"):
+            assert not failed.exists(), f"{name} could not be made: see the first test that failed"
+            if not made.exists():
+                made.mkdir()
+                failed.touch()
+                make(made)
+                failed.unlink()
+        return made
+
+    return folder
+
+
+@pytest.fixture(scope="session")
+def company(once: Once) -> Company:
+    def make(folder: Path) -> None:
+        simulate(COMPANY, folder / "landing", folder / "truth", say=lambda _: None)
+
+    folder = once("company", make)
+    return Company(COMPANY, folder / "landing", folder / "truth")
 
 
 @pytest.fixture(scope="session")
@@ -60,27 +90,26 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runs]:
 
 
 @pytest.fixture(scope="session")
-def template(runs: Runs, tmp_path_factory: pytest.TempPathFactory) -> Place:
-    """A warehouse with all that no run changes, to be copied."""
-    folder = tmp_path_factory.mktemp("template")
-    place = Place(folder / "place", folder / "no landing")
-    place.folder.mkdir()
-    runs.start(make_template, place).result().check()
-    return place
+def template(once: Once) -> Place:
+    """A warehouse with all that no run changes, to be copied, and the SQL of what runs build."""
+    folder = once("recorded", record)
+    os.environ[PROGRAM] = str(folder)
+    return Place(folder / "template", folder / "no landing")
 
 
 @pytest.fixture(scope="session")
-def refreshed(
-    company: Company, runs: Runs, template: Place, tmp_path_factory: pytest.TempPathFactory
-) -> Place:
+def refreshed(company: Company, runs: Runs, template: Place, once: Once) -> Place:
     """Three days refreshed by the whole job and published. Read only: copy it to go on.
 
     Its landing folder ends with the last of these days.
     """
-    folder = tmp_path_factory.mktemp("refreshed")
-    place = template.copy(folder / "place", company.until(REFRESHED[1], folder / "landing"))
-    runs.refresh(place, start=str(REFRESHED[0]), end=str(REFRESHED[1])).check()
-    return place
+
+    def make(folder: Path) -> None:
+        place = template.copy(folder / "place", company.until(REFRESHED[1], folder / "landing"))
+        runs.refresh(place, start=str(REFRESHED[0]), end=str(REFRESHED[1])).check()
+
+    folder = once("refreshed", make)
+    return Place(folder / "place", folder / "landing")
 
 
 # Files that take minutes come first, so that no processor waits for the last of them.

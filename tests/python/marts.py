@@ -81,16 +81,19 @@ def _is_same(left: Any, right: Any) -> bool:
 
 
 def mart_differences(
-    one: Path, other: Path, without: Mapping[str, Iterable[str]] | None = None
+    one: Path,
+    other: Path,
+    without: Mapping[str, Iterable[str]] | None = None,
+    schema: str = "marts",
 ) -> dict[str, list[str]]:
     """Differences between all marts of two databases, by table. Empty if they say the same."""
-    names = tables(one)
-    assert names == tables(other)
+    names = tables(one, schema)
+    assert names == tables(other, schema)
     assert names
     found = {
         name: differences(
-            read(one, f"marts.{name}", without=(without or {}).get(name, ())),
-            read(other, f"marts.{name}", without=(without or {}).get(name, ())),
+            read(one, f"{schema}.{name}", without=(without or {}).get(name, ())),
+            read(other, f"{schema}.{name}", without=(without or {}).get(name, ())),
         )
         for name in names
     }

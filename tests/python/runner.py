@@ -1,12 +1,13 @@
-"""Runs refreshes for the tests: in processes of their own, which start warm and can be killed.
+"""Runs the job for the tests.
 
-A refresh as people run it starts Python, Dagster and dbt, which takes longer than a small company
-does. So one server process loads them once and every run is forked from it: nothing is left over
-from the run before, and a run may die like any process. No more runs at a time than processors.
+`refresh` is the whole job, in a process of its own that starts warm and can be killed. A refresh as
+people run it starts Python, Dagster and dbt, which takes longer than a small company does; so one
+server process loads them once and every run is forked from it: nothing is left over from the run
+before, and a run may die like any process.
 
-`refresh` is the whole job. `compute` does the same work without Dagster, without the data tests and
-with the parts that never change copied in: for tests that are about the numbers. That both give the
-same marts is a test of its own (test_refresh.py).
+`compute` does the same work on the models' SQL as dbt said it once (tools/compiled_sql.py), without
+Dagster, dbt and the data tests: for tests that are about the numbers. That both give the same marts
+is a test of its own (test_refresh.py).
 """
 
 from __future__ import annotations
@@ -16,26 +17,31 @@ import multiprocessing
 import os
 import shutil
 import signal
+import subprocess
 import sys
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from functools import cache
 from itertools import count
 from pathlib import Path
 from typing import Any
 
 from orchestration import dbt_process, dbt_runner, landing, score_store
-from orchestration.planning import Plan
 from orchestration.ruleset import match_rules, readiness_rules, ruleset_version, state_rules
 from orchestration.run_context import contract, cutoff_hours, dbt_environment, snapshots
 from orchestration.scoring import matching
 from orchestration.scoring.activation import advance
 from orchestration.settings import PROJECT_DIR, Settings
 from orchestration.warehouse import Warehouse, connect
+from tools import compiled_sql
+from tools.compiled_sql import FEATURES_OF_SCORES, Program, is_fixed
 
 DATES = ("START_DATE", "END_DATE")
+PROGRAM = "ACTIVATION_GAP_TEST_PROGRAM"
+"""Names, for every process of the tests, the folder where the models' SQL is recorded."""
 
 
 @dataclass(frozen=True)
@@ -78,10 +84,14 @@ class Result:
         return self
 
 
+def _workers() -> int:
+    """Test processes that share the processors."""
+    return int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+
+
 def _at_a_time() -> int:
     """How many runs at once: the processors, shared with other test processes."""
-    others = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
-    return max(1, min(2, os.cpu_count() or 1) // others)
+    return max(1, min(2, os.cpu_count() or 1) // _workers())
 
 
 @dataclass
@@ -109,16 +119,15 @@ class Runs:
         """Runs the whole job and waits. See `refresh`."""
         return self.start(refresh, place, *arguments, **options).result()
 
-    def compute(self, place: Place, start: str, end: str, **options: Any) -> Result:
-        """Computes the marts and waits. See `compute`."""
-        return self.start(compute, place, start, end, **options).result()
-
     def _run(
         self, task: Callable[..., Any], arguments: Sequence[Any], options: Mapping[str, Any]
     ) -> Result:
         folder = self.folder / f"run-{next(self.numbers):03d}"
         folder.mkdir(parents=True)
-        process = self.context.Process(target=_child, args=(folder, task, arguments, options))
+        recorded = os.environ.get(PROGRAM, "")
+        process = self.context.Process(
+            target=_child, args=(folder, recorded, task, arguments, options)
+        )
         process.start()
         process.join()
         value = folder / "value.json"
@@ -131,9 +140,14 @@ class Runs:
 
 
 def _child(
-    folder: Path, task: Callable[..., Any], arguments: Sequence[Any], options: Mapping[str, Any]
+    folder: Path,
+    recorded: str,
+    task: Callable[..., Any],
+    arguments: Sequence[Any],
+    options: Mapping[str, Any],
 ) -> None:
     """Runs in the forked process: what it prints goes to files, what it returns to another."""
+    os.environ[PROGRAM] = recorded
     for number, name in ((1, "out.txt"), (2, "error.txt")):
         os.dup2(os.open(folder / name, os.O_WRONLY | os.O_CREAT), number)
     sys.stdout, sys.stderr = open(1, "w", closefd=False), open(2, "w", closefd=False)  # noqa: SIM115
@@ -162,41 +176,70 @@ def refresh(
     start: str = "",
     end: str = "",
     whole: bool = True,
+    models: Collection[str] = (),
     kill_at: str = "",
 ) -> int:
     """`make refresh`: the whole job; gives its exit code.
 
-    whole=False leaves the data tests out, and what `make_template` made. kill_at: the point of
-    KILL_POINTS at which the process kills itself.
+    whole=False leaves the data tests out, and what the template has already; and where `models` are
+    given, all others too. kill_at: the point of KILL_POINTS at which the process kills itself.
     """
     from orchestration import refresh as command
 
     _environment(place, start, end)
     if not whole:
-        _only_what_counts()
+        _only_what_counts(models)
     if kill_at:
         KILL_POINTS[kill_at]()
     return command.main(list(arguments))
+
+
+@cache
+def program(variables: str = "") -> Program:
+    """The models' SQL; `variables`: vars that differ from dbt_project.yml, as JSON."""
+    folder = Path(os.environ[PROGRAM])
+    given = json.loads(variables) if variables else None
+    if variables and not compiled_sql.file_of(folder, given).exists():
+        record(folder, variables)
+    return Program.load(folder, given)
+
+
+def record(folder: Path, *variables: str) -> None:
+    """Has dbt build everything on no row, and what it says written down, in a process of its own.
+
+    Fails the test that needs it if dbt fails.
+    """
+    command = [sys.executable, "-m", "tools.compiled_sql", str(folder), *variables]
+    environment = {**os.environ, "DBT_PROFILES_DIR": str(PROJECT_DIR / "profiles")}
+    done = subprocess.run(
+        command, cwd=PROJECT_DIR, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, f"recording the SQL failed\n{done.stdout}\n{done.stderr}"
 
 
 def compute(
     place: Place,
     start: str,
     end: str,
+    *,
+    only: Collection[str] = (),
     variables: Mapping[str, Any] | None = None,
     manifest: Sequence[Sequence[Any]] = (),
-) -> dict[str, Any]:
+    kill_at: str = "",
+) -> None:
     """Takes in the landing files, and computes features, scores and marts for the days.
 
+    only: the models that the test looks at, built with all that they are made from; by default all.
     variables: vars that differ from dbt_project.yml, for models only. manifest: delivery days to be
     taken as given, rows of (file, source, table, instance, delivery_day, first_seen_at, is_late,
-    size). Gives the plan's dates.
+    size). kill_at: as for `refresh`.
     """
-    _environment(place, start, end)
-    _with_vars(variables)
+    if kill_at:
+        KILL_POINTS[kill_at]()
     now, run_id = datetime.now(UTC), f"{start} to {end}"
-    version = ruleset_version(PROJECT_DIR)
-    rules = state_rules(PROJECT_DIR)
+    version, rules = ruleset_version(PROJECT_DIR), state_rules(PROJECT_DIR)
+    sql = program(json.dumps(variables) if variables else "")
+    names = sql.with_parents(only or sql.by_name)
 
     def scorer(checkpoint: Any, features: Any) -> Any:
         step = advance(checkpoint, features, rules)
@@ -206,6 +249,7 @@ def compute(
         return matching.propose(accounts, match_rules(PROJECT_DIR))
 
     with connect(place.warehouse) as warehouse:
+        warehouse.execute(f"set threads = {max(1, (os.cpu_count() or 1) // _workers())}")
         landing.ensure_tables(warehouse, contract())
         if manifest:
             warehouse.connection.executemany(
@@ -231,83 +275,38 @@ def compute(
             cutoff_hours=cutoff_hours(),
             snapshots=snapshots(),
         )
-    _build(place, plan, version, after_scores=False)
-    with connect(place.warehouse) as warehouse:
-        score_store.score_activation(warehouse, run_id, plan, scorer, version, now)
-        score_store.score_readiness(warehouse, plan, readiness_rules(PROJECT_DIR), version)
-        score_store.score_matches(warehouse, plan, matcher, version, version)
-    _build(place, plan, version, after_scores=True)
-    with connect(place.warehouse) as warehouse:
+        environment = dbt_environment(plan, version)
+        features = names & set(FEATURES_OF_SCORES.values())
+        after = {name for name in names if sql.by_name[name].is_after_scores}
+        sql.run(warehouse.connection, environment, names - after)
+        if "feat_account_days" in features:
+            score_store.score_activation(warehouse, run_id, plan, scorer, version, now)
+        if "feat_research_findings" in features:
+            score_store.score_readiness(warehouse, plan, readiness_rules(PROJECT_DIR), version)
+        if "feat_match_accounts" in features:
+            score_store.score_matches(warehouse, plan, matcher, version, version)
+        sql.run(warehouse.connection, environment, after)
         score_store.mark_checked(warehouse, run_id, now)
         score_store.mark_published(warehouse, now)
-    return plan.as_environment()
 
 
 def remake(
     place: Place,
-    models: Sequence[str],
-    start: str,
-    end: str,
+    models: Collection[str],
+    start: str = "",
+    end: str = "",
     variables: Mapping[str, Any] | None = None,
 ) -> None:
     """Builds some models again, from what the warehouse holds: for tests that change it.
 
     variables: vars that differ from dbt_project.yml.
     """
-    _environment(place, start, end)
-    _with_vars(variables)
-    manifest = dbt_runner.parse(place.settings)
-    chosen = [
-        name
-        for name, node in manifest.nodes.items()
-        if node.resource_type == "model" and node.name in models
-    ]
-    assert len(chosen) == len(models), f"{models} are not all there"
-    _run_dbt(place, chosen, {"START_DATE": start, "REPLAY_START_DATE": start, "END_DATE": end})
-
-
-def make_template(place: Place) -> None:
-    """Makes a warehouse that holds what no run changes: seeds, empty raw tables, staging views."""
+    days = {"START_DATE": start, "REPLAY_START_DATE": start, "END_DATE": end}
+    environment = {**days, "RULESET_VERSION": "by hand"}
     with connect(place.warehouse) as warehouse:
-        landing.ensure_tables(warehouse, contract())
-        score_store.prepare(warehouse)
-    manifest = dbt_runner.parse(place.settings)
-    fixed = [name for name, node in manifest.nodes.items() if _is_fixed(node)]
-    _run_dbt(place, fixed, {})
-
-
-def _with_vars(variables: Mapping[str, Any] | None) -> None:
-    if variables:
-        given = f"--vars={json.dumps(variables)}"
-        flags = dbt_runner._flags
-        dbt_runner._flags = lambda: [*flags(), given]  # type: ignore[assignment]
-
-
-def _is_fixed(node: Any) -> bool:
-    return node.resource_type == "seed" or (
-        node.resource_type == "model" and node.fqn[1] == "staging"
-    )
-
-
-def _build(place: Place, plan: Plan, version: str, *, after_scores: bool) -> None:
-    from orchestration.assets.dbt import DEPTHS, SCORE_DEPTH
-
-    manifest = dbt_runner.parse(place.settings)
-    chosen = [
-        name
-        for name, node in manifest.nodes.items()
-        if node.resource_type == "model"
-        and (DEPTHS[name] > SCORE_DEPTH) == after_scores
-        and not _is_fixed(node)
-    ]
-    _run_dbt(place, chosen, dbt_environment(plan, version))
-
-
-def _run_dbt(place: Place, chosen: Sequence[str], environment: Mapping[str, str]) -> None:
-    results = dbt_runner.build(place.settings, chosen, environment)
-    failures = dbt_runner.describe_failures([*results])
-    if failures:
-        raise RuntimeError(failures)
+        sql = program(json.dumps(variables) if variables else "")
+        assert set(models) <= set(sql.by_name), f"{models} are not all there"
+        sql.run(warehouse.connection, environment, models)
 
 
 def _environment(place: Place, start: str, end: str) -> None:
@@ -319,7 +318,7 @@ def _environment(place: Place, start: str, end: str) -> None:
             os.environ[name] = day
 
 
-def _only_what_counts() -> None:
+def _only_what_counts(models: Collection[str]) -> None:
     """Leaves out what no number comes from: data tests, what stays as it is, Dagster's records."""
     import dagster as dg
 
@@ -329,7 +328,11 @@ def _only_what_counts() -> None:
         settings: Settings, unique_ids: Sequence[str], *rest: Any, **named: Any
     ) -> Any:
         nodes = dbt_runner.parse(settings).nodes
-        there = [name for name in unique_ids if _is_fixed(nodes[name])]
+        there = [
+            name
+            for name in unique_ids
+            if is_fixed(nodes[name]) or (models and nodes[name].name not in models)
+        ]
         wanted = [name for name in unique_ids if name.startswith("model.") and name not in there]
         # Dagster skips what builds on an asset of which it hears nothing.
         made = [dbt_runner.NodeResult(name, "success", "", 0.0, None) for name in there]

@@ -27,7 +27,7 @@ import pytest
 import yaml
 from conftest import REFRESHED
 from marts import Rows, differences, query, read
-from runner import Place, Runs, compute, remake
+from runner import Place, compute, remake
 
 from orchestration.ruleset import state_rules
 from orchestration.scoring.activation import CHECKPOINT_SCHEMA, FEATURES, advance
@@ -175,9 +175,7 @@ class Less:
 
 
 @pytest.fixture(scope="module")
-def less(
-    refreshed: Place, runs: Runs, template: Place, tmp_path_factory: pytest.TempPathFactory
-) -> Less:
+def less(refreshed: Place, template: Place, tmp_path_factory: pytest.TempPathFactory) -> Less:
     folder = tmp_path_factory.mktemp("less")
     heads = families(refreshed)
     out = set(sorted(set(heads.values()))[::2])
@@ -196,7 +194,7 @@ def less(
     )
     there, left = redeliver(refreshed.landing, folder / "landing", cut)
     place = template.copy(folder / "place", folder / "landing")
-    runs.start(compute, place, *DAYS).result().check()
+    compute(place, *DAYS)
     return Less(place, kept, gone, there, left)
 
 
@@ -245,14 +243,12 @@ def test_neither_other_accounts_nor_the_order_of_anything_matters(
 # --- points ---------------------------------------------------------------------------------------
 
 
-def again(
-    refreshed: Place, runs: Runs, folder: Path, change: str, variables: Mapping[str, float]
-) -> Place:
+def again(refreshed: Place, folder: Path, change: str, variables: Mapping[str, float]) -> Place:
     """The features once more, after a change in the warehouse."""
     place = refreshed.copy(folder / "place")
     with duckdb.connect(str(place.warehouse)) as connection:
         connection.execute(change)
-    runs.start(remake, place, WITH_POINTS, *DAYS, variables).result().check()
+    remake(place, WITH_POINTS, *DAYS, variables)
     return place
 
 
@@ -277,13 +273,12 @@ def states(place: Place) -> Rows:
         ).fetchall()
 
 
-def test_scaling_all_points_changes_nothing(refreshed: Place, runs: Runs, tmp_path: Path) -> None:
+def test_scaling_all_points_changes_nothing(refreshed: Place, tmp_path: Path) -> None:
     values = yaml.safe_load((PROJECT_DIR / "dbt_project.yml").read_text())["vars"]
     # A new var in points wants to be scaled too.
     assert {name for name in values if name.endswith("_points")} == set(IN_POINTS)
     scaled = again(
         refreshed,
-        runs,
         tmp_path,
         f"update seeds.activity_types set base_points = base_points * {FACTOR}"
         " where activity_type != 'intent'",
@@ -316,13 +311,10 @@ def test_scaling_all_points_changes_nothing(refreshed: Place, runs: Runs, tmp_pa
         assert strength3 == pytest.approx(strength, abs=0.2)
 
 
-def test_one_more_buying_signal_lowers_nothing(
-    refreshed: Place, runs: Runs, tmp_path: Path
-) -> None:
+def test_one_more_buying_signal_lowers_nothing(refreshed: Place, tmp_path: Path) -> None:
     """Every account gets one: another type, and another age, in each."""
     more = again(
         refreshed,
-        runs,
         tmp_path,
         f"""
         insert into intermediate.int_activity_daily by name

@@ -2,66 +2,54 @@
 
 The daily job leaves them out (they test the code, which does not change between two days), so they
 run here. dbt takes the types of their inputs from built relations, hence the empty warehouse; that
-it can be built at all, and passes the singular tests, is tested on the way.
+it passes the singular tests is tested on the way. That dbt can build it is what recording the
+models' SQL begins with.
 """
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
 
-from orchestration import score_store
-from orchestration.contract import load_contract
-from orchestration.landing import ingest
-from orchestration.settings import MODELS_DIR, NO_TRACKING, PROJECT_DIR
-from orchestration.warehouse import connect
+from runner import Place, Runs, compute
+
+from orchestration import dbt_runner
+from orchestration.settings import PROJECT_DIR
+
+DAY = "2026-03-31"
+SELECTED = ("test_type:unit", "test_type:singular")
 
 
-def test_dbt_unit_tests(tmp_path: Path) -> None:
+def run_tests(place: Place) -> dict[str, Any]:
+    """Runs in a process of its own: the messages of what failed, how many ran, how many there are."""
+    from dbt.cli.main import dbtRunner
+
+    manifest = dbt_runner.parse(place.settings)
+    days = dict.fromkeys(("START_DATE", "REPLAY_START_DATE", "END_DATE"), DAY)
+    with dbt_runner.process_environment({**days, **place.settings.as_environment()}):
+        outcome = dbtRunner(manifest=manifest).invoke(
+            ["test", "--no-write-json", *dbt_runner.flags(), "--select", *SELECTED]
+        )
+    assert outcome.result is not None, outcome.exception
+    results = outcome.result.results
+    return {
+        "failed": [
+            f"{result.node.name}: {result.status}\n{result.message}"
+            for result in results
+            if str(result.status) not in dbt_runner.SUCCESS
+        ],
+        "unit": sum(str(result.node.resource_type) == "unit_test" for result in results),
+        "singular": sum(str(result.node.resource_type) == "test" for result in results),
+        "unit tests": len(manifest.unit_tests),
+    }
+
+
+def test_dbt_unit_tests(runs: Runs, template: Place, tmp_path: Path) -> None:
     landing = tmp_path / "landing"
     landing.mkdir()
-    path = tmp_path / "warehouse.duckdb"
-    with connect(path) as warehouse:
-        ingest(
-            warehouse,
-            landing,
-            date(2026, 3, 31),
-            datetime(2026, 4, 1, tzinfo=UTC),
-            load_contract(MODELS_DIR),
-            cutoff_hours=12,
-        )
-        score_store.prepare(warehouse)
-
-    environment = {
-        **os.environ,
-        **NO_TRACKING,
-        "WAREHOUSE_PATH": str(path),
-        "DBT_PROFILES_DIR": str(PROJECT_DIR / "profiles"),
-        "START_DATE": "2026-03-31",
-        "REPLAY_START_DATE": "2026-03-31",
-        "END_DATE": "2026-03-31",
-    }
-    for command in (
-        ["build", "--exclude", "resource_type:unit_test", "resource_type:test"],
-        ["test", "--select", "test_type:unit", "test_type:singular"],
-    ):
-        done = subprocess.run(
-            [
-                str(Path(sys.executable).with_name("dbt")),
-                "--quiet",
-                *command,
-                "--target-path",
-                str(tmp_path / "target"),
-                "--log-path",
-                str(tmp_path),
-            ],
-            cwd=PROJECT_DIR,
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, f"dbt {' '.join(command)}\n{done.stdout}{done.stderr}"
+    place = template.copy(tmp_path / "place", landing)
+    compute(place, DAY, DAY)
+    found = runs.start(run_tests, place).result().check().value
+    assert found["failed"] == [], "\n\n".join(found["failed"])
+    assert found["unit"] == found["unit tests"] > 90
+    assert found["singular"] == len(list((PROJECT_DIR / "tests" / "data").glob("assert_*.sql")))

@@ -9,11 +9,20 @@ import duckdb
 import pytest
 from conftest import REFRESHED, Company
 from marts import query, tables
-from runner import Place, Runs
+from runner import Place, compute
 
 FEED = "select * exclude (ruleset_version) from exports.account_change_feed order by change_id"
 LAST = REFRESHED[1]
 NEXT = LAST + timedelta(days=1)
+LOOKED_AT = (
+    "account_activation",
+    "account_fit",
+    "account_plays",
+    "account_decisions",
+    "account_change_feed",
+    "salesforce_account_fields",
+    "hubspot_company_properties",
+)
 SEEN = """
     select activation.account_id, activation.state, activation.primary_driver, fit.fit_tier,
         plays.play_id, plays.due_on, decisions.decision, decisions.readiness_segment,
@@ -27,13 +36,11 @@ SEEN = """
 
 
 @pytest.fixture(scope="module")
-def next_day(
-    company: Company, runs: Runs, refreshed: Place, tmp_path_factory: pytest.TempPathFactory
-) -> Place:
+def next_day(company: Company, refreshed: Place, tmp_path_factory: pytest.TempPathFactory) -> Place:
     """The refreshed company one day on."""
     folder = tmp_path_factory.mktemp("next")
     place = refreshed.copy(folder / "place", company.until(NEXT, folder / "landing"))
-    runs.compute(place, str(NEXT), str(NEXT)).check()
+    compute(place, str(NEXT), str(NEXT), only=LOOKED_AT)
     return place
 
 
@@ -67,9 +74,9 @@ def test_the_next_day_brings_versions_of_what_changed_and_nothing_else(
         assert set(written) <= set(rows)
 
 
-def test_a_day_run_again_changes_nothing(next_day: Place, runs: Runs, tmp_path: Path) -> None:
+def test_a_day_run_again_changes_nothing(next_day: Place, tmp_path: Path) -> None:
     again = next_day.copy(tmp_path / "again")
-    runs.compute(again, str(NEXT), str(NEXT)).check()
+    compute(again, str(NEXT), str(NEXT), only=LOOKED_AT)
     assert query(again.warehouse, FEED) == query(next_day.warehouse, FEED)
 
 

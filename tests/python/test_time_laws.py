@@ -13,8 +13,7 @@ from __future__ import annotations
 
 import csv
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
@@ -24,7 +23,7 @@ import duckdb
 import pytest
 from conftest import Company
 from marts import Rows, differences, mart_differences, query, read, tables
-from runner import Place, Runs
+from runner import Place, compute
 
 from orchestration.contract import plain_name
 from orchestration.run_context import contract
@@ -363,21 +362,7 @@ class Laws:
 
 
 @pytest.fixture(scope="module")
-def beside() -> Iterator[ThreadPoolExecutor]:
-    """Does one thing after the other, beside the refreshes day by day that wait for each other."""
-    with ThreadPoolExecutor(max_workers=1) as pool:
-        yield pool
-
-
-@pytest.fixture(scope="module")
-def laws(
-    company: Company,
-    runs: Runs,
-    template: Place,
-    beside: ThreadPoolExecutor,
-    early: Future[Early],
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Laws:
+def laws(company: Company, template: Place, tmp_path_factory: pytest.TempPathFactory) -> Laws:
     folder = tmp_path_factory.mktemp("laws")
     ours = deliveries(company.load_day)
     everything = folder / "everything"
@@ -394,7 +379,7 @@ def laws(
         # An empty file is a delivery.
         write(nothing, f"segment/pages/loaded_date={day}/data.csv", [], columns=list(PAGE))
     without = template.copy(folder / "without", nothing)
-    run_without = beside.submit(runs.compute, without, str(FIRST), str(LAST))
+    compute(without, str(FIRST), str(LAST))
 
     daily = template.copy(folder / "daily", folder / "arriving")
     hand_over(daily)
@@ -402,7 +387,7 @@ def laws(
     start = FIRST
     for end in STEPS:
         link(everything, daily.landing, [file for file in files if arrives_on(file) <= end])
-        runs.compute(daily, str(start), str(end)).check()
+        compute(daily, str(start), str(end))
         seen[end] = read(daily.warehouse, FEATURES, f"as_of_date = date '{end}'")
         history[end] = history_until(daily, end)
         start = end + timedelta(days=1)
@@ -414,8 +399,7 @@ def laws(
         "select file, source, table_name, instance, delivery_day, first_seen_at, is_late,"
         " size_bytes from raw_landing.files order by file",
     )
-    runs.compute(full, str(FIRST), str(LAST), manifest=manifest).check()
-    run_without.result().check()
+    compute(full, str(FIRST), str(LAST), manifest=manifest)
     return Laws(daily, full, without, seen, history)
 
 
@@ -473,33 +457,23 @@ class Early:
 
 
 @pytest.fixture(scope="module")
-def early(
-    company: Company,
-    runs: Runs,
-    template: Place,
-    beside: ThreadPoolExecutor,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Future[Early]:
+def early(company: Company, template: Place, tmp_path_factory: pytest.TempPathFactory) -> Early:
     folder = tmp_path_factory.mktemp("early")
-
-    def run() -> Early:
-        dropped = 0
-        for file in files_of(company.landing):
-            if folder_day(file) == company.load_day:
-                dropped += _cut(company.landing, folder / "landing", file)
-        made = Early(
-            template.copy(folder / "all", company.landing),
-            template.copy(folder / "cut", folder / "landing"),
-            template.copy(folder / "backfilled", company.landing),
-            dropped,
-        )
-        for place in (made.all, made.cut, made.backfilled):
-            variables = None if place == made.backfilled else NO_BACKFILL
-            days = (str(EARLY - timedelta(days=3)), str(EARLY))
-            runs.compute(place, *days, variables=variables).check()
-        return made
-
-    return beside.submit(run)
+    dropped = 0
+    for file in files_of(company.landing):
+        if folder_day(file) == company.load_day:
+            dropped += _cut(company.landing, folder / "landing", file)
+    made = Early(
+        template.copy(folder / "all", company.landing),
+        template.copy(folder / "cut", folder / "landing"),
+        template.copy(folder / "backfilled", company.landing),
+        dropped,
+    )
+    for place in (made.all, made.cut, made.backfilled):
+        variables = None if place == made.backfilled else NO_BACKFILL
+        days = (str(EARLY - timedelta(days=3)), str(EARLY))
+        compute(place, *days, only=("feat_account_days",), variables=variables)
+    return made
 
 
 def _cut(landing: Path, target: Path, file: str) -> int:
@@ -793,12 +767,11 @@ def test_no_later_refresh_rewrites_what_was_said(laws: Laws, day: date) -> None:
 # --- before the first load ------------------------------------------------------------------------
 
 
-def test_no_look_ahead_before_the_first_load(early: Future[Early]) -> None:
+def test_no_look_ahead_before_the_first_load(early: Early) -> None:
     """Before a table is live, with backfill off: rows recorded later change nothing."""
-    runs = early.result()
-    assert runs.dropped > 500
+    assert early.dropped > 500
     of_all, of_cut, backfilled = (
-        read(place.warehouse, FEATURES) for place in (runs.all, runs.cut, runs.backfilled)
+        read(place.warehouse, FEATURES) for place in (early.all, early.cut, early.backfilled)
     )
     assert len(of_all["account_id"]) > 200
     assert differences(of_all, of_cut) == []

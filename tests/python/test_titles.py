@@ -13,14 +13,13 @@ from pathlib import Path
 
 import pytest
 from marts import query
-from runner import Place, Runs
+from runner import Place, remake
 
-from orchestration import dbt_runner
 from orchestration.demo.titles import JOBS
 from orchestration.settings import PROJECT_DIR
 from orchestration.warehouse import connect
 
-MODEL = "model.activation_gap.int_title_personas"
+MODEL = "int_title_personas"
 SEEDS = PROJECT_DIR / "seeds" / "coverage"
 NO_SEAT = "none"
 
@@ -40,7 +39,7 @@ def labelled() -> list[Labelled]:
 def read_titles(
     place: Place, titles: Sequence[tuple[str | None, str | None]]
 ) -> list[list[object]]:
-    """Runs in a process of its own: builds the model on these (title, department) alone.
+    """Builds the model on these (title, department) alone.
 
     Gives (title, department, persona, is_mapped, seniority), blanks for what is not there.
     """
@@ -52,8 +51,7 @@ def read_titles(
         warehouse.connection.executemany(
             "insert into intermediate.int_person_records values (?, ?)", [list(t) for t in titles]
         )
-    failures = dbt_runner.describe_failures([*dbt_runner.build(place.settings, [MODEL], {})])
-    assert not failures, failures
+    remake(place, [MODEL])
     return [
         [value if value is not None else "" for value in row]
         for row in query(
@@ -79,7 +77,7 @@ class Figures:
 
 @pytest.fixture(scope="module")
 def read(
-    labelled: list[Labelled], runs: Runs, template: Place, tmp_path_factory: pytest.TempPathFactory
+    labelled: list[Labelled], template: Place, tmp_path_factory: pytest.TempPathFactory
 ) -> dict[tuple[str, str], list[str]]:
     """(title, department) -> [persona or "", is_mapped, seniority] of all titles of this file."""
     titles = {(row["title"], row["department"] or None) for row in labelled}
@@ -91,8 +89,8 @@ def read(
         for department in (job.department, None)
     }
     place = template.copy(tmp_path_factory.mktemp("titles") / "place")
-    result = runs.start(read_titles, place, sorted(titles, key=str)).result().check()
-    return {(row[0], row[1]): row[2:] for row in result.value}
+    rows = read_titles(place, sorted(titles, key=str))
+    return {(row[0], row[1]): row[2:] for row in rows}
 
 
 def test_labelled_titles_are_read_right(
