@@ -1,13 +1,13 @@
 """The models' SQL as dbt says it to the database, to be run again without dbt.
 
-For a small company dbt takes four times as long as the database. So dbt builds all models once, in a
-warehouse without a row and for dates that stand for any others, and what it sends is written down
+For a small company dbt takes four times as long as the database. So dbt builds all models once, in
+a warehouse without a row and for dates that stand for any others, and what it says is written down
 by model: for a relation that is not there yet (`fresh`) and, where that differs, for one that is
-(`again`). `Program.run` says it in dependency order for a run's own dates. It is a tool of tests and
-of the bench; the product runs dbt. That both give the same marts is a test (test_refresh.py).
+(`again`). `Program.run` says it in dependency order for a run's own dates. It is a tool of tests
+and of the bench; the product runs dbt. That both give the same is a test (test_refresh.py).
 
-`python -m tools.compiled_sql FOLDER [VARS]` records into FOLDER; VARS is JSON, vars that differ from
-dbt_project.yml, recorded beside what the folder holds already.
+`python -m tools.compiled_sql FOLDER [VARS] [--tests]` records into FOLDER. VARS is JSON, vars that
+differ from dbt_project.yml, recorded beside what the folder holds; --tests adds the data tests.
 """
 
 from __future__ import annotations
@@ -52,7 +52,8 @@ FEATURES_OF_SCORES = {
     "research_questions": "feat_research_findings",
     "coder_agreement": "feat_research_findings",
 }
-CHANGES = re.compile(r"(?:/\*.*?\*/|\s)*(create|drop|delete|insert|alter|update)\b", re.I | re.S)
+CHANGES = re.compile(r"(create|drop|delete|insert|alter|update)\b", re.IGNORECASE)
+SIGNATURE = re.compile(r"\s*/\* \{.*?\} \*/\s*", re.DOTALL)  # dbt's, before each statement
 TEMPLATE, EMPTY = "template", "empty"
 WAREHOUSE = "warehouse.duckdb"
 
@@ -139,7 +140,9 @@ class Program:
         environment: values of STAND_INS. heed: called with each model's name, wall seconds and
         processor seconds of this process. Raises duckdb.Error, with the model's name in a note.
         """
+        schemas = sorted({model.relation.split(".")[0] for model in self.models})
         connection.execute("".join(f"set {name} = '{value}';" for name, value in _settings()))
+        connection.execute("".join(f"create schema if not exists {name};" for name in schemas))
         there = {
             f"{schema}.{name}"
             for schema, name in connection.execute(
@@ -316,8 +319,10 @@ def _listen(
     said: dict[str, list[str]] = {}
 
     def heed(event: Any) -> None:
-        if event.info.name == "SQLQuery" and CHANGES.match(event.data.sql):
-            said.setdefault(event.data.node_info.unique_id, []).append(event.data.sql)
+        if event.info.name == "SQLQuery":
+            statement = SIGNATURE.sub("", event.data.sql, count=1).strip()
+            if CHANGES.match(statement):
+                said.setdefault(event.data.node_info.unique_id, []).append(statement)
 
     given = [f"--vars={json.dumps(variables)}"] if variables else []
     with dbt_runner.process_environment({**STAND_INS, **settings.as_environment()}):
@@ -353,10 +358,15 @@ def _name(unique_id: str) -> str:
     return unique_id.split(".")[2]
 
 
+def _inputs(manifest: Manifest, unique_id: str) -> Sequence[str]:
+    """What a node reads; a seed reads nothing."""
+    return getattr(manifest.nodes[unique_id].depends_on, "nodes", ())
+
+
 def _parents(manifest: Manifest, unique_id: str) -> set[str]:
     """Models that a run builds before this one. What no run builds is passed through."""
     found: set[str] = set()
-    for parent in manifest.nodes[unique_id].depends_on.nodes:
+    for parent in _inputs(manifest, unique_id):
         if parent.startswith("source."):
             source = manifest.sources[parent]
             if source.source_name == "scores":
@@ -373,7 +383,7 @@ def _reads_scores(manifest: Manifest, unique_id: str) -> bool:
         manifest.sources[parent].source_name == "scores"
         if parent.startswith("source.")
         else _reads_scores(manifest, parent)
-        for parent in manifest.nodes[unique_id].depends_on.nodes
+        for parent in _inputs(manifest, unique_id)
     )
 
 
@@ -416,8 +426,8 @@ def _check_stand_ins(manifest: Manifest) -> None:
 
 
 if __name__ == "__main__":
-    given = json.loads(sys.argv[2]) if len(sys.argv) > 2 else None
+    where, *rest = [word for word in sys.argv[1:] if word != "--tests"]
     try:
-        record(Path(sys.argv[1]), given, tests="--tests" in sys.argv)
+        record(Path(where), json.loads(rest[0]) if rest else None, tests="--tests" in sys.argv)
     except dbt_runner.DbtError as error:
         sys.exit(str(error))

@@ -27,9 +27,11 @@ from datetime import UTC, date, datetime
 from functools import cache
 from itertools import count
 from pathlib import Path
+from threading import Timer
 from typing import Any
 
 from orchestration import dbt_process, dbt_runner, landing, score_store
+from orchestration.planning import Plan
 from orchestration.ruleset import match_rules, readiness_rules, ruleset_version, state_rules
 from orchestration.run_context import contract, cutoff_hours, dbt_environment, snapshots
 from orchestration.scoring import matching
@@ -178,11 +180,13 @@ def refresh(
     whole: bool = True,
     models: Collection[str] = (),
     kill_at: str = "",
+    kill_after: float | None = None,
 ) -> int:
     """`make refresh`: the whole job; gives its exit code.
 
     whole=False leaves the data tests out, and what the template has already; and where `models` are
     given, all others too. kill_at: the point of KILL_POINTS at which the process kills itself.
+    kill_after: seconds after which it does, wherever it is.
     """
     from orchestration import refresh as command
 
@@ -191,6 +195,8 @@ def refresh(
         _only_what_counts(models)
     if kill_at:
         KILL_POINTS[kill_at]()
+    if kill_after is not None:
+        Timer(kill_after, _die).start()
     return command.main(list(arguments))
 
 
@@ -307,6 +313,17 @@ def remake(
         sql = program(json.dumps(variables) if variables else "")
         assert set(models) <= set(sql.by_name), f"{models} are not all there"
         sql.run(warehouse.connection, environment, models)
+
+
+def faults(place: Place, recorded: Path) -> dict[str, list[tuple[Any, ...]]]:
+    """What the data tests find after the last run, by test. recorded: a folder with data tests."""
+    with connect(place.warehouse, read_only=True) as warehouse:
+        (days,) = warehouse.rows(
+            "select start_date, end_date, replay_start_date from raw_landing.plans"
+            " order by planned_at desc limit 1"
+        )
+        environment = dbt_environment(Plan(*days), ruleset_version(PROJECT_DIR))
+        return Program.load(recorded).faults(warehouse.connection, environment)
 
 
 def _environment(place: Place, start: str, end: str) -> None:

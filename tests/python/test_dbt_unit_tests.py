@@ -21,7 +21,7 @@ SELECTED = ("test_type:unit", "test_type:singular")
 
 
 def run_tests(place: Place) -> dict[str, Any]:
-    """Runs in a process of its own: the messages of what failed, how many ran, how many there are."""
+    """Runs in a process of its own: what failed, how many ran, and how many there are."""
     from dbt.cli.main import dbtRunner
 
     manifest = dbt_runner.parse(place.settings)
