@@ -20,6 +20,7 @@ import sys
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from datetime import date
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -36,10 +37,12 @@ if TYPE_CHECKING:
     from dbt.contracts.graph.manifest import Manifest
 
 # What a run gives dbt, and what stands for it while dbt is listened to. No model may hold these.
+# The days lie far apart: dbt counts those between them to know how many rows of days to make, and a
+# run may have no more (it takes what it needs of them).
 STAND_INS = {
     "REPLAY_START_DATE": "1971-03-05",
     "START_DATE": "1971-03-07",
-    "END_DATE": "1971-03-09",
+    "END_DATE": "1982-03-09",
     "RULESET_VERSION": "the ruleset version of the run",
 }
 # Which features each score is made from: the graph of dbt ends there and begins anew behind it.
@@ -138,8 +141,11 @@ class Program:
         """Builds models in an open warehouse that began as a copy of the template.
 
         environment: values of STAND_INS. heed: called with each model's name, wall seconds and
-        processor seconds of this process. Raises duckdb.Error, with the model's name in a note.
+        processor seconds of this process. Raises duckdb.Error, with the model's name in a note, and
+        ValueError for more days than the stand-ins have.
         """
+        if _days(environment) > _days(STAND_INS):
+            raise ValueError(f"more than {_days(STAND_INS)} days: set STAND_INS further apart")
         schemas = sorted({model.relation.split(".")[0] for model in self.models})
         connection.execute("".join(f"set {name} = '{value}';" for name, value in _settings()))
         connection.execute("".join(f"create schema if not exists {name};" for name in schemas))
@@ -182,6 +188,12 @@ class Program:
                 if rows:
                     found[name] = rows
         return found
+
+
+def _days(environment: Mapping[str, str]) -> int:
+    """Days of a run; 0 where none are given, as for models that read none."""
+    first, last = environment["REPLAY_START_DATE"], environment["END_DATE"]
+    return (date.fromisoformat(last) - date.fromisoformat(first)).days if first and last else 0
 
 
 def _for_run(sql: str, environment: Mapping[str, str]) -> str:

@@ -95,7 +95,9 @@ def families(place: Place) -> dict[str, str]:
     )
     for one, other in ties:
         if one in head and other in head:
-            head[top(one)] = top(other)
+            # The same half of them whatever the order of the ties.
+            first, second = sorted((top(one), top(other)))
+            head[second] = first
     return {account_id: top(account_id) for account_id in head}
 
 

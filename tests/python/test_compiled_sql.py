@@ -55,10 +55,16 @@ def test_a_model_that_fails_is_named(sql: Program) -> None:
     assert caught.value.__notes__ == ["while model accounts was built"]
 
 
+def test_more_days_than_were_recorded_are_refused(sql: Program) -> None:
+    many = STAND_INS | {"END_DATE": "1982-03-10"}
+    with duckdb.connect() as connection, pytest.raises(ValueError, match="more than 4022 days"):
+        sql.run(connection, many, {"int_days"})
+
+
 def test_a_model_that_holds_a_date_that_stands_for_others_is_refused() -> None:
     node = SimpleNamespace(raw_code=f"select date '{STAND_INS['END_DATE']}'")
     manifest = SimpleNamespace(nodes={"model.p.bad": node}, macros={})
-    with pytest.raises(dbt_runner.DbtError, match=r"model\.p\.bad holds 1971-03-09"):
+    with pytest.raises(dbt_runner.DbtError, match=r"model\.p\.bad holds 1982-03-09"):
         compiled_sql._check_stand_ins(manifest)
 
 
