@@ -1,0 +1,1 @@
+"""Tools of whoever works on the project; no command of its users needs them."""
