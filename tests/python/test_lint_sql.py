@@ -140,26 +140,18 @@ def test_a_file_that_sqlfluff_skips_has_not_passed(lint: Lint, project: Path) ->
 def test_what_changes_while_it_is_linted_has_not_passed(
     lint: Lint, project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made = lint_sql.get_linter_and_formatter
+    file = project / "models" / "first.sql"
+    linter_of = lint_sql.get_linter_and_formatter
 
-    def linter_that_takes_its_time(*arguments: Any) -> Any:
-        (project / "models" / "first.sql").write_text(FAULTY)
-        linter, formatter = made(*arguments)
-        lint_paths = linter.lint_paths
+    def mend_before_linting(*arguments: Any) -> Any:
+        file.write_text(SOUND)
+        return linter_of(*arguments)
 
-        def lint_then_put_back(*paths: Any, **options: Any) -> Any:
-            (project / "models" / "first.sql").write_text(SOUND)
-            result = lint_paths(*paths, **options)
-            (project / "models" / "first.sql").write_text(FAULTY)
-            return result
-
-        linter.lint_paths = lint_then_put_back  # type: ignore[method-assign]
-        return linter, formatter
-
-    monkeypatch.setattr(lint_sql, "get_linter_and_formatter", linter_that_takes_its_time)
-    assert lint()[0] == 0
-    monkeypatch.undo()
-    monkeypatch.chdir(project)
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(lint_sql, "get_linter_and_formatter", mend_before_linting)
+        file.write_text(FAULTY)
+        assert lint()[:2] == (0, 0)
+    file.write_text(FAULTY)
     assert lint()[:2] == (1, 1)
 
 
