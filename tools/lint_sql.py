@@ -14,6 +14,7 @@ or could not be linted; 2 if sqlfluff cannot start.
 from __future__ import annotations
 
 import argparse
+import gc
 import hashlib
 import json
 import os
@@ -33,6 +34,9 @@ LINTED = ("models", "tests/data")
 SEEN_BY_TEMPLATER = ("macros", "dbt_project.yml")
 CACHE = Path(".sqlfluff_cache") / "passed.json"
 PROCESSES = 2
+# sqlfluff makes millions of objects that live until their file is done. Looking through them for
+# garbage as often as Python does takes a seventh of its time.
+OBJECTS_BETWEEN_COLLECTIONS = 100_000
 
 
 def lint(paths: Sequence[str], processes: int = PROCESSES) -> int:
@@ -127,6 +131,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"User Error: {error}", file=sys.stderr)
         return EXIT_ERROR
 
+
+# Python starts each of sqlfluff's processes with this module, under the second name.
+if __name__ in ("__main__", "__mp_main__"):
+    gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
 
 if __name__ == "__main__":
     sys.exit(main())
