@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -173,3 +174,39 @@ def test_the_command_lints_with_several_processes(project: Path) -> None:
     assert done.returncode == 1, done.stdout + done.stderr
     assert "[models/first.sql] FAIL" in done.stdout
     assert list(lint_sql._read_cache()) == ["models/deep/second.sql"]
+
+
+WHAT_IS_OPENED = """
+import json, sys
+opened = set()
+sys.addaudithook(lambda event, arguments: event == "open" and opened.add(str(arguments[0])))
+from sqlfluff.core import FluffConfig, Linter
+linter = Linter(config=FluffConfig.from_root())
+linter.render_file(sys.argv[1], linter.config)
+print(json.dumps(sorted(opened)))
+"""
+
+
+def test_all_that_the_templater_reads_is_in_the_key() -> None:
+    """sqlfluff's own config is in the key as sqlfluff puts it together."""
+    file = "models/marts/accounts/accounts.sql"
+    done = subprocess.run(
+        [sys.executable, "-c", WHAT_IS_OPENED, file],
+        cwd=PROJECT_DIR,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    opened = {(PROJECT_DIR / path).resolve() for path in json.loads(done.stdout)}
+    of_project = {
+        path.relative_to(PROJECT_DIR)
+        for path in opened
+        if path.is_relative_to(PROJECT_DIR) and not path.is_relative_to(sys.prefix)
+    }
+    assert Path("dbt_project.yml") in of_project
+    others = {
+        path.as_posix()
+        for path in of_project
+        if not any(path.is_relative_to(seen) for seen in lint_sql.SEEN_BY_TEMPLATER)
+    }
+    assert others == {file, ".sqlfluff", "pyproject.toml"}
