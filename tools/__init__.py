@@ -1,1 +1,1 @@
-"""Tools of whoever works on the project; no command of its users needs them."""
+"""What developers run and no refresh needs: the models' SQL without dbt, the bench, linting SQL."""

@@ -276,46 +276,6 @@ def make_template(place: Place) -> None:
     _run_dbt(place, fixed, {})
 
 
-def compile_project(place: Place) -> list[tuple[str, str]]:
-    """The SQL of all models and data tests as dbt runs it: (name, SQL), some names more than once.
-
-    The warehouse of the place must not be there yet. Models that grow are compiled for it and again
-    for one that holds them, with the statement that they run before themselves.
-    """
-    _environment(place, "", "")
-    manifest = dbt_runner.parse(place.settings)
-    compiled = _compile(place, list(manifest.nodes))
-    growing = {
-        name: node
-        for name, node in manifest.nodes.items()
-        if node.config.materialized == "incremental"
-    }
-    with connect(place.warehouse) as warehouse:
-        for node in growing.values():
-            warehouse.execute(f"create schema if not exists {node.schema}")
-            warehouse.execute(f"create table {node.relation_name} (nothing integer)")
-    compiled += _compile(place, list(growing))
-    for node in growing.values():
-        node.raw_code = ";".join(hook.sql for hook in node.config.pre_hook)
-    return compiled + _compile(place, list(growing))
-
-
-def _compile(place: Place, chosen: Sequence[str]) -> list[tuple[str, str]]:
-    """Compiles those of the nodes that are models or data tests; leaves out empty ones."""
-    from dbt.cli.main import dbtRunner
-
-    manifest = dbt_runner.parse(place.settings)
-    outcome = dbtRunner(manifest=manifest).invoke(
-        ["compile", "--no-write-json", *dbt_runner._flags(), f"--target-path={place.folder}"],
-        **dbt_runner._selection(manifest, chosen),
-        indirect_selection="empty",
-    )
-    dbt_runner._close_connections()
-    assert outcome.success, outcome.exception
-    done = [(result.node.name, result.node.compiled_code) for result in outcome.result]
-    return [(name, sql) for name, sql in done if sql.strip()]
-
-
 def _with_vars(variables: Mapping[str, Any] | None) -> None:
     if variables:
         given = f"--vars={json.dumps(variables)}"

@@ -8,17 +8,20 @@ nobody sees that a dialect lacks one (arg_max on PostgreSQL). Nothing is run on 
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import jinja2
 import pytest
 import sqlglot
-from runner import Place, Runs, compile_project
+from runner import Place, Runs
 from sqlglot import Dialect, ErrorLevel, exp
 from sqlglot.errors import ParseError, TokenError
 
+from orchestration import dbt_runner
 from orchestration.settings import PROJECT_DIR
+from orchestration.warehouse import connect
 
 DIALECTS = ("spark", "databricks", "snowflake", "postgres")
 Fault = tuple[str, str, str]
@@ -119,6 +122,46 @@ def out_of_step(
     """Faults that are no exception, and exceptions that are no fault."""
     found = {(name, *fault) for name, statement in statements for fault in faults(statement)}
     return found - set(exceptions), set(exceptions) - found
+
+
+def compile_project(place: Place) -> list[tuple[str, str]]:
+    """Runs in a process of its own: the SQL of all models and data tests as dbt runs it.
+
+    Gives (name, SQL), some names more than once: what grows is compiled for a warehouse that is not
+    there yet and for one that holds it, with the statement that it runs before itself.
+    """
+    os.environ.update(place.settings.as_environment())
+    manifest = dbt_runner.parse(place.settings)
+    compiled = _compile(place, list(manifest.nodes))
+    growing = {
+        name: node
+        for name, node in manifest.nodes.items()
+        if node.config.materialized == "incremental"
+    }
+    with connect(place.warehouse) as warehouse:
+        for node in growing.values():
+            warehouse.execute(f"create schema if not exists {node.schema}")
+            warehouse.execute(f"create table {node.relation_name} (nothing integer)")
+    compiled += _compile(place, list(growing))
+    for node in growing.values():
+        node.raw_code = ";".join(hook.sql for hook in node.config.pre_hook)
+    return compiled + _compile(place, list(growing))
+
+
+def _compile(place: Place, chosen: Sequence[str]) -> list[tuple[str, str]]:
+    """Compiles those of the nodes that are models or data tests; leaves out empty ones."""
+    from dbt.cli.main import dbtRunner
+
+    manifest = dbt_runner.parse(place.settings)
+    outcome = dbtRunner(manifest=manifest).invoke(
+        ["compile", "--no-write-json", *dbt_runner._flags(), f"--target-path={place.folder}"],
+        **dbt_runner._selection(manifest, chosen),
+        indirect_selection="empty",
+    )
+    dbt_runner._close_connections()
+    assert outcome.success, outcome.exception
+    done = [(result.node.name, result.node.compiled_code) for result in outcome.result]
+    return [(name, sql) for name, sql in done if sql.strip()]
 
 
 @pytest.fixture(scope="module")
