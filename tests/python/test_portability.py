@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 
 import jinja2
 import pytest
@@ -124,53 +125,54 @@ def out_of_step(
     return found - set(exceptions), set(exceptions) - found
 
 
-def compile_project(place: Place) -> list[tuple[str, str]]:
-    """Runs in a process of its own: the SQL of all models and data tests as dbt runs it.
+def compile_all(place: Place) -> list[tuple[str, str]]:
+    """Runs in a process of its own: (name, SQL) of all models and data tests, for a first run."""
+    return _compile(place)
 
-    Gives (name, SQL), some names more than once: what grows is compiled for a warehouse that is not
-    there yet and for one that holds it, with the statement that it runs before itself.
+
+def compile_again(place: Place) -> list[tuple[str, str]]:
+    """Runs in a process of its own: (name, SQL) of models that grow, for a run after the first.
+
+    First what they write, then the statements before it.
     """
-    os.environ.update(place.settings.as_environment())
-    manifest = dbt_runner.parse(place.settings)
-    compiled = _compile(place, list(manifest.nodes))
-    growing = {
-        name: node
-        for name, node in manifest.nodes.items()
-        if node.config.materialized == "incremental"
-    }
+    nodes = dbt_runner.parse(place.settings).nodes.values()
+    growing = [node for node in nodes if node.config.materialized == "incremental"]
     with connect(place.warehouse) as warehouse:
-        for node in growing.values():
+        for node in growing:
             warehouse.execute(f"create schema if not exists {node.schema}")
             warehouse.execute(f"create table {node.relation_name} (nothing integer)")
-    compiled += _compile(place, list(growing))
-    for node in growing.values():
+    chosen = ["--select", *(".".join(node.fqn) for node in growing)]
+    compiled = _compile(place, *chosen)
+    for node in growing:
         node.raw_code = ";".join(hook.sql for hook in node.config.pre_hook)
-    return compiled + _compile(place, list(growing))
+    return compiled + _compile(place, *chosen)
 
 
-def _compile(place: Place, chosen: Sequence[str]) -> list[tuple[str, str]]:
-    """Compiles those of the nodes that are models or data tests; leaves out empty ones."""
+def _compile(place: Place, *chosen: str) -> list[tuple[str, str]]:
     from dbt.cli.main import dbtRunner
 
-    manifest = dbt_runner.parse(place.settings)
-    outcome = dbtRunner(manifest=manifest).invoke(
-        ["compile", "--no-write-json", *dbt_runner._flags(), f"--target-path={place.folder}"],
-        **dbt_runner._selection(manifest, chosen),
-        indirect_selection="empty",
+    os.environ.update(place.settings.as_environment())
+    outcome = dbtRunner(manifest=dbt_runner.parse(place.settings)).invoke(
+        [
+            *("compile", "--quiet", "--log-level=none", "--log-level-file=none"),
+            *("--no-write-json", f"--target-path={place.folder}", f"--project-dir={PROJECT_DIR}"),
+            *(f"--profiles-dir={PROJECT_DIR / 'profiles'}", "--indirect-selection=empty", *chosen),
+        ]
     )
-    dbt_runner._close_connections()
     assert outcome.success, outcome.exception
-    done = [(result.node.name, result.node.compiled_code) for result in outcome.result]
-    return [(name, sql) for name, sql in done if sql.strip()]
+    return [(result.node.name, result.node.compiled_code) for result in outcome.result]
 
 
 @pytest.fixture(scope="module")
 def statements(runs: Runs, tmp_path_factory: pytest.TempPathFactory) -> list[tuple[str, exp.Expr]]:
     """Every statement of every model and data test, with its name."""
-    folder = tmp_path_factory.mktemp("compiled")
-    run = runs.start(compile_project, Place(folder, folder / "landing")).result().check()
+    places = [Place(tmp_path_factory.mktemp("compiled"), Path("no landing")) for _ in range(2)]
+    first, again = (
+        runs.start(task, place)
+        for task, place in zip((compile_all, compile_again), places, strict=True)
+    )
     found = []
-    for name, sql in run.value:
+    for name, sql in [*first.result().check().value, *again.result().check().value]:
         try:
             found += [(name, statement) for statement in read(sql, "duckdb")]
         except ValueError as error:
