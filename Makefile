@@ -70,7 +70,7 @@ lint-types: $(READY)
 	@$(VENV)/bin/mypy
 
 lint-sql: $(READY)
-	@$(VENV)/bin/sqlfluff lint --processes 2 models tests/data
+	@$(PYTHON) -m tools.lint_sql
 
 format: $(READY) ## Mend the style that can be mended by itself
 	@$(VENV)/bin/ruff check --fix .
@@ -78,7 +78,7 @@ format: $(READY) ## Mend the style that can be mended by itself
 	@$(VENV)/bin/sqlfluff fix --processes 2 models tests/data
 
 clean: ## Remove what can be made again: the demo, builds, caches. Keeps .venv and your data
-	rm -rf $(DEMO) target logs .dagster .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(DEMO) target logs .dagster .pytest_cache .mypy_cache .ruff_cache .sqlfluff_cache .hypothesis
 	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +
 
 $(READY): requirements.lock

@@ -11,7 +11,10 @@ from pathlib import Path
 import yaml
 
 MACROS = Path(__file__).resolve().parent.parent
-VARS = yaml.safe_load((MACROS.parent / "dbt_project.yml").read_text(encoding="utf-8"))["vars"]
+# sqlfluff loads this module anew for each file, and the loader in C takes a tenth of the time.
+VARS = yaml.load(
+    (MACROS.parent / "dbt_project.yml").read_text(encoding="utf-8"), Loader=yaml.CSafeLoader
+)["vars"]
 MACRO = re.compile(r"{%-?\s*macro\s+(\w+)\(.*?\)\s*-?%}\s*(\w*)", re.DOTALL)
 
 
