@@ -34,7 +34,7 @@ PORT ?= 3000
 ACTS ?= 1 10
 
 help: ## List the commands
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-16s%s\n", $$1, $$2}'
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-20s %s\n", $$1, $$2}'
 
 demo: $(READY) ## Simulate a company, refresh all of its days, print the activation gap
 	@$(PYTHON) -m orchestration.demo_refresh --folder $(DEMO) $(SIMULATION)

@@ -141,8 +141,8 @@ class Result(TypedDict):
 
 
 ROWS_ARE = (
-    "Rows by processor second: of generate and ingest those landed, of dbt those in the tables of"
-    " the stage's models afterwards, of scores account-days, of publish those published."
+    "Thousands of rows by processor second: of generate and ingest those landed, of dbt those in"
+    " the tables of the stage's models afterwards, of scores account-days, of publish those published."
 )
 
 
@@ -795,7 +795,7 @@ def print_result(result: Result, console: Console) -> None:
 
 
 def _stage_table(companies: Sequence[Company]) -> Table:
-    columns = ("proc. s", "wall s", "rows/s", "peak GB", "floor s", "x floor")
+    columns = ("proc. s", "wall s", "k rows/s", "peak GB", "floor s", "x floor")
     table = _table("What a refresh costs", "", *columns)
     for company in companies:
         table.add_row(f"{company['acts']:,} acts", style="bold")
@@ -816,7 +816,7 @@ def _stage_row(label: str, stage: Stage, floor: Floor | None = None) -> list[str
         label,
         f"{stage['processor']:,.1f}",
         f"{stage['wall']:,.1f}",
-        f"{rate:,.0f}" if rate else "",
+        f"{rate / 1000:.3g}" if rate else "",
         f"{stage['peak_bytes'] / 2**30:.2f}",
     ]
     if floor and (least := floor_seconds(floor)):
