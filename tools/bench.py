@@ -142,7 +142,8 @@ class Result(TypedDict):
 
 ROWS_ARE = (
     "Thousands of rows by processor second: of generate and ingest those landed, of dbt those in"
-    " the tables of the stage's models afterwards, of scores account-days, of publish those published."
+    " the tables of the stage's models afterwards, of scores account-days, of publish those"
+    " published."
 )
 
 
@@ -760,10 +761,10 @@ def _shared(
 
 def print_result(result: Result, console: Console) -> None:
     """The table of all sizes, and how stages and models grow."""
-    of, changed = result["machine"], " (changed)" if result["is_changed"] else ""
+    of = result["machine"]
     memory = f"{int(of['memory_bytes']) / 2**30:.0f} GB"
     console.print(
-        f"Commit {result['commit'] or 'unknown'}{changed} of {result['commit_date'][:10]},"
+        f"Commit {_commit(result)} of {result['commit_date'][:10]},"
         f" measured {result['measured_at'][:16]}. {of['cores']} cores ({of['processor']}),"
         f" {memory}, Python {of['python']}, DuckDB {of['duckdb']}, dbt {of['dbt']}.",
         highlight=False,
@@ -792,6 +793,10 @@ def print_result(result: Result, console: Console) -> None:
             f" size; less than {LEAST_SMALL_SECONDS} s counts as that much.",
             highlight=False,
         )
+
+
+def _commit(result: Result) -> str:
+    return (result["commit"] or "unknown") + (" (changed)" if result["is_changed"] else "")
 
 
 def _stage_table(companies: Sequence[Company]) -> Table:
@@ -878,8 +883,7 @@ def print_comparison(one: Result, other: Result, factor: float, console: Console
     found = changes(one, other)
     if not found:
         raise BenchError("The two results have no size in common.")
-    names = [f"{result['commit'] or 'unknown'}" for result in (one, other)]
-    table = _table(f"{names[0]} and {names[1]}", "", "processor s", "then", "ratio", "")
+    table = _table(f"{_commit(one)}, then {_commit(other)}", "", "proc. s", "then", "ratio", "")
     for acts, run in dict.fromkeys((change.acts, change.run) for change in found):
         table.add_section()
         table.add_row(f"{acts:,} acts, {run}", style="bold")
@@ -890,7 +894,7 @@ def print_comparison(one: Result, other: Result, factor: float, console: Console
     console.print(table)
     told = [change for change in found if change.kind == "model" and change.is_told(factor)]
     if told:
-        table = _table("Models that changed", "", "processor s", "then", "ratio", "")
+        table = _table("Models that changed", "", "proc. s", "then", "ratio", "")
         for change in sorted(told, key=lambda change: -abs(change.ratio - 1) * change.one):
             label = f"{change.name} ({change.run}, {change.acts:,} acts)"
             table.add_row(label, *_compared(change, factor))

@@ -33,7 +33,7 @@ from tools.bench import (
 )
 from tools.compiled_sql import FEATURES_OF_SCORES, STAND_INS, TEMPLATE, Program
 
-PLAN = replace(bench.plan_of(0.02), months=3)
+PLAN = replace(bench.plan_of(0.02), months=3, crm="salesforce")
 PLANTED = "int_owners"
 SLOW = "select max(hash(i)) from range(60000000) as numbers (i)"
 TESTS = {
