@@ -307,7 +307,7 @@ burn(0.2)
 if end == "waited for":
     child.wait()
 else:
-    time.sleep(4)
+    time.sleep(3)
 print("dbt before the scores: done in 0.9 s", flush=True)
 burn(0.3)
 """
