@@ -4,7 +4,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo refresh as-of explain guide dev test bench bench-compare lint lint-python lint-types lint-sql format clean
+.PHONY: help demo refresh as-of explain guide dev test test-long bench bench-compare lint lint-python lint-types lint-sql format clean
 
 VENV := .venv
 PYTHON := $(VENV)/bin/python
@@ -57,6 +57,11 @@ dev: $(READY) ## Start the Dagster UI on this machine (PORT, 3000)
 
 test: $(READY) ## Run the tests
 	@$(PYTHON) -m pytest
+
+LONG := data/test-long/$(shell date -u +%Y-%m-%dT%H%M%S)
+test-long: $(READY) ## Run what CI cannot afford: many simulations and kills (SIMULATIONS, KILLS)
+	@mkdir -p $(LONG)
+	@$(PYTHON) -m pytest -m long --dist=load --junitxml=$(LONG)/results.xml
 
 bench: $(READY) ## Measure what a refresh costs at ACTS million acts: make bench ACTS="1 10"
 	@$(PYTHON) -m tools.bench run $(ACTS) $(if $(RESULT),--result "$(RESULT)")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date
@@ -137,3 +138,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             LONG_FILES.index(item.path.stem) if item.path.stem in LONG_FILES else len(LONG_FILES)
         )
     )
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Counts of the long tests, each of which is many of a kind."""
+    counts: Counter[tuple[str, str]] = Counter()
+    for outcome in ("passed", "failed", "error"):
+        for report in terminalreporter.getreports(outcome):
+            if "long" in report.keywords and (report.when == "call" or outcome == "error"):
+                counts[report.nodeid.split("::")[-1].split("[")[0], outcome] += 1
+    for (name, outcome), count in sorted(counts.items()):
+        terminalreporter.write_line(f"{name}: {count} {outcome}")

@@ -11,14 +11,45 @@ import duckdb
 
 Rows = list[tuple[Any, ...]]
 TOLERANCE = 1e-6
+MOST_OPEN = 6
+
+
+_open: dict[Path, tuple[tuple[int, int], duckdb.DuckDBPyConnection]] = {}
+"""Databases that were looked at, by path, with size and time of the file as it was then."""
+
+
+def attached(path: Path) -> duckdb.DuckDBPyConnection:
+    """A connection to a database file, read-only, whose tables are named schema.table.
+
+    Opening a file costs a hundred times what a small query does, so it stays open until the file
+    changes or `let_go` is called.
+    """
+    state = path.stat()
+    seen = (state.st_size, state.st_mtime_ns)
+    if path in _open and _open[path][0] == seen:
+        return _open[path][1]
+    if path in _open:
+        _open.pop(path)[1].close()
+    if len(_open) >= MOST_OPEN:
+        _open.pop(next(iter(_open)))[1].close()
+    connection = duckdb.connect()
+    connection.execute("set TimeZone = 'UTC'")
+    connection.execute(f"attach '{path}' as db (read_only)")
+    connection.execute("use db")
+    _open[path] = seen, connection
+    return connection
+
+
+def let_go(folder: Path) -> None:
+    """Closes what `attached` keeps open in a folder: a file that is written has no readers."""
+    for path in [*_open]:
+        if path.is_relative_to(folder):
+            _open.pop(path)[1].close()
 
 
 def query(path: Path, sql: str) -> Rows:
     """Rows of a query; tables are named schema.table. The file is opened read-only."""
-    with duckdb.connect() as connection:
-        connection.execute(f"attach '{path}' as db (read_only)")
-        connection.execute("use db")
-        return connection.execute(sql).fetchall()
+    return attached(path).execute(sql).fetchall()
 
 
 def one(path: Path, sql: str) -> Any:
@@ -42,17 +73,15 @@ def read(
     path: Path, table: str, where: str = "true", without: Iterable[str] = ()
 ) -> dict[str, list[Any]]:
     """Columns of a table by name, rows in an order that does not hang on its floats."""
-    with duckdb.connect() as connection:
-        connection.execute(f"attach '{path}' as db (read_only)")
-        connection.execute("use db")
-        described = connection.execute(f"describe {table}").fetchall()
-        names = [row[0] for row in described if row[0] not in set(without)]
-        exact = [row[0] for row in described if row[0] in names and row[1] not in FLOATS]
-        chosen = ", ".join(f'"{name}"' for name in names)
-        order = ", ".join(f'"{name}"' for name in [*exact, *(n for n in names if n not in exact)])
-        rows = connection.execute(
-            f"select {chosen} from {table} where {where} order by {order}"
-        ).fetchall()
+    connection = attached(path)
+    described = connection.execute(f"describe {table}").fetchall()
+    names = [row[0] for row in described if row[0] not in set(without)]
+    exact = [row[0] for row in described if row[0] in names and row[1] not in FLOATS]
+    chosen = ", ".join(f'"{name}"' for name in names)
+    order = ", ".join(f'"{name}"' for name in [*exact, *(n for n in names if n not in exact)])
+    rows = connection.execute(
+        f"select {chosen} from {table} where {where} order by {order}"
+    ).fetchall()
     return {name: [row[place] for row in rows] for place, name in enumerate(names)}
 
 
@@ -80,6 +109,22 @@ def _is_same(left: Any, right: Any) -> bool:
     return bool(left == right)
 
 
+def _have_equal_rows(one: Path, other: Path, table: str) -> bool:
+    """Whether two files hold exactly the same rows in a table, as the database compares them.
+
+    Quick where nothing differs; what differs, and by how much, is then looked at row by row.
+    """
+    sides = [attached(path).execute(f"from {table}").to_arrow_table() for path in (one, other)]
+    if sides[0].schema != sides[1].schema or sides[0].num_rows != sides[1].num_rows:
+        return False
+    with duckdb.connect() as connection:
+        for name, rows in zip(("ours", "theirs"), sides, strict=True):
+            connection.register(name, rows)
+        return not connection.execute(
+            "select 1 from (from ours except all from theirs) limit 1"
+        ).fetchall()
+
+
 def mart_differences(
     one: Path,
     other: Path,
@@ -96,5 +141,6 @@ def mart_differences(
             read(other, f"{schema}.{name}", without=(without or {}).get(name, ())),
         )
         for name in names
+        if not _have_equal_rows(one, other, f"{schema}.{name}")
     }
     return {name: what for name, what in found.items() if what}

@@ -30,6 +30,8 @@ from pathlib import Path
 from threading import Timer
 from typing import Any
 
+from marts import let_go
+
 from orchestration import dbt_process, dbt_runner, landing, score_store
 from orchestration.planning import Plan
 from orchestration.ruleset import match_rules, readiness_rules, ruleset_version, state_rules
@@ -124,6 +126,9 @@ class Runs:
     def _run(
         self, task: Callable[..., Any], arguments: Sequence[Any], options: Mapping[str, Any]
     ) -> Result:
+        for given in arguments:
+            if isinstance(given, Place):
+                let_go(given.folder)
         folder = self.folder / f"run-{next(self.numbers):03d}"
         folder.mkdir(parents=True)
         recorded = os.environ.get(PROGRAM, "")
@@ -210,6 +215,12 @@ def program(variables: str = "") -> Program:
     return Program.load(folder, given)
 
 
+@cache
+def version_of_rules() -> str:
+    """The rules' version; no test of this process changes them."""
+    return ruleset_version(PROJECT_DIR)
+
+
 def record(folder: Path, *variables: str) -> None:
     """Has dbt build everything on no row, and what it says written down, in a process of its own.
 
@@ -240,10 +251,11 @@ def compute(
     taken as given, rows of (file, source, table, instance, delivery_day, first_seen_at, is_late,
     size). kill_at: as for `refresh`.
     """
+    let_go(place.folder)
     if kill_at:
         KILL_POINTS[kill_at]()
     now, run_id = datetime.now(UTC), f"{start} to {end}"
-    version, rules = ruleset_version(PROJECT_DIR), state_rules(PROJECT_DIR)
+    version, rules = version_of_rules(), state_rules(PROJECT_DIR)
     sql = program(json.dumps(variables) if variables else "")
     names = sql.with_parents(only or sql.by_name)
 
@@ -307,6 +319,7 @@ def remake(
 
     variables: vars that differ from dbt_project.yml.
     """
+    let_go(place.folder)
     days = {"START_DATE": start, "REPLAY_START_DATE": start, "END_DATE": end}
     environment = {**days, "RULESET_VERSION": "by hand"}
     with connect(place.warehouse) as warehouse:
@@ -322,7 +335,7 @@ def faults(place: Place, recorded: Path) -> dict[str, list[tuple[Any, ...]]]:
             "select start_date, end_date, replay_start_date from raw_landing.plans"
             " order by planned_at desc limit 1"
         )
-        environment = dbt_environment(Plan(*days), ruleset_version(PROJECT_DIR))
+        environment = dbt_environment(Plan(*days), version_of_rules())
         return Program.load(recorded).faults(warehouse.connection, environment)
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from runner import Place, Runs, compute
+from runner import Place, Runs, program, remake
 
 from orchestration import dbt_runner
 from orchestration.settings import PROJECT_DIR
@@ -45,10 +45,8 @@ def run_tests(place: Place) -> dict[str, Any]:
 
 
 def test_dbt_unit_tests(runs: Runs, template: Place, tmp_path: Path) -> None:
-    landing = tmp_path / "landing"
-    landing.mkdir()
-    place = template.copy(tmp_path / "place", landing)
-    compute(place, DAY, DAY)
+    place = template.copy(tmp_path / "place")
+    remake(place, program().by_name, DAY, DAY)
     found = runs.start(run_tests, place).result().check().value
     assert found["failed"] == [], "\n\n".join(found["failed"])
     assert found["unit"] == found["unit tests"] > 90

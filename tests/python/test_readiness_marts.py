@@ -17,7 +17,7 @@ from typing import Any
 
 import duckdb
 import pytest
-from marts import Rows, one, query, tables
+from marts import Rows, let_go, one, query, tables
 from runner import Place, compute
 
 from orchestration.publish import publish
@@ -744,6 +744,7 @@ def test_without_research_data_health_says_so(readiness: Readiness) -> None:
 def published(readiness: Readiness) -> Path:
     """The folder of what everybody reads, and of what some do."""
     folder = readiness.base.published.parent
+    let_go(readiness.base.folder)
     with connect(readiness.base.warehouse) as warehouse:
         publish(warehouse, folder)
     return folder
