@@ -4,7 +4,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo refresh as-of explain guide dev test test-long lint lint-python lint-types lint-sql format clean
+.PHONY: help demo refresh as-of explain guide dev test test-long bench bench-compare lint lint-python lint-types lint-sql format clean
 
 VENV := .venv
 PYTHON := $(VENV)/bin/python
@@ -30,8 +30,11 @@ SIMULATION := --accounts $(DEMO_ACCOUNTS) --activities $(DEMO_ACTIVITIES) --crm 
 
 PORT ?= 3000
 
+# Sizes of the bench, in million acts.
+ACTS ?= 1 10
+
 help: ## List the commands
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-16s%s\n", $$1, $$2}'
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-20s %s\n", $$1, $$2}'
 
 demo: $(READY) ## Simulate a company, refresh all of its days, print the activation gap
 	@$(PYTHON) -m orchestration.demo_refresh --folder $(DEMO) $(SIMULATION)
@@ -59,6 +62,13 @@ LONG := data/test-long/$(shell date -u +%Y-%m-%dT%H%M%S)
 test-long: $(READY) ## Run what CI cannot afford: many simulations and kills (SIMULATIONS, KILLS)
 	@mkdir -p $(LONG)
 	@$(PYTHON) -m pytest -m long --dist=load --junitxml=$(LONG)/results.xml
+
+bench: $(READY) ## Measure what a refresh costs at ACTS million acts: make bench ACTS="1 10"
+	@$(PYTHON) -m tools.bench run $(ACTS) $(if $(RESULT),--result "$(RESULT)")
+
+bench-compare: $(READY) ## Say what became slower or faster: make bench-compare ONE=before OTHER=after
+	@test -n "$(ONE)" -a -n "$(OTHER)" || { echo "Which results? make bench-compare ONE=before OTHER=after" >&2; exit 2; }
+	@$(PYTHON) -m tools.bench compare "$(ONE)" "$(OTHER)"
 
 lint: lint-python lint-types lint-sql ## Check style and types
 

@@ -20,18 +20,24 @@ import sys
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import date
+from datetime import date, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import duckdb
+import pyarrow as pa
 import yaml
 
 from orchestration import dbt_runner, landing, score_store
 from orchestration.contract import load_contract
-from orchestration.settings import MODELS_DIR, PROJECT_DIR, Settings
-from orchestration.warehouse import connect
+from orchestration.planning import Plan
+from orchestration.ruleset import match_rules, readiness_rules, state_rules
+from orchestration.run_context import contract, cutoff_hours, snapshots, sources_off
+from orchestration.scoring import matching
+from orchestration.scoring.activation import advance
+from orchestration.settings import LIVE_SINCE_SEED, MODELS_DIR, PROJECT_DIR, Settings
+from orchestration.warehouse import Warehouse, connect
 
 if TYPE_CHECKING:
     from dbt.contracts.graph.manifest import Manifest
@@ -219,6 +225,58 @@ def file_of(folder: Path, variables: Mapping[str, Any] | None) -> Path:
     return folder / f"program-{named}.json"
 
 
+# --- what a run does besides ----------------------------------------------------------------------
+
+
+def take_in(
+    warehouse: Warehouse, landing_dir: Path, run_id: str, start: date, end: date, now: datetime
+) -> Plan:
+    """Settles the days of a run and takes in their landing files, as the job's first step does."""
+    plan = score_store.plan_of_run(warehouse, run_id, start, end, last_complete_day=None, now=now)
+    landing.ingest(
+        warehouse,
+        landing_dir,
+        plan.end,
+        now,
+        contract(),
+        cutoff_hours=cutoff_hours(),
+        live_since=landing.read_live_since(LIVE_SINCE_SEED),
+        snapshots=snapshots(),
+        sources_off=sources_off(),
+    )
+    return plan
+
+
+def score(
+    warehouse: Warehouse,
+    run_id: str,
+    plan: Plan,
+    ruleset: str,
+    now: datetime,
+    names: Collection[str] = tuple(FEATURES_OF_SCORES.values()),
+) -> None:
+    """Makes the scores of a run as the job does: those whose features are among these models.
+
+    ruleset: the version of the rules.
+    """
+    rules = state_rules(PROJECT_DIR)
+
+    def scorer(checkpoint: pa.Table, features: pa.Table) -> tuple[pa.Table, pa.Table]:
+        step = advance(checkpoint, features, rules)
+        return step.transitions, step.checkpoint
+
+    def matcher(accounts: pa.Table) -> pa.Table:
+        return matching.propose(accounts, match_rules(PROJECT_DIR))
+
+    if "feat_account_days" in names:
+        score_store.score_activation(warehouse, run_id, plan, scorer, ruleset, now)
+    if "feat_research_findings" in names:
+        score_store.score_readiness(warehouse, plan, readiness_rules(PROJECT_DIR), ruleset)
+    if "feat_match_accounts" in names:
+        version = f"{ruleset} {matching.code_version()}"
+        score_store.score_matches(warehouse, plan, matcher, version, ruleset)
+
+
 # --- recording ------------------------------------------------------------------------------------
 
 
@@ -244,16 +302,17 @@ def record(
 
 
 def _whole(folder: Path, settings: Settings, manifest: Manifest, tests: bool) -> Program:
+    nodes: Mapping[str, Any] = manifest.nodes
     with connect(settings.warehouse_path) as warehouse:
         landing.ensure_tables(warehouse, load_contract(MODELS_DIR))
         score_store.prepare(warehouse)
-    fixed = [unique_id for unique_id, node in manifest.nodes.items() if is_fixed(node)]
+    fixed = [unique_id for unique_id, node in nodes.items() if is_fixed(node)]
     _listen(settings, manifest, "build", fixed)
     (folder / TEMPLATE).mkdir()
     shutil.copyfile(settings.warehouse_path, folder / TEMPLATE / WAREHOUSE)
     ours = [
         unique_id
-        for unique_id, node in manifest.nodes.items()
+        for unique_id, node in nodes.items()
         if node.resource_type == "model" and not is_fixed(node)
     ]
     grown = [unique_id for unique_id in ours if _grows(manifest, unique_id)]
@@ -262,13 +321,13 @@ def _whole(folder: Path, settings: Settings, manifest: Manifest, tests: bool) ->
     parents = {unique_id: _parents(manifest, unique_id) for unique_id in ours}
     models = []
     for unique_id in _in_order(parents):
-        node = manifest.nodes[unique_id]
+        node = nodes[unique_id]
         models.append(
             Model(
                 name=node.name,
                 relation=f"{node.schema}.{node.name}",
                 is_view=node.config.materialized == "view",
-                parents=tuple(sorted(manifest.nodes[p].name for p in parents[unique_id])),
+                parents=tuple(sorted(nodes[p].name for p in parents[unique_id])),
                 is_after_scores=_reads_scores(manifest, unique_id),
                 fresh=fresh[unique_id],
                 again=again.get(unique_id),
@@ -276,18 +335,16 @@ def _whole(folder: Path, settings: Settings, manifest: Manifest, tests: bool) ->
         )
     queries = {}
     if tests:
-        chosen = [
-            unique_id for unique_id, node in manifest.nodes.items() if node.resource_type == "test"
-        ]
+        chosen = [unique_id for unique_id, node in nodes.items() if node.resource_type == "test"]
         _listen(settings, manifest, "compile", chosen)
         queries = {
-            manifest.nodes[unique_id].name: str(manifest.nodes[unique_id].compiled_code)
-            for unique_id in chosen
+            nodes[unique_id].name: str(nodes[unique_id].compiled_code) for unique_id in chosen
         }
     return Program(tuple(models), queries)
 
 
 def _with_variables(folder: Path, manifest: Manifest, variables: Mapping[str, Any]) -> Program:
+    nodes: Mapping[str, Any] = manifest.nodes
     whole = Program.load(folder)
     place = folder / f"recording {hashlib.sha256(repr(variables).encode()).hexdigest()[:12]}"
     settings = Settings(folder / "no landing", place / WAREHOUSE, folder / "none")
@@ -295,16 +352,16 @@ def _with_variables(folder: Path, manifest: Manifest, variables: Mapping[str, An
     shutil.copyfile(folder / EMPTY / WAREHOUSE, settings.warehouse_path)
     chosen = [
         unique_id
-        for unique_id, node in manifest.nodes.items()
+        for unique_id, node in nodes.items()
         if node.resource_type == "model" and _reads_one_of(manifest, unique_id, variables)
     ]
-    fixed = [unique_id for unique_id in chosen if is_fixed(manifest.nodes[unique_id])]
+    fixed = [unique_id for unique_id in chosen if is_fixed(nodes[unique_id])]
     if fixed:
         raise dbt_runner.DbtError(f"{fixed[0]} reads {[*variables]}, and no run builds it.")
     grown = [unique_id for unique_id in chosen if _grows(manifest, unique_id)]
     with connect(settings.warehouse_path) as warehouse:
         for unique_id in grown:
-            warehouse.execute(f"drop table {manifest.nodes[unique_id].schema}.{_name(unique_id)}")
+            warehouse.execute(f"drop table {nodes[unique_id].schema}.{_name(unique_id)}")
     fresh = _listen(settings, manifest, "run", chosen, variables)
     again = _listen(settings, manifest, "run", grown, variables) if grown else {}
     shutil.rmtree(place)
@@ -357,9 +414,8 @@ def _listen(
 
 def is_fixed(node: Any) -> bool:
     """Whether no run changes what the node makes: seeds, views of staging."""
-    return node.resource_type == "seed" or (
-        node.resource_type == "model" and node.fqn[1] == "staging"
-    )
+    is_staging = node.resource_type == "model" and node.fqn[1] == "staging"
+    return bool(node.resource_type == "seed" or is_staging)
 
 
 def _grows(manifest: Manifest, unique_id: str) -> bool:

@@ -122,6 +122,7 @@ LONG_FILES = (
     "test_sources",
     "test_match_review",
     "test_readiness_marts",
+    "test_bench",
     "test_maven",
     "test_stopped_feed",
     "test_numbers_have_their_accounts",

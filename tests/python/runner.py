@@ -34,14 +34,12 @@ from marts import let_go
 
 from orchestration import dbt_process, dbt_runner, landing, score_store
 from orchestration.planning import Plan
-from orchestration.ruleset import match_rules, readiness_rules, ruleset_version, state_rules
-from orchestration.run_context import contract, cutoff_hours, dbt_environment, snapshots
-from orchestration.scoring import matching
-from orchestration.scoring.activation import advance
+from orchestration.ruleset import ruleset_version
+from orchestration.run_context import contract, dbt_environment
 from orchestration.settings import PROJECT_DIR, Settings
 from orchestration.warehouse import Warehouse, connect
 from tools import compiled_sql
-from tools.compiled_sql import FEATURES_OF_SCORES, Program, is_fixed
+from tools.compiled_sql import Program, is_fixed, score, take_in
 
 DATES = ("START_DATE", "END_DATE")
 PROGRAM = "ACTIVATION_GAP_TEST_PROGRAM"
@@ -255,17 +253,8 @@ def compute(
     if kill_at:
         KILL_POINTS[kill_at]()
     now, run_id = datetime.now(UTC), f"{start} to {end}"
-    version, rules = version_of_rules(), state_rules(PROJECT_DIR)
     sql = program(json.dumps(variables) if variables else "")
     names = sql.with_parents(only or sql.by_name)
-
-    def scorer(checkpoint: Any, features: Any) -> Any:
-        step = advance(checkpoint, features, rules)
-        return step.transitions, step.checkpoint
-
-    def matcher(accounts: Any) -> Any:
-        return matching.propose(accounts, match_rules(PROJECT_DIR))
-
     with connect(place.warehouse) as warehouse:
         warehouse.execute(f"set threads = {max(1, (os.cpu_count() or 1) // _workers())}")
         landing.ensure_tables(warehouse, contract())
@@ -276,33 +265,12 @@ def compute(
                 " values (?, ?, ?, ?, ?, ?, ?, ?, 'pending')",
                 [list(row) for row in manifest],
             )
-        plan = score_store.plan_of_run(
-            warehouse,
-            run_id,
-            date.fromisoformat(start),
-            date.fromisoformat(end),
-            last_complete_day=None,
-            now=now,
-        )
-        landing.ingest(
-            warehouse,
-            place.landing,
-            plan.end,
-            now,
-            contract(),
-            cutoff_hours=cutoff_hours(),
-            snapshots=snapshots(),
-        )
-        environment = dbt_environment(plan, version)
-        features = names & set(FEATURES_OF_SCORES.values())
+        days = date.fromisoformat(start), date.fromisoformat(end)
+        plan = take_in(warehouse, place.landing, run_id, *days, now)
+        environment = dbt_environment(plan, version_of_rules())
         after = {name for name in names if sql.by_name[name].is_after_scores}
         sql.run(warehouse.connection, environment, names - after)
-        if "feat_account_days" in features:
-            score_store.score_activation(warehouse, run_id, plan, scorer, version, now)
-        if "feat_research_findings" in features:
-            score_store.score_readiness(warehouse, plan, readiness_rules(PROJECT_DIR), version)
-        if "feat_match_accounts" in features:
-            score_store.score_matches(warehouse, plan, matcher, version, version)
+        score(warehouse, run_id, plan, version_of_rules(), now, names)
         sql.run(warehouse.connection, environment, after)
         score_store.mark_checked(warehouse, run_id, now)
         score_store.mark_published(warehouse, now)
