@@ -35,7 +35,7 @@ from tools.compiled_sql import FEATURES_OF_SCORES, STAND_INS, TEMPLATE, Program
 
 PLAN = replace(bench.plan_of(0.02), months=3, crm="salesforce")
 PLANTED = "int_owners"
-SLOW = "select max(hash(i)) from range(60000000) as numbers (i)"
+SLOW = "select max(hash(i)) from range(400000000) as numbers (i)"
 TESTS = {
     "of_days": 'select * from "warehouse"."intermediate"."int_days" where false',
     "of_states": 'select * from "warehouse"."intermediate"."int_account_states" where false',
