@@ -116,19 +116,21 @@ def refreshed(company: Company, runs: Runs, template: Place, once: Once) -> Plac
 # Files that take minutes come first, so that no processor waits for the last of them.
 LONG_FILES = (
     "test_time_laws",
+    "test_dbt_unit_tests",
     "test_refresh",
     "test_crash",
-    "test_dbt_unit_tests",
-    "test_sources",
-    "test_match_review",
-    "test_readiness_marts",
     "test_bench",
     "test_maven",
+    "test_sources",
+    "test_readiness_marts",
     "test_stopped_feed",
-    "test_numbers_have_their_accounts",
-    "test_exports",
+    "test_match_review",
+    "test_portability",
     "test_company_properties",
+    "test_lint_sql",
     "test_hierarchy",
+    "test_exports",
+    "test_numbers_have_their_accounts",
 )
 
 
