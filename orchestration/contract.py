@@ -16,6 +16,8 @@ from typing import Any
 
 import yaml
 
+# The reader in C, where there is one, takes a tenth of the time.
+YAML_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 DATA_TYPES = ("text", "integer", "double", "boolean", "date", "timestamp")
 TABLE_META = {
     *("key", "version", "month", "immutable", "required_any", "features"),
@@ -169,9 +171,8 @@ def load_contract(models_dir: Path) -> Contract:
 
 
 def _tables_of(path: Path) -> Iterable[Table]:
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     with path.open(encoding="utf-8") as handle:
-        document = yaml.load(handle, loader) or {}
+        document = yaml.load(handle, YAML_LOADER) or {}
     for source in document.get("sources", []):
         declared = source.get("tables", [])
         if not any("key" in _meta(table) for table in declared):

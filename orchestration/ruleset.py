@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 
 import yaml
 
+from orchestration.contract import YAML_LOADER
 from orchestration.landing import registrable_domain
 from orchestration.scoring.activation import StateRule, StateRules
 from orchestration.scoring.matching import MatchRules, levels_from_rows
@@ -44,7 +45,8 @@ class SeedError(ValueError):
 
 def project_vars(project_dir: Path) -> dict[str, Any]:
     """The vars of `dbt_project.yml`."""
-    project = yaml.safe_load((project_dir / "dbt_project.yml").read_text(encoding="utf-8"))
+    text = (project_dir / "dbt_project.yml").read_text(encoding="utf-8")
+    project = yaml.load(text, YAML_LOADER)
     return dict(project["vars"])
 
 
@@ -70,7 +72,7 @@ def check_seeds(project_dir: Path) -> None:
     """
     wrong = []
     for path in sorted((project_dir / "seeds").rglob("*.yml")):
-        document = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        document = yaml.load(path.read_text(encoding="utf-8"), YAML_LOADER) or {}
         for seed in document.get("seeds", []):
             types = (seed.get("config") or {}).get("column_types") or {}
             checks = {

@@ -576,7 +576,7 @@ def measure_all(
             recorded = work / "recorded"
             recorded.mkdir()
             with StageTimes().stage("recording the models' SQL"):
-                recording = (sys.executable, "-m", "tools.compiled_sql", str(recorded), "--tests")
+                recording = (sys.executable, "-m", "tools.compiled_sql", str(recorded))
                 measure(recording, {}, work / "errors.txt")
         for plan in sorted(plans, key=lambda plan: plan.activities):
             folder = work / str(plan.activities)

@@ -6,8 +6,8 @@ by model: for a relation that is not there yet (`fresh`) and, where that differs
 (`again`). `Program.run` says it in dependency order for a run's own dates. It is a tool of tests
 and of the bench; the product runs dbt. That both give the same is a test (test_refresh.py).
 
-`python -m tools.compiled_sql FOLDER [VARS] [--tests]` records into FOLDER. VARS is JSON, vars that
-differ from dbt_project.yml, recorded beside what the folder holds; --tests adds the data tests.
+`python -m tools.compiled_sql FOLDER [VARS]` records into FOLDER. VARS is JSON, vars that differ
+from dbt_project.yml, recorded beside what the folder holds already.
 """
 
 from __future__ import annotations
@@ -280,14 +280,12 @@ def score(
 # --- recording ------------------------------------------------------------------------------------
 
 
-def record(
-    folder: Path, variables: Mapping[str, Any] | None = None, *, tests: bool = False
-) -> None:
+def record(folder: Path, variables: Mapping[str, Any] | None = None) -> None:
     """Records into a folder: warehouses `template` and `empty`, and the program.
 
     variables: vars that differ from dbt_project.yml; the folder must hold a program without them,
-    and only models that read one of them are recorded anew. tests: whether the data tests are
-    recorded too. To be run in a process of its own: dbt keeps what it has parsed and opened.
+    and only models that read one of them are recorded anew. To be run in a process of its own: dbt
+    keeps what it has parsed and opened.
 
     Raises dbt_runner.DbtError when dbt cannot build a model without a row.
     """
@@ -297,11 +295,11 @@ def record(
     if variables:
         program = _with_variables(folder, manifest, variables)
     else:
-        program = _whole(folder, settings, manifest, tests)
+        program = _whole(folder, settings, manifest)
     program.save(folder, variables)
 
 
-def _whole(folder: Path, settings: Settings, manifest: Manifest, tests: bool) -> Program:
+def _whole(folder: Path, settings: Settings, manifest: Manifest) -> Program:
     nodes: Mapping[str, Any] = manifest.nodes
     with connect(settings.warehouse_path) as warehouse:
         landing.ensure_tables(warehouse, load_contract(MODELS_DIR))
@@ -333,13 +331,9 @@ def _whole(folder: Path, settings: Settings, manifest: Manifest, tests: bool) ->
                 again=again.get(unique_id),
             )
         )
-    queries = {}
-    if tests:
-        chosen = [unique_id for unique_id, node in nodes.items() if node.resource_type == "test"]
-        _listen(settings, manifest, "compile", chosen)
-        queries = {
-            nodes[unique_id].name: str(nodes[unique_id].compiled_code) for unique_id in chosen
-        }
+    tests = [unique_id for unique_id, node in nodes.items() if node.resource_type == "test"]
+    _listen(settings, manifest, "compile", tests)
+    queries = {nodes[unique_id].name: str(nodes[unique_id].compiled_code) for unique_id in tests}
     return Program(tuple(models), queries)
 
 
@@ -494,8 +488,8 @@ def _check_stand_ins(manifest: Manifest) -> None:
 
 
 if __name__ == "__main__":
-    where, *rest = [word for word in sys.argv[1:] if word != "--tests"]
+    where, *rest = sys.argv[1:]
     try:
-        record(Path(where), json.loads(rest[0]) if rest else None, tests="--tests" in sys.argv)
+        record(Path(where), json.loads(rest[0]) if rest else None)
     except dbt_runner.DbtError as error:
         sys.exit(str(error))

@@ -182,20 +182,22 @@ def refresh(
     end: str = "",
     whole: bool = True,
     models: Collection[str] = (),
+    checks: Collection[str] = (),
     kill_at: str = "",
     kill_after: float | None = None,
 ) -> int:
     """`make refresh`: the whole job; gives its exit code.
 
     whole=False leaves the data tests out, and what the template has already; and where `models` are
-    given, all others too. kill_at: the point of KILL_POINTS at which the process kills itself.
-    kill_after: seconds after which it does, wherever it is.
+    given, all others too. `checks` are data tests that are run all the same. kill_at: the point of
+    KILL_POINTS at which the process kills itself. kill_after: seconds after which it does, wherever
+    it is.
     """
     from orchestration import refresh as command
 
     _environment(place, start, end)
     if not whole:
-        _only_what_counts(models)
+        _only_what_counts(models, checks)
     if kill_at:
         KILL_POINTS[kill_at]()
     if kill_after is not None:
@@ -296,15 +298,15 @@ def remake(
         sql.run(warehouse.connection, environment, models)
 
 
-def faults(place: Place, recorded: Path) -> dict[str, list[tuple[Any, ...]]]:
-    """What the data tests find after the last run, by test. recorded: a folder with data tests."""
+def faults(place: Place) -> dict[str, list[tuple[Any, ...]]]:
+    """What the data tests find after the last run, by test."""
     with connect(place.warehouse, read_only=True) as warehouse:
         (days,) = warehouse.rows(
             "select start_date, end_date, replay_start_date from raw_landing.plans"
             " order by planned_at desc limit 1"
         )
         environment = dbt_environment(Plan(*days), version_of_rules())
-        return Program.load(recorded).faults(warehouse.connection, environment)
+        return program().faults(warehouse.connection, environment)
 
 
 def _environment(place: Place, start: str, end: str) -> None:
@@ -316,7 +318,7 @@ def _environment(place: Place, start: str, end: str) -> None:
             os.environ[name] = day
 
 
-def _only_what_counts(models: Collection[str]) -> None:
+def _only_what_counts(models: Collection[str], checks: Collection[str]) -> None:
     """Leaves out what no number comes from: data tests, what stays as it is, Dagster's records."""
     import dagster as dg
 
@@ -331,7 +333,11 @@ def _only_what_counts(models: Collection[str]) -> None:
             for name in unique_ids
             if is_fixed(nodes[name]) or (models and nodes[name].name not in models)
         ]
-        wanted = [name for name in unique_ids if name.startswith("model.") and name not in there]
+        wanted = [
+            name
+            for name in unique_ids
+            if (name.startswith("model.") and name not in there) or nodes[name].name in checks
+        ]
         # Dagster skips what builds on an asset of which it hears nothing.
         made = [dbt_runner.NodeResult(name, "success", "", 0.0, None) for name in there]
         return [*made, *build(settings, wanted, *rest, **named)]

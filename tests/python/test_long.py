@@ -14,9 +14,9 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from conftest import Company, Once
+from conftest import Company
 from marts import mart_differences, one, tables
-from runner import Place, Runs, compute, faults, record
+from runner import Place, Runs, compute, faults
 from test_portability import EXCEPTIONS, compile_all, read
 
 from orchestration.demo.company import CRMS, Plan
@@ -33,15 +33,9 @@ KILLED_START, KILLED_END = "2026-06-11", "2026-06-12"
 LAST_KILL_SECONDS = 30.0  # a refresh of the small company takes about as long
 
 
-@pytest.fixture(scope="module")
-def with_tests(once: Once) -> Path:
-    """Where the models' SQL is recorded with the data tests."""
-    return once("recorded with tests", lambda folder: record(folder, "--tests"))
-
-
 @pytest.mark.parametrize("seed", range(FIRST_SEED, FIRST_SEED + SIMULATIONS))
 def test_a_company_of_any_seed_passes_every_check_and_day_by_day_is_all_at_once(
-    seed: int, with_tests: Path, template: Place, tmp_path: Path
+    seed: int, template: Place, tmp_path: Path
 ) -> None:
     """Companies of other sizes, CRMs and luck: every data test after each run; the law of time."""
     chance = random.Random(seed)
@@ -63,11 +57,11 @@ def test_a_company_of_any_seed_passes_every_check_and_day_by_day_is_all_at_once(
     stepwise = template.copy(tmp_path / "stepwise", landing)
     whole = template.copy(tmp_path / "whole", landing)
     compute(stepwise, str(first), str(middle))
-    assert faults(stepwise, with_tests) == {}
+    assert faults(stepwise) == {}
     compute(stepwise, str(middle + timedelta(days=1)), str(last))
-    assert faults(stepwise, with_tests) == {}
+    assert faults(stepwise) == {}
     compute(whole, str(first), str(last))
-    assert faults(whole, with_tests) == {}
+    assert faults(whole) == {}
     assert mart_differences(stepwise.warehouse, whole.warehouse) == {}
 
 

@@ -18,7 +18,7 @@ from typing import Any
 import duckdb
 import pytest
 from marts import Rows, let_go, one, query, tables
-from runner import Place, compute
+from runner import Place, compute, faults
 
 from orchestration.publish import publish
 from orchestration.warehouse import connect
@@ -735,6 +735,11 @@ def test_without_research_data_health_says_so(readiness: Readiness) -> None:
     assert not any(
         "readiness" in (what or "") for _, what in query(readiness.base.warehouse, health)
     )
+
+
+def test_every_check_passes(readiness: Readiness) -> None:
+    for place in (readiness.base, readiness.changed, readiness.without, readiness.silent):
+        assert faults(place) == {}
 
 
 # --- nobody is named ------------------------------------------------------------------------------

@@ -16,13 +16,14 @@ import pyarrow.parquet as pq
 import pytest
 from conftest import REFRESHED, Company
 from marts import differences, mart_differences, one, query, read, tables
-from runner import Place, Result, Runs, compute
+from runner import Place, Result, Runs, compute, faults
 
 from orchestration.run_context import lock
 from orchestration.warehouse import connect
 
 FIRST, LAST = (str(day) for day in REFRESHED)
 NEXT = "2026-06-11"
+INVARIANT = "assert_drivers_sum_to_the_gap"
 PAST = ("2026-06-06", "2026-06-07")
 KEPT = ("activation_gap", "activation_gap_drivers")
 
@@ -76,7 +77,7 @@ def scenes(
     def crm_only() -> Scene:
         landing = make_crm_only(company, folder / "crm only landing")
         place = template.copy(folder / "crm only", landing)
-        return Scene(place, runs.refresh(place, end="2026-06-02"))
+        return Scene(place, runs.refresh(place, end="2026-06-02", whole=False))
 
     arrived = company.until(date.fromisoformat(NEXT), folder / "next day landing")
     part = {"whole": False}
@@ -86,7 +87,9 @@ def scenes(
             "next day": pool.submit(go, "next day", landing=arrived, **part),
             "past": pool.submit(go, "past", start=PAST[0], end=PAST[1], **part),
             "as of": pool.submit(go, "as of", "--as-of", "2026-06-09", **part),
-            "failing check": pool.submit(go, "failing check", landing=arrived, end=NEXT),
+            "failing check": pool.submit(
+                go, "failing check", landing=arrived, end=NEXT, checks=[INVARIANT], **part
+            ),
             "crm only": pool.submit(crm_only),
         }
 
@@ -233,7 +236,7 @@ def test_a_failing_check_leaves_the_published_file(refreshed: Place, scenes: Sce
     scene = scenes["failing check"].result()
     assert scene.result.code == 1
     assert "building and checking the models" in scene.result.error
-    assert "test assert_drivers_sum_to_the_gap" in scene.result.error
+    assert f"test {INVARIANT}" in scene.result.error
     assert "The published marts are as they were." in scene.result.error
     assert scene.place.published.read_bytes() == refreshed.published.read_bytes()
 
@@ -285,6 +288,7 @@ def crm_only(scenes: Scenes) -> Place:
 
 
 def test_a_crm_alone_is_enough(crm_only: Place) -> None:
+    assert faults(crm_only) == {}
     assert one(crm_only.published, "select count(*) from marts.accounts") > 60
     assert one(crm_only.published, "select count(*) from marts.accounts where not is_target") == 0
     off = dict(

@@ -23,7 +23,7 @@ import duckdb
 import pytest
 from conftest import Company
 from marts import Rows, differences, mart_differences, query, read, tables
-from runner import Place, compute
+from runner import Place, compute, faults
 
 from orchestration.contract import plain_name
 from orchestration.run_context import contract
@@ -732,6 +732,7 @@ def test_no_look_ahead(laws: Laws, day: date) -> None:
 
 def test_day_by_day_gives_the_same_marts_as_one_refresh(laws: Laws) -> None:
     assert len(tables(laws.full.warehouse)) >= 14
+    assert faults(laws.full) == faults(laws.daily) == {}
     assert mart_differences(laws.daily.warehouse, laws.full.warehouse) == {}
 
 
