@@ -12,6 +12,9 @@ READY := $(VENV)/.ready
 # Only installs; it lives beside what it installs, so that it is no dependency of the project.
 UV_VERSION := 0.13.9
 BOOTSTRAP := $(VENV)/.bootstrap
+# For make test-long alone: its half a gigabyte is no dependency of the project.
+SPARK_VERSION := 4.3.0
+SPARK := $(VENV)/spark
 
 export DO_NOT_TRACK := 1
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
@@ -59,9 +62,16 @@ test: $(READY) ## Run the tests
 	@$(PYTHON) -m pytest
 
 LONG := data/test-long/$(shell date -u +%Y-%m-%dT%H%M%S)
-test-long: $(READY) ## Run what CI cannot afford: many simulations and kills (SIMULATIONS, KILLS)
+test-long: $(READY) $(SPARK)/.ready ## Run what CI cannot afford: simulations, kills (SIMULATIONS, KILLS), Spark's parser
 	@mkdir -p $(LONG)
 	@$(PYTHON) -m pytest -m long --dist=load --junitxml=$(LONG)/results.xml
+
+# Of no use without Java; the test that wants it says so.
+$(SPARK)/.ready: $(READY)
+	@echo "Installing Spark $(SPARK_VERSION) into $(SPARK) ..."
+	@test -x $(SPARK)/bin/python || python3 -m venv $(SPARK)
+	@$(SPARK)/bin/pip install --quiet --disable-pip-version-check pyspark==$(SPARK_VERSION)
+	@touch $@
 
 bench: $(READY) ## Measure what a refresh costs at ACTS million acts: make bench ACTS="1 10"
 	@$(PYTHON) -m tools.bench run $(ACTS) $(if $(RESULT),--result "$(RESULT)")

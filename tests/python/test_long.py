@@ -5,9 +5,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import signal
+import subprocess
 from datetime import timedelta
 from pathlib import Path
 
@@ -15,14 +17,17 @@ import pytest
 from conftest import Company, Once
 from marts import mart_differences, one, tables
 from runner import Place, Runs, compute, faults, record
+from test_portability import EXCEPTIONS, compile_all, read
 
 from orchestration.demo.company import CRMS, Plan
 from orchestration.demo.simulate import simulate
+from orchestration.settings import PROJECT_DIR
 
 pytestmark = pytest.mark.long
 
 SIMULATIONS = int(os.environ.get("SIMULATIONS", "200"))
 KILLS = int(os.environ.get("KILLS", "30"))
+SPARK = PROJECT_DIR / ".venv" / "spark" / "bin" / "python"
 FIRST_SEED = 1_000
 KILLED_START, KILLED_END = "2026-06-11", "2026-06-12"
 LAST_KILL_SECONDS = 30.0  # a refresh of the small company takes about as long
@@ -93,3 +98,29 @@ def test_a_refresh_killed_at_any_moment_goes_on_to_the_same_marts(
     compute(undisturbed, KILLED_START, KILLED_END)
     assert tables(place.published)
     assert mart_differences(place.published, undisturbed.warehouse) == {}
+
+
+@pytest.mark.skipif(not SPARK.exists(), reason="make test-long installs Spark; it wants Java")
+def test_spark_reads_what_is_written_for_it(runs: Runs, tmp_path: Path) -> None:
+    """By its own parser, where sqlglot alone is asked in test_portability.py. Nothing is run."""
+    place = Place(tmp_path / "compiled", tmp_path / "no landing")
+    place.folder.mkdir()
+    statements = {
+        f"{name} {number}": statement.sql("spark")
+        for name, sql in runs.start(compile_all, place).result().check().value
+        for number, statement in enumerate(read(sql, "duckdb"))
+    }
+    assert len(statements) > 400
+    statements["planted 0"] = "select a from t where ("
+    done = subprocess.run(
+        [str(SPARK), str(PROJECT_DIR / "tools" / "spark_parser.py")],
+        input=json.dumps(statements),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    refused = {name.split()[0]: why for name, why in json.loads(done.stdout).items()}
+    print(len(statements), "statements read by Spark's parser, refused:", refused)
+    known = {name for name, dialect, _ in EXCEPTIONS if dialect == "spark"}
+    assert refused.keys() - known == {"planted"}
