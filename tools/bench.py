@@ -23,6 +23,7 @@ import os
 import platform
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -32,7 +33,6 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from importlib.metadata import version
 from pathlib import Path
-from statistics import median
 from threading import Event, Lock, Thread
 from typing import Any, TypedDict
 
@@ -60,16 +60,15 @@ BEFORE, AFTER = "dbt before the scores", "dbt after the scores"
 STAGES = ("ingest", BEFORE, "scores", AFTER, "publish")
 REST = "start-up and the rest"
 BEGINS = re.compile(r"^(\S.*) \.\.\.$")
-ENDS = re.compile(r"^\S.*: (?:done in|failed after) [\d.]+ s$")
+ENDS = re.compile(r"^\S.*: (?:done in|failed after) ([\d.]+) s$")
 SECONDS_BETWEEN_LOOKS = 0.2
 SHOWN_LINES = 20  # of a command that failed
 SHOWN_MODELS = 10
-UNITS_AT_A_TIME = 5
 # Growth is told of models that cost this much at the larger size; less than the other at the
 # smaller one counts as that much, so an exponent is never above the true one for want of a clock.
 LEAST_LARGE_SECONDS, LEAST_SMALL_SECONDS = 0.5, 0.05
 # A comparison tells what changed by this factor and by this many processor seconds.
-FACTOR, LEAST_CHANGE_SECONDS = 1.3, 0.2
+FACTOR, LEAST_CHANGE_SECONDS = 1.5, 0.2
 FORMAT = 1
 
 
@@ -105,17 +104,14 @@ class Floor(TypedDict):
 class Run(TypedDict):
     """One refresh. stages, floors: by name. threads: of the floor's DuckDB.
 
-    disk: bytes of landing, warehouse and published after it. units, floor_units: processor seconds
-    of `unit` just before and after the refresh, and in the floor's process. load: how many
-    processes wanted a processor, over the minute before it.
+    disk: bytes of landing, warehouse and published after it. load: how many processes wanted a
+    processor, over the minute before it.
     """
 
     stages: dict[str, Stage]
     floors: dict[str, Floor]
     threads: int
     disk: dict[str, int]
-    units: list[float]
-    floor_units: list[float]
     load: float
 
 
@@ -258,9 +254,11 @@ def measure(
 ) -> dict[str, Stage]:
     """Runs a command to its end; what it used, by the stages that it names on standard output.
 
-    errors: the file for its standard error. Raises BenchError when it fails.
+    errors: the file for its standard error. Raises BenchError when it fails, and when its lines
+    came so late that nobody can say what belongs to which stage.
     """
     lines: list[str] = []
+    since = time.perf_counter()
     with (
         errors.open("wb") as error_file,
         subprocess.Popen(
@@ -277,9 +275,12 @@ def measure(
             with _looking(meter):
                 for line in process.stdout or ():
                     lines.append(line.rstrip("\n"))
-                    begun = BEGINS.match(lines[-1])
-                    if begun or ENDS.match(lines[-1]):
-                        meter.look(begun[1] if begun else REST)
+                    if begins := BEGINS.match(lines[-1]):
+                        meter.look(begins[1])
+                        since = time.perf_counter()
+                    elif ends := ENDS.match(lines[-1]):
+                        meter.look(REST)
+                        _check_border(lines[-1], float(ends[1]), time.perf_counter() - since)
                 meter.look()
         except BaseException:
             process.kill()
@@ -291,6 +292,14 @@ def measure(
         said = [*lines, *errors.read_text(errors="replace").splitlines()][-SHOWN_LINES:]
         raise BenchError("\n".join([f"{' '.join(command[:3])} failed:", *said]))
     return meter.stages
+
+
+def _check_border(line: str, said: float, seen: float) -> None:
+    if abs(said - seen) > max(1.0, said / 5):
+        raise BenchError(
+            f"'{line}', but {seen:.1f} s as seen from here: something held the bench up."
+            " Measure again."
+        )
 
 
 @contextmanager
@@ -309,32 +318,6 @@ def _looking(meter: Meter) -> Iterator[None]:
     finally:
         is_over.set()
         thread.join()
-
-
-def unit() -> float:
-    """Processor seconds of a piece of work that is always the same.
-
-    Machines differ, and one machine from minute to minute: two results are compared by it.
-    """
-    with duckdb.connect() as connection:
-        started = time.process_time()
-        connection.execute(
-            """
-            select count(*), sum(spread), sum(place)
-            from (
-                select
-                    count(distinct i) over (partition by key) as spread,
-                    row_number() over (partition by key order by hash(i)) as place
-                from (select i, hash(i) % 5000 as key from range(100000) as numbers (i))
-            )
-            """
-        ).fetchall()
-        return time.process_time() - started
-
-
-def units() -> list[float]:
-    """`unit` some times over."""
-    return [unit() for _ in range(UNITS_AT_A_TIME)]
 
 
 # --- one company ----------------------------------------------------------------------------------
@@ -420,23 +403,19 @@ def measure_company(
         before = recorded / TEMPLATE / WAREHOUSE if name == FULL else place.warehouse
         shutil.copyfile(before, place.floor)
         load = os.getloadavg()[0]
-        around = units()
         dates = {"START_DATE": start.isoformat(), "END_DATE": end.isoformat()}
         with say.stage(f"{title}: {name}"):
             stages = measure(refresh, {**place.environment, **dates}, place.errors)
-        around += units()
         if missing := set(STAGES) - stages.keys():
             raise BenchError(f"The refresh did not say when it came to: {', '.join(missing)}.")
         _count_rows(place, Program.load(recorded), stages)
         with say.stage(f"{title}: floor of the {name}"):
-            floors, threads, floor_units = measure_floor(place, recorded, start, end)
+            floors, threads = measure_floor(place, recorded, start, end)
         runs[name] = Run(
             stages=stages,
             floors=floors,
             threads=threads,
             disk=place.disk,
-            units=around,
-            floor_units=floor_units,
             load=load,
         )
     with connect(place.warehouse, read_only=True) as warehouse:
@@ -474,8 +453,8 @@ def _count(warehouse: Warehouse, query: str) -> int:
 
 def measure_floor(
     place: Place, recorded: Path, start: date, end: date
-) -> tuple[dict[str, Floor], int, list[float]]:
-    """The floors by stage, the threads of their DuckDB, and units of work beside them."""
+) -> tuple[dict[str, Floor], int]:
+    """The floors by stage, and the threads of their DuckDB. Changes `place.floor`."""
     out = place.floor.with_name("floor.json")
     command = [
         *(sys.executable, "-m", "tools.bench", "floor", str(recorded)),
@@ -492,7 +471,7 @@ def measure_floor(
         )
         for name in (BEFORE, AFTER)
     }
-    return floors, told["threads"], told["units"]
+    return floors, told["threads"]
 
 
 def run_floor(
@@ -505,7 +484,7 @@ def run_floor(
     """
     program, times = Program.load(recorded), StageTimes()
     now, run_id = datetime.now(UTC), "floor"
-    told: dict[str, Any] = {"units": units(), "models": {}, "tests": {}}
+    told: dict[str, Any] = {"models": {}, "tests": {}}
     with connect(path) as warehouse:
         ((told["threads"],),) = warehouse.rows("select current_setting('threads')")
         plan = compiled_sql.take_in(warehouse, landing_dir, run_id, start, end, now)
@@ -514,11 +493,9 @@ def run_floor(
         for stage in (BEFORE, AFTER):
             if stage == AFTER:
                 compiled_sql.score(warehouse, run_id, plan, ruleset, now)
-                told["units"] += units()
             with times.stage(stage):
                 models, tests = say_stage(program, warehouse, environment, stage == AFTER)
             told["models"][stage], told["tests"][stage] = models, tests
-    told["units"] += units()
     out.write_text(json.dumps(told), encoding="utf-8")
 
 
@@ -686,8 +663,8 @@ def _growth(name: str, one: float, other: float, small: Company, large: Company)
 class Change:
     """Processor seconds of a stage or a model in two results.
 
-    kind: stage, models, tests or model. other: as measured. ratio: the other's normalised seconds,
-    as many as they would have been beside the units of the one.
+    kind: stage, models, tests or model. other: as measured. ratio: of the other, normalised by
+    `pace`, to the one.
     """
 
     acts: int
@@ -704,25 +681,49 @@ class Change:
         return is_large and not 1 / factor < self.ratio < factor
 
 
-def changes(one: Result, other: Result) -> list[Change]:
-    """Every stage, floor and model of the sizes that both results have.
+def pace(then: Run, now: Run) -> float:
+    """Processor seconds that models take now for each second then: the median.
 
-    A model that one of them lacks is left out. Stages are normalised by the units measured beside
-    the refreshes, floors and models by those in the floors' processes.
+    Machines differ, and one machine from minute to minute, and all models feel it; a few that were
+    changed do not move the median. Each counts by the lesser of its two times, so none that became
+    slow or fast can be the measure of the others.
+    """
+    one, other = models_of(then), models_of(now)
+    ratios = sorted(
+        (other[name] / seconds, min(seconds, other[name]))
+        for name, seconds in one.items()
+        if seconds > 0 and max(seconds, other.get(name, 0.0)) >= LEAST_SMALL_SECONDS
+        if name in other
+    )
+    left = sum(weight for _, weight in ratios) / 2
+    for ratio, weight in ratios:
+        left -= weight
+        if left <= 0 < ratio:
+            return ratio
+    return 1.0
+
+
+def changes(one: Result, other: Result) -> list[Change]:
+    """Every stage, floor and model of the sizes that both results have, normalised by `pace`.
+
+    A model that one of them lacks is left out.
     """
     found = []
     for before, after in _pairs(one, other):
-        for name, run in before["runs"].items():
-            then, now = run, after["runs"][name]
-            by_stage = median(then["units"]) / median(now["units"])
-            by_floor = median(then["floor_units"]) / median(now["floor_units"])
+        for name, then in before["runs"].items():
+            now = after["runs"][name]
             rows = [
-                *_shared("stage", _stage_seconds(then), _stage_seconds(now), by_stage),
-                *_shared("models", _floors(then, "models"), _floors(now, "models"), by_floor),
-                *_shared("tests", _floors(then, "tests"), _floors(now, "tests"), by_floor),
-                *_shared("model", models_of(then), models_of(now), by_floor),
+                *_shared("stage", _stage_seconds(then), _stage_seconds(now)),
+                *_shared("models", _floors(then, "models"), _floors(now, "models")),
+                *_shared("tests", _floors(then, "tests"), _floors(now, "tests")),
+                *_shared("model", models_of(then), models_of(now)),
             ]
-            found += [Change(before["acts"], name, *row) for row in rows]
+            scale = pace(then, now)
+            found += [
+                Change(before["acts"], name, kind, what, seconds, later, later / seconds / scale)
+                for kind, what, seconds, later in rows
+                if seconds > 0
+            ]
     return found
 
 
@@ -748,12 +749,9 @@ def _floors(run: Run, what: str) -> dict[str, float]:
 
 
 def _shared(
-    kind: str, one: Mapping[str, float], other: Mapping[str, float], scale: float
-) -> Iterator[tuple[str, str, float, float, float]]:
-    for name, seconds in one.items():
-        if name in other:
-            ratio = other[name] * scale / seconds if seconds else math.nan
-            yield kind, name, seconds, other[name], ratio
+    kind: str, one: Mapping[str, float], other: Mapping[str, float]
+) -> list[tuple[str, str, float, float]]:
+    return [(kind, name, seconds, other[name]) for name, seconds in one.items() if name in other]
 
 
 # --- printing -------------------------------------------------------------------------------------
@@ -879,59 +877,46 @@ def _dearest_table(company: Company, run: str) -> Table:
 
 
 def print_comparison(one: Result, other: Result, factor: float, console: Console) -> None:
-    """Stages side by side, then what became slower or faster by the factor."""
+    """Stages side by side, and the models that became slower or faster by the factor.
+
+    Raises BenchError where there is nothing to compare.
+    """
     found = changes(one, other)
     if not found:
         raise BenchError("The two results have no size in common.")
     table = _table(f"{_commit(one)}, then {_commit(other)}", "", "proc. s", "then", "ratio", "")
-    for acts, run in dict.fromkeys((change.acts, change.run) for change in found):
-        table.add_section()
-        table.add_row(f"{acts:,} acts, {run}", style="bold")
-        for change in found:
-            if (change.acts, change.run) == (acts, run) and change.kind != "model":
-                label = "" if change.kind == "stage" else f", floor, {change.kind}"
-                table.add_row(f"  {change.name}{label}", *_compared(change, factor))
+    for before, after in _pairs(one, other):
+        for name, then in before["runs"].items():
+            now = after["runs"][name]
+            table.add_section()
+            table.add_row(f"{before['acts']:,} acts, {name}", style="bold")
+            table.add_row(" load before", f"{then['load']:.1f}", f"{now['load']:.1f}")
+            table.add_row(" pace: the median model", "1", f"{pace(then, now):.2f}", "1")
+            here = [
+                change for change in found if (change.acts, change.run) == (before["acts"], name)
+            ]
+            models = [change for change in here if change.kind == "model"]
+            for change in here:
+                if change.kind != "model":
+                    label = "" if change.kind == "stage" else f", floor of {change.kind}"
+                    table.add_row(f" {change.name}{label}", *_compared(change, factor))
+            told = [change for change in models if change.is_told(factor)]
+            table.add_row(f" {len(told)} of {len(models)} models changed", style="italic")
+            for change in sorted(told, key=lambda change: -abs(change.ratio - 1) * change.one):
+                table.add_row(f"  {change.name}", *_compared(change, factor))
     console.print(table)
-    told = [change for change in found if change.kind == "model" and change.is_told(factor)]
-    if told:
-        table = _table("Models that changed", "", "proc. s", "then", "ratio", "")
-        for change in sorted(told, key=lambda change: -abs(change.ratio - 1) * change.one):
-            label = f"{change.name} ({change.run}, {change.acts:,} acts)"
-            table.add_row(label, *_compared(change, factor))
-        console.print(table)
-    else:
-        console.print("No model changed that much.")
-    _print_normalised(one, other, factor, console)
+    console.print(
+        f"Slower, faster: by a factor of {factor} and {LEAST_CHANGE_SECONDS} processor s at least."
+        " Ratios are normalised: divided by what the median model took in plain DuckDB in the"
+        " second result for each second in the first. What makes all models slower or faster alike"
+        " is seen in that pace alone.",
+        highlight=False,
+    )
 
 
 def _compared(change: Change, factor: float) -> list[str]:
     word = ("slower" if change.ratio > 1 else "faster") if change.is_told(factor) else ""
     return [f"{change.one:,.2f}", f"{change.other:,.2f}", f"{change.ratio:.2f}", word]
-
-
-def _print_normalised(one: Result, other: Result, factor: float, console: Console) -> None:
-    console.print(
-        f"Told: a change by a factor of {factor} and {LEAST_CHANGE_SECONDS} processor s at least."
-        " The ratio is normalised: the seconds of the second result are multiplied by what a fixed"
-        " query took beside the first over what it took beside the second.",
-        highlight=False,
-    )
-    for before, after in _pairs(one, other):
-        for name, run in before["runs"].items():
-            then = after["runs"][name]
-            ratios = [
-                change.ratio
-                for change in changes(one, other)
-                if (change.acts, change.run, change.kind) == (before["acts"], name, "model")
-                and change.one >= LEAST_SMALL_SECONDS
-            ]
-            middle = f"; the median model then {median(ratios):.2f}" if ratios else ""
-            console.print(
-                f"  {before['acts']:,} acts, {name}: stages"
-                f" {median(run['units']):.3f} / {median(then['units']):.3f}, models"
-                f" {median(run['floor_units']):.3f} / {median(then['floor_units']):.3f}{middle}",
-                highlight=False,
-            )
 
 
 def _table(title: str, label: str, *numbers: str) -> Table:
@@ -966,6 +951,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     floor.add_argument("out", type=Path)
     given = parser.parse_args(arguments)
     console = Console()
+    # Whoever ends it ends what it started, and finds nothing left behind.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         if given.command == "run":
             plans = [plan_of(millions) for millions in given.millions]
