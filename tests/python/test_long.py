@@ -40,7 +40,7 @@ def test_a_company_of_any_seed_passes_every_check_and_day_by_day_is_all_at_once(
     """Companies of other sizes, CRMs and luck: every data test after each run; the law of time."""
     chance = random.Random(seed)
     plan = Plan(
-        accounts=chance.randrange(20, 80),
+        accounts=chance.randrange(40, 100),
         months=chance.randrange(3, 7),
         activities=chance.randrange(1_000, 9_000),
         seed=seed,
