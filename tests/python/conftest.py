@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 from hypothesis import settings
-from runner import PROGRAM, Place, Runs, record
+from runner import PROGRAM, Place, Runs, recorded
 
 from orchestration.demo.company import Plan
 from orchestration.demo.simulate import simulate
@@ -91,9 +91,9 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runs]:
 
 
 @pytest.fixture(scope="session")
-def template(once: Once) -> Place:
+def template() -> Place:
     """A warehouse with all that no run changes, to be copied, and the SQL of what runs build."""
-    folder = once("recorded", record)
+    folder = recorded()
     os.environ[PROGRAM] = str(folder)
     return Place(folder / "template", folder / "no landing")
 

@@ -12,6 +12,7 @@ is a test of its own (test_refresh.py).
 
 from __future__ import annotations
 
+import hashlib
 import json
 import multiprocessing
 import os
@@ -20,7 +21,7 @@ import signal
 import subprocess
 import sys
 import traceback
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -30,6 +31,7 @@ from pathlib import Path
 from threading import Timer
 from typing import Any
 
+from filelock import FileLock
 from marts import let_go
 
 from orchestration import dbt_process, dbt_runner, landing, score_store
@@ -42,6 +44,8 @@ from tools import compiled_sql
 from tools.compiled_sql import Program, is_fixed, score, take_in
 
 DATES = ("START_DATE", "END_DATE")
+RECORDED_FROM = (*dbt_runner.PARSED_FROM, "orchestration", "tools", "requirements.lock")
+KEPT_RECORDINGS = 3
 PROGRAM = "ACTIVATION_GAP_TEST_PROGRAM"
 """Names, for every process of the tests, the folder where the models' SQL is recorded."""
 
@@ -181,6 +185,7 @@ def refresh(
     start: str = "",
     end: str = "",
     whole: bool = True,
+    with_dbt: bool = True,
     models: Collection[str] = (),
     checks: Collection[str] = (),
     kill_at: str = "",
@@ -189,14 +194,18 @@ def refresh(
     """`make refresh`: the whole job; gives its exit code.
 
     whole=False leaves the data tests out, and what the template has already; and where `models` are
-    given, all others too. `checks` are data tests that are run all the same. kill_at: the point of
+    given, all others too. `checks` are data tests that are run all the same. with_dbt=False leaves
+    them out and has the models' recorded SQL said instead of dbt, for tests of what the job does
+    around it. kill_at: the point of
     KILL_POINTS at which the process kills itself. kill_after: seconds after which it does, wherever
     it is.
     """
     from orchestration import refresh as command
 
     _environment(place, start, end)
-    if not whole:
+    if not with_dbt:
+        _without_dbt()
+    elif not whole:
         _only_what_counts(models, checks)
     if kill_at:
         KILL_POINTS[kill_at]()
@@ -210,9 +219,38 @@ def program(variables: str = "") -> Program:
     """The models' SQL; `variables`: vars that differ from dbt_project.yml, as JSON."""
     folder = Path(os.environ[PROGRAM])
     given = json.loads(variables) if variables else None
-    if variables and not compiled_sql.file_of(folder, given).exists():
-        record(folder, variables)
+    file = compiled_sql.file_of(folder, given)
+    with FileLock(f"{file}.lock"):
+        if variables and not file.exists():
+            record(folder, variables)
     return Program.load(folder, given)
+
+
+def recorded() -> Path:
+    """The folder of the models' SQL; kept in target/ until a file changes that it is made from."""
+    all_of_them = PROJECT_DIR / "target" / "recorded"
+    folder, draft = all_of_them / made_from(), all_of_them / "draft"
+    all_of_them.mkdir(parents=True, exist_ok=True)
+    with FileLock(all_of_them / "lock"):
+        if not folder.exists():
+            shutil.rmtree(draft, ignore_errors=True)  # of a recording that was ended
+            made = sorted(all_of_them.glob("*/"), key=lambda path: path.stat().st_mtime)
+            for old in made[: -KEPT_RECORDINGS + 1]:
+                shutil.rmtree(old)
+            record(draft)
+            draft.rename(folder)
+    return folder
+
+
+def made_from() -> str:
+    """A hash of the files that the recorded SQL is made from."""
+    digest = hashlib.sha256(sys.version.encode())
+    for start in RECORDED_FROM:
+        for path in sorted([PROJECT_DIR / start, *(PROJECT_DIR / start).rglob("*")]):
+            if path.is_file() and path.suffix != ".pyc":
+                digest.update(f"{path.relative_to(PROJECT_DIR)} {path.stat().st_size} ".encode())
+                digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
 
 
 @cache
@@ -343,6 +381,27 @@ def _only_what_counts(models: Collection[str], checks: Collection[str]) -> None:
         return [*made, *build(settings, wanted, *rest, **named)]
 
     dbt_process.build = build_models  # type: ignore[assignment]
+    dg.DagsterInstance.get = dg.DagsterInstance.ephemeral  # type: ignore[method-assign, assignment]
+
+
+def _without_dbt() -> None:
+    """Has the models' recorded SQL said where the job has dbt build them; no records of Dagster."""
+    import dagster as dg
+
+    def build_models(
+        settings: Settings, unique_ids: Sequence[str], environment: Mapping[str, str]
+    ) -> Iterator[dbt_runner.NodeResult]:
+        nodes = [name for name in unique_ids if not name.startswith("test.")]
+        models = {name.split(".")[2] for name in nodes} & set(program().by_name)
+        with connect(settings.warehouse_path) as warehouse:
+            program().run(warehouse.connection, environment, models)
+        # Dagster wants to hear of them in order.
+        for name in sorted(nodes, key=lambda name: (DEPTHS[name], name)):
+            yield dbt_runner.NodeResult(name, "success", "", 0.0, None)
+
+    from orchestration.assets.dbt import DEPTHS
+
+    dbt_process.build = build_models
     dg.DagsterInstance.get = dg.DagsterInstance.ephemeral  # type: ignore[method-assign, assignment]
 
 

@@ -5,10 +5,12 @@ That it gives what the whole job gives is tested in test_refresh.py.
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
 
 import duckdb
 import pytest
+import runner
 from runner import Place, program
 
 from orchestration import dbt_runner
@@ -74,3 +76,20 @@ def test_faults_are_given_by_test() -> None:
         found = Program((), tests).faults(connection, STAND_INS | {"END_DATE": "2026-06-30"})
     assert [*found] == ["end"]
     assert str(found["end"][0][0]) == "2026-06-30"
+
+
+def test_a_changed_file_is_recorded_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runner, "PROJECT_DIR", tmp_path)
+    for file in ("models/marts/a.sql", "seeds/b.csv", "orchestration/c.py", "dbt_project.yml"):
+        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / file).write_text("1")
+    seen = {runner.made_from()}
+    for file in ("models/marts/a.sql", "seeds/b.csv", "orchestration/c.py", "dbt_project.yml"):
+        (tmp_path / file).write_text("2")
+        seen.add(runner.made_from())
+    (tmp_path / "models/marts/a.sql").rename(tmp_path / "models/a.sql")
+    seen.add(runner.made_from())
+    assert len(seen) == 6
+    (tmp_path / "orchestration" / "c.pyc").write_text("3")
+    (tmp_path / "README.md").write_text("4")
+    assert runner.made_from() in seen

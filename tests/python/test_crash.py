@@ -85,7 +85,7 @@ def story(
             untouched=place.published.read_bytes() == yesterday,
             showed=one(place.published, "select max(as_of_date) from marts.accounts"),
         )
-    return Story(kills, runs.refresh(place, end=END, whole=False), place)
+    return Story(kills, runs.refresh(place, end=END, with_dbt=False), place)
 
 
 @pytest.mark.parametrize("point", KILL_POINTS)

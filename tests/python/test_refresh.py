@@ -77,16 +77,16 @@ def scenes(
     def crm_only() -> Scene:
         landing = make_crm_only(company, folder / "crm only landing")
         place = template.copy(folder / "crm only", landing)
-        return Scene(place, runs.refresh(place, end="2026-06-02", whole=False))
+        return Scene(place, runs.refresh(place, end="2026-06-02", with_dbt=False))
 
     arrived = company.until(date.fromisoformat(NEXT), folder / "next day landing")
     part = {"whole": False}
     with ThreadPoolExecutor() as pool:
         yield {
-            "again": pool.submit(go, "again", start=FIRST, end=LAST, **part),
+            "again": pool.submit(go, "again", start=FIRST, end=LAST, with_dbt=False),
             "next day": pool.submit(go, "next day", landing=arrived, **part),
             "past": pool.submit(go, "past", start=PAST[0], end=PAST[1], **part),
-            "as of": pool.submit(go, "as of", "--as-of", "2026-06-09", **part),
+            "as of": pool.submit(go, "as of", "--as-of", "2026-06-09", with_dbt=False),
             "failing check": pool.submit(
                 go, "failing check", landing=arrived, end=NEXT, checks=[INVARIANT], **part
             ),
