@@ -196,9 +196,8 @@ def refresh(
     whole=False leaves the data tests out, and what the template has already; and where `models` are
     given, all others too. `checks` are data tests that are run all the same. with_dbt=False leaves
     them out and has the models' recorded SQL said instead of dbt, for tests of what the job does
-    around it. kill_at: the point of
-    KILL_POINTS at which the process kills itself. kill_after: seconds after which it does, wherever
-    it is.
+    around it. kill_at: the point of KILL_POINTS at which the process kills itself. kill_after:
+    seconds after which it does, wherever it is.
     """
     from orchestration import refresh as command
 
