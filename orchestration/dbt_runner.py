@@ -21,6 +21,8 @@ from queue import SimpleQueue
 from threading import Thread
 from typing import TYPE_CHECKING, Any
 
+from filelock import FileLock
+
 from orchestration.settings import NO_TRACKING, PROJECT_DIR, Settings, load_settings
 from orchestration.warehouse import connect
 
@@ -68,10 +70,17 @@ class NodeResult:
 
 def load_manifest() -> dict[str, Any]:
     """The manifest that belongs to the files as they are now, parsed again if it is older."""
-    if is_stale():
-        parse(load_settings())
-    manifest: dict[str, Any] = json.loads(MANIFEST_PATH.read_bytes())
+    with _manifest_lock():
+        if is_stale():
+            parse(load_settings())
+        manifest: dict[str, Any] = json.loads(MANIFEST_PATH.read_bytes())
     return manifest
+
+
+def _manifest_lock() -> FileLock:
+    """Held while the manifest is written: who read it then would have half of it."""
+    MANIFEST_PATH.parent.mkdir(exist_ok=True)
+    return FileLock(MANIFEST_PATH.with_suffix(".lock"), is_singleton=True)
 
 
 def is_stale() -> bool:
@@ -107,16 +116,16 @@ def _parse(warehouse_file: str) -> Manifest:
     # changed. Dates matter only when a model is compiled, and of the warehouse's path only the file
     # name does (it names the database), so parsing sees neither dates nor folders.
     environment = {"WAREHOUSE_PATH": warehouse_file}
-    with process_environment(environment, without=DATES):
+    with _manifest_lock(), process_environment(environment, without=DATES):
         from dbt.cli.main import dbtRunner
 
-        # Another process may be reading the file that is up to date.
+        # What is up to date stays as it is.
         written = ["--write-json" if is_stale() else "--no-write-json"]
         outcome = dbtRunner().invoke(["parse", *written, *flags()])
-    if outcome.exception is not None or not outcome.success:
-        raise DbtError(str(outcome.exception or "").strip() or "dbt cannot read the project")
-    if is_stale():
-        os.utime(MANIFEST_PATH)
+        if outcome.exception is not None or not outcome.success:
+            raise DbtError(str(outcome.exception or "").strip() or "dbt cannot read the project")
+        if is_stale():
+            os.utime(MANIFEST_PATH)
     manifest: Manifest = outcome.result  # type: ignore[assignment]
     return manifest
 

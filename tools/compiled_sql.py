@@ -390,7 +390,8 @@ def _listen(
     given = [f"--vars={json.dumps(variables)}"] if variables else []
     with dbt_runner.process_environment({**STAND_INS, **settings.as_environment()}):
         outcome = dbtRunner(manifest=manifest, callbacks=[heed]).invoke(
-            [command, "--no-write-json", *dbt_runner.flags(), *given],
+            # Without a row, nearly all of it is Python, whose threads wait for each other.
+            [command, "--no-write-json", "--threads=1", *dbt_runner.flags(), *given],
             **dbt_runner.selection_of(manifest, unique_ids),
             **({} if command == "run" else {"indirect_selection": "empty"}),
             **({"exclude_resource_types": ("unit_test",)} if command == "build" else {}),

@@ -147,7 +147,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     counts: Counter[tuple[str, str]] = Counter()
     for outcome in ("passed", "failed", "error"):
         for report in terminalreporter.getreports(outcome):
-            if "long" in report.keywords and (report.when == "call" or outcome == "error"):
+            # A file that cannot be collected has none.
+            keywords = getattr(report, "keywords", ())
+            if "long" in keywords and (report.when == "call" or outcome == "error"):
                 counts[report.nodeid.split("::")[-1].split("[")[0], outcome] += 1
     for (name, outcome), count in sorted(counts.items()):
         terminalreporter.write_line(f"{name}: {count} {outcome}")

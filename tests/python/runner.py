@@ -194,18 +194,18 @@ def refresh(
     """`make refresh`: the whole job; gives its exit code.
 
     whole=False leaves the data tests out, and what the template has already; and where `models` are
-    given, all others too. `checks` are data tests that are run all the same. with_dbt=False leaves
-    them out and has the models' recorded SQL said instead of dbt, for tests of what the job does
-    around it. kill_at: the point of KILL_POINTS at which the process kills itself. kill_after:
+    given, all others too. with_dbt=False leaves them out and has the models' recorded SQL said
+    instead of dbt, for tests of what the job does around it. `checks` are data tests that dbt runs
+    all the same. kill_at: the point of KILL_POINTS at which the process kills itself. kill_after:
     seconds after which it does, wherever it is.
     """
     from orchestration import refresh as command
 
     _environment(place, start, end)
     if not with_dbt:
-        _without_dbt()
+        _without_dbt(checks)
     elif not whole:
-        _only_what_counts(models, checks)
+        _only_what_counts(models)
     if kill_at:
         KILL_POINTS[kill_at]()
     if kill_after is not None:
@@ -355,7 +355,7 @@ def _environment(place: Place, start: str, end: str) -> None:
             os.environ[name] = day
 
 
-def _only_what_counts(models: Collection[str], checks: Collection[str]) -> None:
+def _only_what_counts(models: Collection[str]) -> None:
     """Leaves out what no number comes from: data tests, what stays as it is, Dagster's records."""
     import dagster as dg
 
@@ -370,11 +370,7 @@ def _only_what_counts(models: Collection[str], checks: Collection[str]) -> None:
             for name in unique_ids
             if is_fixed(nodes[name]) or (models and nodes[name].name not in models)
         ]
-        wanted = [
-            name
-            for name in unique_ids
-            if (name.startswith("model.") and name not in there) or nodes[name].name in checks
-        ]
+        wanted = [name for name in unique_ids if name.startswith("model.") and name not in there]
         # Dagster skips what builds on an asset of which it hears nothing.
         made = [dbt_runner.NodeResult(name, "success", "", 0.0, None) for name in there]
         return [*made, *build(settings, wanted, *rest, **named)]
@@ -383,9 +379,11 @@ def _only_what_counts(models: Collection[str], checks: Collection[str]) -> None:
     dg.DagsterInstance.get = dg.DagsterInstance.ephemeral  # type: ignore[method-assign, assignment]
 
 
-def _without_dbt() -> None:
+def _without_dbt(checks: Collection[str]) -> None:
     """Has the models' recorded SQL said where the job has dbt build them; no records of Dagster."""
     import dagster as dg
+
+    build = dbt_process.build
 
     def build_models(
         settings: Settings, unique_ids: Sequence[str], environment: Mapping[str, str]
@@ -397,10 +395,12 @@ def _without_dbt() -> None:
         # Dagster wants to hear of them in order.
         for name in sorted(nodes, key=lambda name: (DEPTHS[name], name)):
             yield dbt_runner.NodeResult(name, "success", "", 0.0, None)
+        if wanted := [name for name in unique_ids if name.split(".")[2] in checks]:
+            yield from build(settings, wanted, environment)
 
     from orchestration.assets.dbt import DEPTHS
 
-    dbt_process.build = build_models
+    dbt_process.build = build_models  # type: ignore[assignment]
     dg.DagsterInstance.get = dg.DagsterInstance.ephemeral  # type: ignore[method-assign, assignment]
 
 
