@@ -12,6 +12,7 @@ from dbt_project.yml, recorded beside what the folder holds already.
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import json
 import re
@@ -489,6 +490,7 @@ def _check_stand_ins(manifest: Manifest) -> None:
 
 
 if __name__ == "__main__":
+    gc.set_threshold(dbt_runner.OBJECTS_BETWEEN_COLLECTIONS)
     where, *rest = sys.argv[1:]
     try:
         record(Path(where), json.loads(rest[0]) if rest else None)

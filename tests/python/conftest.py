@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -14,6 +15,7 @@ from filelock import FileLock
 from hypothesis import settings
 from runner import PROGRAM, Place, Runs, recorded
 
+from orchestration.dbt_runner import OBJECTS_BETWEEN_COLLECTIONS
 from orchestration.demo.company import Plan
 from orchestration.demo.simulate import simulate
 
@@ -140,6 +142,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             LONG_FILES.index(item.path.stem) if item.path.stem in LONG_FILES else len(LONG_FILES)
         )
     )
+
+
+def pytest_collection_finish() -> None:
+    """What is loaded by now stays: Python need not look through it for garbage again and again."""
+    gc.freeze()
+    gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

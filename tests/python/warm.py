@@ -1,5 +1,6 @@
 """Loaded once by the process from which runs are forked: what every run needs and none changes."""
 
+import gc
 from importlib import import_module
 
 from orchestration import dbt_runner
@@ -22,3 +23,7 @@ for name in (
 # The warehouse's file has the same name in every place, so this parse serves every run.
 dbt_runner._parse("warehouse.duckdb")
 defs.resolve_job_def("refresh")
+
+# All of it stays: Python need not look through it for garbage in every run.
+gc.freeze()
+gc.set_threshold(dbt_runner.OBJECTS_BETWEEN_COLLECTIONS)
