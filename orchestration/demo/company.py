@@ -155,8 +155,8 @@ class Plan:
     mishaps: bool = True
 
     def __post_init__(self) -> None:
-        if self.accounts < 20 or self.months < 3 or self.activities < 1000:
-            raise ValueError("at least 20 accounts, 3 months and 1,000 activities are needed")
+        if self.accounts < 40 or self.months < 3 or self.activities < 1000:
+            raise ValueError("at least 40 accounts, 3 months and 1,000 activities are needed")
         if self.crm not in CRMS:
             raise ValueError(f"crm {self.crm!r} is none of {', '.join(CRMS)}")
 

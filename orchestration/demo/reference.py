@@ -38,20 +38,27 @@ def domain_moves(world: World) -> dict[str, Ints]:
 
     `website`: the CRM website moves from the first company's record to the second's, nine days
     before the end. `listing`: a target row is recorded again for another record, twelve days
-    before the end.
+    before the end. Raises ValueError for a company in which too few can be chosen.
     """
     accounts = world.accounts
     fine = accounts.in_crm & (accounts.created_day < -50) & (accounts.parent < 0)
-    fine &= accounts.sees_web & (accounts.listed_day > 0)
+    fine &= accounts.listed_day > 0
     twin = np.zeros(accounts.n, dtype=bool)
     twin[world.duplicates.survivor] = True
     fine &= ~twin & (accounts.removed_day == NEVER)
-    giver = np.flatnonzero(fine & ~accounts.is_listed)
-    taker = np.flatnonzero(fine & accounts.is_listed & (accounts.listed_day < world.plan.load_day))
-    return {
-        "website": np.array([giver[0], taker[0]]),
-        "listing": np.array([taker[2], giver[1]]),
-    }
+    listed_early = accounts.is_listed & (accounts.listed_day < world.plan.load_day)
+    # In a small company there may be too few whose visits would show the change.
+    for chosen in (fine & accounts.sees_web, fine):
+        giver = np.flatnonzero(chosen & ~accounts.is_listed)
+        taker = np.flatnonzero(chosen & listed_early)
+        if len(giver) > 1 and len(taker) > 2:
+            return {
+                "website": np.array([giver[0], taker[0]]),
+                "listing": np.array([taker[2], giver[1]]),
+            }
+    raise ValueError(
+        f"{accounts.n} accounts are too few with seed {world.plan.seed}: choose more, or another seed"
+    )
 
 
 def _targets(world: World, homes: Homes) -> Batch:

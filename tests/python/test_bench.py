@@ -279,7 +279,7 @@ def test_a_result_that_is_not_there_is_said(
     assert bench.main(["compare", str(old), str(old)]) == 1
     assert "another version of the bench" in capsys.readouterr().err
     assert bench.main(["run", "0.0001"]) == 1
-    assert "at least 20 accounts" in capsys.readouterr().err
+    assert "at least 40 accounts" in capsys.readouterr().err
 
 
 # --- measuring processes --------------------------------------------------------------------------

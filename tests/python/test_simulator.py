@@ -83,6 +83,14 @@ def test_same_seed_same_bytes_other_seed_other_company(
     assert contents(landing)[history] != contents(other)[history]
 
 
+@pytest.mark.parametrize("seed", range(8))
+def test_the_smallest_company_has_all_that_happens_to_one(seed: int, tmp_path: Path) -> None:
+    plan = Plan(accounts=40, months=3, activities=1_000, seed=seed, end=END, crm="both")
+    _, truth, rows = run(tmp_path, plan)
+    assert rows["salesforce/account"] > 0
+    assert (truth / "accounts.parquet").exists()
+
+
 def test_scale_is_honoured(company: tuple[Path, Path, dict[str, int]], tmp_path: Path) -> None:
     _, truth, rows = company
     assert 0.8 * 12_000 <= sum(rows[feed] for feed in ACTIVITY) <= 1.2 * 12_000
