@@ -56,9 +56,7 @@ def domain_moves(world: World) -> dict[str, Ints]:
                 "website": np.array([giver[0], taker[0]]),
                 "listing": np.array([taker[2], giver[1]]),
             }
-    raise ValueError(
-        f"{accounts.n} accounts are too few with seed {world.plan.seed}: choose more, or another seed"
-    )
+    raise ValueError(f"{accounts.n} accounts are too few with seed {world.plan.seed}: choose more")
 
 
 def _targets(world: World, homes: Homes) -> Batch:
