@@ -834,7 +834,7 @@ def _judge(warehouse: Warehouse, table: Table) -> None:
     warehouse.execute(
         f"""
         create or replace temp table earlier as
-        select {key_list}, max(_version_number) as version_number
+        select {key_list}, max(_version_number) as _last_number
         from {table.raw_table} as taken
         semi join (select {key_list} from staged where _reason is null) as new
             on {same_key("new", "taken")}
@@ -859,17 +859,17 @@ def _judge(warehouse: Warehouse, table: Table) -> None:
         with
         lineup as (
             select
-                0 as origin, {key_list}, _version_at as version_at,
-                {_is_only_seen(table)} as is_only_seen,
-                _delivery_day, {content_hash(table)} as content_hash,
-                null as file_number, null as row_number
+                0 as _origin, {key_list}, _version_at,
+                {_is_only_seen(table)} as _is_only_seen,
+                _delivery_day, {content_hash(table)} as _content_hash,
+                null as _file_number, null as _row_number
             from {table.raw_table} as taken
             semi join earlier on {same_key("earlier", "taken")}
             where _status = 'accepted' and {within}
             union all
             select
                 1, {key_list}, {_version_at(table)}, {_is_only_seen(table)},
-                _delivery_day, {content_hash(table)}, file_number, row_number
+                _delivery_day, {content_hash(table)}, _file_number, _row_number
             from staged
             semi join contested on {same_key("contested", "staged")}
             where _reason is null
@@ -877,24 +877,24 @@ def _judge(warehouse: Warehouse, table: Table) -> None:
         placed as (
             select
                 *,
-                row_number() over one_version as place,
-                first_value(content_hash) over one_version as standing
+                row_number() over one_version as _place,
+                first_value(_content_hash) over one_version as _standing
             from lineup
             window one_version as (
                 partition by
-                    {key_list}, version_at, case when is_only_seen then _delivery_day end
-                order by origin, _delivery_day, content_hash, file_number, row_number
+                    {key_list}, _version_at, case when _is_only_seen then _delivery_day end
+                order by _origin, _delivery_day, _content_hash, _file_number, _row_number
             )
         ),
         {_judged(table, key_list, same_key)}
         select
-            file_number, row_number, status,
-            case when status = 'accepted' then
-                coalesce(earlier.version_number, 0) + row_number() over (
-                    partition by {", ".join(f"judged.{key}" for key in keys)}, status
-                    order by judged._delivery_day, version_at, judged.content_hash
+            _file_number, _row_number, _verdict,
+            case when _verdict = 'accepted' then
+                coalesce(earlier._last_number, 0) + row_number() over (
+                    partition by {", ".join(f"judged.{key}" for key in keys)}, _verdict
+                    order by judged._delivery_day, _version_at, judged._content_hash
                 )
-            end as version_number
+            end
         from judged
         left join earlier on {same_key("judged", "earlier")}
         """
@@ -904,49 +904,50 @@ def _judge(warehouse: Warehouse, table: Table) -> None:
 def _judged(table: Table, key_list: str, same_key: Callable[[str, str], str]) -> str:
     """SQL of the CTE `judged` over `placed`: the new rows with their status."""
     by_place = """
-        when place = 1 then 'accepted'
-        when placed.content_hash = standing then 'duplicate'
+        when _place = 1 then 'accepted'
+        when placed._content_hash = _standing then 'duplicate'
         else 'conflicting'
     """
     if table.is_always_stamped:
-        return f"judged as (select *, case {by_place} end as status from placed where origin = 1)"
+        verdict = f"case {by_place} end as _verdict"
+        return f"judged as (select *, {verdict} from placed where _origin = 1)"
     # A modification time that says the same moment is the better witness of the two.
     is_beaten = f"""
-        is_only_seen and coalesce(
-            _delivery_day >= min(_delivery_day) filter (where not is_only_seen)
-                over (partition by {key_list}, version_at),
+        _is_only_seen and coalesce(
+            _delivery_day >= min(_delivery_day) filter (where not _is_only_seen)
+                over (partition by {key_list}, _version_at),
             false
         )
     """
     return f"""
         weighed as (
-            select *, {is_beaten if table.version else "false"} as is_beaten from placed
+            select *, {is_beaten if table.version else "false"} as _is_beaten from placed
         ),
         last_seen as (
             select
-                {key_list}, version_at, _delivery_day, is_only_seen,
-                lag(content_hash) over (
-                    partition by {key_list} order by _delivery_day, version_at
-                ) as content
+                {key_list}, _version_at, _delivery_day, _is_only_seen,
+                lag(_content_hash) over (
+                    partition by {key_list} order by _delivery_day, _version_at
+                ) as _content
             from weighed
-            where place = 1 and not is_beaten
+            where _place = 1 and not _is_beaten
         ),
         judged as (
             select
                 placed.*,
                 case
-                    when placed.content_hash = last_seen.content then 'duplicate'
-                    when is_beaten then 'conflicting'
+                    when placed._content_hash = last_seen._content then 'duplicate'
+                    when _is_beaten then 'conflicting'
                     {by_place}
-                end as status
+                end as _verdict
             from weighed as placed
             left join last_seen
-                on placed.is_only_seen
-                and last_seen.is_only_seen
-                and placed.version_at = last_seen.version_at
+                on placed._is_only_seen
+                and last_seen._is_only_seen
+                and placed._version_at = last_seen._version_at
                 and placed._delivery_day = last_seen._delivery_day
                 and {same_key("placed", "last_seen")}
-            where origin = 1
+            where _origin = 1
         )
     """
 
@@ -983,11 +984,11 @@ def _summarise(warehouse: Warehouse) -> None:
         create or replace temp table staged_counts as
         with rows as (
             select
-                file_number,
+                _file_number as file_number,
                 count(*) as delivered,
                 count(*) filter (_reason is not null) as quarantined
             from staged
-            group by file_number
+            group by _file_number
         ),
         lines as (select file_number, count(*) as malformed from staged_lines group by file_number),
         repeats as (
@@ -1042,7 +1043,7 @@ def _append(warehouse: Warehouse, table: Table, load_id: int) -> list[tuple[str,
             staged._delivery_day,
             counts.is_first_load as _is_first_load,
             counts.file as _file,
-            staged.row_number - counts.rows_before as _row,
+            staged._row_number - counts.rows_before as _row,
             ? as _load_id,
             coalesce(verdicts.status, 'accepted') as _status,
             {_version_at(table, "staged")} as _version_at,
@@ -1050,8 +1051,11 @@ def _append(warehouse: Warehouse, table: Table, load_id: int) -> list[tuple[str,
                 as _version_number,
             staged._extra
         from staged
-        inner join staged_counts as counts using (file_number)
-        left join verdicts using (file_number, row_number)
+        inner join staged_counts as counts on staged._file_number = counts.file_number
+        left join verdicts
+            on
+                staged._file_number = verdicts.file_number
+                and staged._row_number = verdicts.row_number
         {host_joins}
         where staged._reason is null and verdicts.status is distinct from 'duplicate'
         """,
@@ -1097,7 +1101,9 @@ def _append_quarantine(warehouse: Warehouse, load_id: int) -> int:
         """
         insert into raw_landing.quarantine by name
         with faults as (
-            select file_number, row_number, _reason as reason, _row_json as row_json, true as is_row
+            select
+                _file_number as file_number, _row_number as row_number, _reason as reason,
+                _row_json as row_json, true as is_row
             from staged
             where _reason is not null
             union all
