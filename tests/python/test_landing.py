@@ -35,6 +35,7 @@ from orchestration.contract import (
 from orchestration.landing import (
     IngestReport,
     TableCounts,
+    Unread,
     ingest,
     last_complete_day,
     missing_universe,
@@ -409,6 +410,44 @@ def test_without_an_account_it_says_why(landed: Landed) -> None:
     landed.put("salesforce/account/d.csv", lines(ACCOUNT, account(1)))
     assert missing() == ""
     assert "targets/target_accounts/0.csv has no rows" in missing(sources_off=["salesforce"])
+    # One that the var `sources` does not name counts as little, and the remedy is another.
+    accounts = ("salesforce", "account")
+    unnamed = missing(unread={accounts: Unread(("stg_salesforce__accounts",))})
+    assert "rows of salesforce.account were taken, but the var sources" in unnamed
+    assert missing(unread={accounts: Unread(("stg_salesforce__names",), is_whole=False)}) == ""
+
+
+def test_what_no_model_reads_is_told(landed: Landed) -> None:
+    """By source, for the files of a load; a single table without a model only in the table."""
+    unread = {
+        ("billing", "contracts"): Unread(("stg_billing__contracts", "stg_billing__terms")),
+        ("segment", "pages"): Unread(("stg_segment__bots",), is_whole=False),
+        ("research", "findings"): Unread(()),
+        ("salesforce", "task"): Unread(()),
+        ("timing", "windows"): Unread(("stg_timing__windows",)),
+    }
+    for table in ("billing/contracts", "segment/pages", "research/findings", "salesforce/task"):
+        landed.put(f"{table}/a.csv")
+    landed.put("salesforce/account/a.csv", lines(ACCOUNT, account(1)))
+    found = landed.ingest(unread=unread, sources_off=["segment"]).problems
+    told = [problem for problem in found if "dbt_project.yml" in problem or "no model" in problem]
+    assert [problem.split(", so")[0] for problem in told] == [
+        "billing.contracts: taken in, but the var sources (dbt_project.yml) does not name"
+        " stg_billing__contracts, stg_billing__terms",
+        "research.findings: taken in, but no model reads them",
+    ]
+    assert landed.rows(
+        "select source, unread_models from raw_landing.tables where unread_models is not null"
+        " order by 1"
+    ) == [
+        ("billing", ["stg_billing__contracts", "stg_billing__terms"]),
+        ("research", []),
+        ("salesforce", []),
+        ("segment", ["stg_segment__bots"]),
+        ("timing", ["stg_timing__windows"]),
+    ]
+    again = landed.ingest(unread=unread).problems
+    assert not [problem for problem in again if "dbt_project.yml" in problem]
 
 
 def test_one_of_a_group_of_columns_must_be_there_and_filled(landed: Landed) -> None:
