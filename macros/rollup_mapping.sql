@@ -1,12 +1,20 @@
 {#- What the activity rollup was made under, as one row: a hash of the seeds that map pages and CRM
-    activities to types and offers, and of the vars that say when an act counts. They are baked into the rollup,
-    so int_activity_daily keeps the hash and rolls up anew when it differs from the present one. -#}
+    activities to types and offers, of the sources whose activities count, and of the vars that say when
+    an act counts. They are baked into the rollup, so int_activity_daily keeps the hash and rolls up anew
+    when it differs from the present one: what landed before its mapping or its line in the var `sources`
+    counts from then on, and what is taken out of them counts no more. -#}
 {% macro rollup_mapping(page_types, crm_activity_types, offer_rules) -%}
+    {%- set counting = [] -%}
+    {%- for kind in ['activities', 'attendees'] -%}
+        {%- for source in sources_of(kind) if source.is_on -%}
+            {%- do counting.append(kind ~ ' ' ~ source.model) -%}
+        {%- endfor -%}
+    {%- endfor %}
     select
         {{ dbt.hash(
             "string_agg(rule, ';' order by rule) || '|" ~ var('reporting_timezone')
             ~ "|" ~ var('backfill_first_load') ~ "|" ~ var('copied_subject_prefix') ~ "|"
-            ~ var('sources_off') | join(',') ~ "|" ~ var('bot_min_daily_pages') ~ "|"
+            ~ counting | sort | join(',') ~ "|" ~ var('bot_min_daily_pages') ~ "|"
             ~ var('bot_min_fast_pages') ~ "|" ~ var('bot_max_seconds_a_page') ~ "|"
             ~ var('scanner_max_seconds') ~ "|" ~ var('scanner_min_links') ~ "|"
             ~ var('scanner_min_link_share') ~ "'"

@@ -31,6 +31,12 @@
 {#- The rows of every source that brings a kind of fact; of one that is switched off none. The column
     source_rank is the source's place in the var `sources`. -#}
 {% macro rows_of_sources(kind, columns) -%}
+    {%- if not sources_of(kind) -%}
+        {{ exceptions.raise_compiler_error(
+            "No source in the var sources in dbt_project.yml brings " ~ kind ~ ". Leave the kind with one, and"
+            ~ " name that source in sources_off if its rows are not to count."
+        ) }}
+    {%- endif -%}
     {%- for source in sources_of(kind) %}
     select {{ columns | join(', ') | replace('source_rank', source.rank ~ ' as source_rank') }}
     from {{ ref(source.model) }}

@@ -61,7 +61,8 @@ LANDING_TABLES = {
     ),
     "tables": (
         "source varchar, table_name varchar, has_landed boolean,"
-        " missing_optional_columns varchar[], features varchar, lost_columns varchar[]"
+        " missing_optional_columns varchar[], features varchar, lost_columns varchar[],"
+        " unread_models varchar[]"
     ),
     "loads": "load_id bigint, end_date date, taken_at timestamp, is_finished boolean",
     **PRESENCE_TABLES,
@@ -80,6 +81,21 @@ STAMPS = {
 }
 
 LiveSince = Mapping[tuple[str, str, str], date]
+
+
+@dataclass(frozen=True)
+class Unread:
+    """What no model reads of a table.
+
+    models: its staging models that no other model reads; none where it has no staging model.
+    is_whole: whether nothing of the table is read.
+    """
+
+    models: tuple[str, ...]
+    is_whole: bool = True
+
+
+NOTHING_UNREAD: Mapping[tuple[str, str], Unread] = {}
 
 
 @dataclass(frozen=True)
@@ -155,14 +171,15 @@ def ingest(
     live_since: LiveSince | None = None,
     snapshots: Snapshots | None = None,
     sources_off: Collection[str] = (),
+    unread: Mapping[tuple[str, str], Unread] = NOTHING_UNREAD,
 ) -> IngestReport:
     """Takes every pending file delivered up to `end_date`, and each table's first load.
 
     now: the moment of this run, with a zone (without one: UTC). cutoff_hours: a file without a
     `loaded_date` folder belongs to the UTC date of (first seen - cutoff_hours). live_since: days
     that a person has set, by (source, table, instance). snapshots: tables whose every delivery day
-    is the complete list. sources_off: what the models leave out; taken in and said. Running it
-    again changes nothing.
+    is the complete list. sources_off, unread: what the models leave out; taken in and said. Running
+    it again changes nothing.
     """
     snapshots = snapshots or Snapshots()
     problems: list[str] = landing_presence.unfit(snapshots, contract)
@@ -208,7 +225,7 @@ def ingest(
             load_id,
         )
     entries = _manifest(warehouse)
-    _describe_tables(warehouse, contract, entries)
+    _describe_tables(warehouse, contract, entries, unread)
     if warehouse.rows("select 1 from raw_landing.loads where not is_finished"):
         warehouse.execute("update raw_landing.loads set is_finished = true where not is_finished")
     waiting: dict[tuple[str, str], list[Entry]] = {}
@@ -222,6 +239,7 @@ def ingest(
             f" (from {first} on)"
         )
     problems += _taken_for_nothing(chosen, sources_off)
+    problems += _left_out(chosen, sources_off, unread)
     counts = _counts(warehouse, contract, load_id, waiting)
     return IngestReport(load_id, counts, tuple(problems), _notes(warehouse))
 
@@ -232,17 +250,21 @@ def missing_universe(
     *,
     filled_elsewhere: Collection[str] = (),
     sources_off: Collection[str] = (),
+    unread: Mapping[tuple[str, str], Unread] = NOTHING_UNREAD,
 ) -> str | None:
     """Why there is no account to compute anything for, in words; None when there is one.
 
     It looks at all that was ever taken, so a run after the faulty one says the same.
-    filled_elsewhere: sources that do not land. sources_off: sources that do not count.
+    filled_elsewhere: sources that do not land. sources_off, unread: what does not count.
     """
-    universe = [
+    landing = [
         table
         for table in contract.tables.values()
         if table.is_universe and table.source not in sources_off
     ]
+    whole = {key for key, what in unread.items() if what.is_whole}
+    left_out = [table.label for table in landing if (table.source, table.name) in whole]
+    universe = [table for table in landing if table.label not in left_out]
     if any(table.source in filled_elsewhere for table in universe):
         return None
     labels = [table.label for table in universe]
@@ -254,6 +276,20 @@ def missing_universe(
     )
     if any(accepted for _, _, _, accepted, _, _ in files):
         return None
+    delivered_in_vain = [
+        label
+        for (label,) in warehouse.rows(
+            "select distinct source || '.' || table_name from raw_landing.files"
+            " where list_contains(?, source || '.' || table_name) and accepted > 0 order by 1",
+            [left_out],
+        )
+    ]
+    if delivered_in_vain:
+        names = ", ".join(delivered_in_vain)
+        return (
+            f"No CRM account and no target has been delivered that counts: rows of {names} were"
+            f" taken, but the var sources (dbt_project.yml) does not name their models. {_REMEDY}"
+        )
     if not files:
         return (
             f"No CRM account and no target has been delivered: {', '.join(labels)} have no file in"
@@ -744,6 +780,43 @@ def _taken_for_nothing(
     ]
 
 
+_REMEDY = (
+    "Give the source its line there, with the kinds that they bring (docs/adding-a-source.md)."
+)
+
+
+def _left_out(
+    chosen: Mapping[tuple[str, str], Sequence[Entry]],
+    sources_off: Collection[str],
+    unread: Mapping[tuple[str, str], Unread],
+) -> list[str]:
+    """Sentences on files whose rows are taken in and read by no model, one for each source.
+
+    A single table without a staging model, of a source that counts, is told in data_health alone.
+    """
+    found: dict[str, tuple[list[str], list[str]]] = {}
+    for source, table in chosen:
+        if (source, table) not in unread or source in sources_off:
+            continue
+        tables, models = found.setdefault(source, ([], []))
+        tables.append(f"{source}.{table}")
+        models += unread[source, table].models
+    sentences = []
+    for source, (tables, models) in found.items():
+        names = ", ".join(sorted(tables))
+        if models:
+            sentences.append(
+                f"{names}: taken in, but the var sources (dbt_project.yml) does not name"
+                f" {', '.join(sorted(models))}, so what they bring does not count. {_REMEDY}"
+            )
+        elif all(key in unread for key in chosen if key[0] == source):
+            sentences.append(
+                f"{names}: taken in, but no model reads them, so nothing of them counts. They need"
+                " staging models (docs/adding-a-source.md)."
+            )
+    return sentences
+
+
 def _all_quarantined(warehouse: Warehouse, file: str, rows: int) -> str:
     """Why all rows of a file are in quarantine, with the most frequent reasons."""
     reasons = warehouse.rows(
@@ -834,7 +907,7 @@ def _judge(warehouse: Warehouse, table: Table) -> None:
     warehouse.execute(
         f"""
         create or replace temp table earlier as
-        select {key_list}, max(_version_number) as version_number
+        select {key_list}, max(_version_number) as _last_number
         from {table.raw_table} as taken
         semi join (select {key_list} from staged where _reason is null) as new
             on {same_key("new", "taken")}
@@ -859,17 +932,17 @@ def _judge(warehouse: Warehouse, table: Table) -> None:
         with
         lineup as (
             select
-                0 as origin, {key_list}, _version_at as version_at,
-                {_is_only_seen(table)} as is_only_seen,
-                _delivery_day, {content_hash(table)} as content_hash,
-                null as file_number, null as row_number
+                0 as _origin, {key_list}, _version_at,
+                {_is_only_seen(table)} as _is_only_seen,
+                _delivery_day, {content_hash(table)} as _content_hash,
+                null as _file_number, null as _row_number
             from {table.raw_table} as taken
             semi join earlier on {same_key("earlier", "taken")}
             where _status = 'accepted' and {within}
             union all
             select
                 1, {key_list}, {_version_at(table)}, {_is_only_seen(table)},
-                _delivery_day, {content_hash(table)}, file_number, row_number
+                _delivery_day, {content_hash(table)}, _file_number, _row_number
             from staged
             semi join contested on {same_key("contested", "staged")}
             where _reason is null
@@ -877,24 +950,24 @@ def _judge(warehouse: Warehouse, table: Table) -> None:
         placed as (
             select
                 *,
-                row_number() over one_version as place,
-                first_value(content_hash) over one_version as standing
+                row_number() over one_version as _place,
+                first_value(_content_hash) over one_version as _standing
             from lineup
             window one_version as (
                 partition by
-                    {key_list}, version_at, case when is_only_seen then _delivery_day end
-                order by origin, _delivery_day, content_hash, file_number, row_number
+                    {key_list}, _version_at, case when _is_only_seen then _delivery_day end
+                order by _origin, _delivery_day, _content_hash, _file_number, _row_number
             )
         ),
         {_judged(table, key_list, same_key)}
         select
-            file_number, row_number, status,
-            case when status = 'accepted' then
-                coalesce(earlier.version_number, 0) + row_number() over (
-                    partition by {", ".join(f"judged.{key}" for key in keys)}, status
-                    order by judged._delivery_day, version_at, judged.content_hash
+            _file_number, _row_number, _verdict,
+            case when _verdict = 'accepted' then
+                coalesce(earlier._last_number, 0) + row_number() over (
+                    partition by {", ".join(f"judged.{key}" for key in keys)}, _verdict
+                    order by judged._delivery_day, _version_at, judged._content_hash
                 )
-            end as version_number
+            end
         from judged
         left join earlier on {same_key("judged", "earlier")}
         """
@@ -904,49 +977,50 @@ def _judge(warehouse: Warehouse, table: Table) -> None:
 def _judged(table: Table, key_list: str, same_key: Callable[[str, str], str]) -> str:
     """SQL of the CTE `judged` over `placed`: the new rows with their status."""
     by_place = """
-        when place = 1 then 'accepted'
-        when placed.content_hash = standing then 'duplicate'
+        when _place = 1 then 'accepted'
+        when placed._content_hash = _standing then 'duplicate'
         else 'conflicting'
     """
     if table.is_always_stamped:
-        return f"judged as (select *, case {by_place} end as status from placed where origin = 1)"
+        verdict = f"case {by_place} end as _verdict"
+        return f"judged as (select *, {verdict} from placed where _origin = 1)"
     # A modification time that says the same moment is the better witness of the two.
     is_beaten = f"""
-        is_only_seen and coalesce(
-            _delivery_day >= min(_delivery_day) filter (where not is_only_seen)
-                over (partition by {key_list}, version_at),
+        _is_only_seen and coalesce(
+            _delivery_day >= min(_delivery_day) filter (where not _is_only_seen)
+                over (partition by {key_list}, _version_at),
             false
         )
     """
     return f"""
         weighed as (
-            select *, {is_beaten if table.version else "false"} as is_beaten from placed
+            select *, {is_beaten if table.version else "false"} as _is_beaten from placed
         ),
         last_seen as (
             select
-                {key_list}, version_at, _delivery_day, is_only_seen,
-                lag(content_hash) over (
-                    partition by {key_list} order by _delivery_day, version_at
-                ) as content
+                {key_list}, _version_at, _delivery_day, _is_only_seen,
+                lag(_content_hash) over (
+                    partition by {key_list} order by _delivery_day, _version_at
+                ) as _content
             from weighed
-            where place = 1 and not is_beaten
+            where _place = 1 and not _is_beaten
         ),
         judged as (
             select
                 placed.*,
                 case
-                    when placed.content_hash = last_seen.content then 'duplicate'
-                    when is_beaten then 'conflicting'
+                    when placed._content_hash = last_seen._content then 'duplicate'
+                    when _is_beaten then 'conflicting'
                     {by_place}
-                end as status
+                end as _verdict
             from weighed as placed
             left join last_seen
-                on placed.is_only_seen
-                and last_seen.is_only_seen
-                and placed.version_at = last_seen.version_at
+                on placed._is_only_seen
+                and last_seen._is_only_seen
+                and placed._version_at = last_seen._version_at
                 and placed._delivery_day = last_seen._delivery_day
                 and {same_key("placed", "last_seen")}
-            where origin = 1
+            where _origin = 1
         )
     """
 
@@ -983,11 +1057,11 @@ def _summarise(warehouse: Warehouse) -> None:
         create or replace temp table staged_counts as
         with rows as (
             select
-                file_number,
+                _file_number as file_number,
                 count(*) as delivered,
                 count(*) filter (_reason is not null) as quarantined
             from staged
-            group by file_number
+            group by _file_number
         ),
         lines as (select file_number, count(*) as malformed from staged_lines group by file_number),
         repeats as (
@@ -1042,7 +1116,7 @@ def _append(warehouse: Warehouse, table: Table, load_id: int) -> list[tuple[str,
             staged._delivery_day,
             counts.is_first_load as _is_first_load,
             counts.file as _file,
-            staged.row_number - counts.rows_before as _row,
+            staged._row_number - counts.rows_before as _row,
             ? as _load_id,
             coalesce(verdicts.status, 'accepted') as _status,
             {_version_at(table, "staged")} as _version_at,
@@ -1050,8 +1124,11 @@ def _append(warehouse: Warehouse, table: Table, load_id: int) -> list[tuple[str,
                 as _version_number,
             staged._extra
         from staged
-        inner join staged_counts as counts using (file_number)
-        left join verdicts using (file_number, row_number)
+        inner join staged_counts as counts on staged._file_number = counts.file_number
+        left join verdicts
+            on
+                staged._file_number = verdicts.file_number
+                and staged._row_number = verdicts.row_number
         {host_joins}
         where staged._reason is null and verdicts.status is distinct from 'duplicate'
         """,
@@ -1097,7 +1174,9 @@ def _append_quarantine(warehouse: Warehouse, load_id: int) -> int:
         """
         insert into raw_landing.quarantine by name
         with faults as (
-            select file_number, row_number, _reason as reason, _row_json as row_json, true as is_row
+            select
+                _file_number as file_number, _row_number as row_number, _reason as reason,
+                _row_json as row_json, true as is_row
             from staged
             where _reason is not null
             union all
@@ -1125,7 +1204,12 @@ def _append_quarantine(warehouse: Warehouse, load_id: int) -> int:
 # --- what there is to say -------------------------------------------------------------------------
 
 
-def _describe_tables(warehouse: Warehouse, contract: Contract, entries: Sequence[Entry]) -> None:
+def _describe_tables(
+    warehouse: Warehouse,
+    contract: Contract,
+    entries: Sequence[Entry],
+    unread: Mapping[tuple[str, str], Unread],
+) -> None:
     """Rewrites raw_landing.tables where it changed: what has landed, what never did or is gone."""
     loaded: dict[tuple[str, str], set[str]] = {}
     of_table: dict[tuple[str, str], list[Entry]] = {}
@@ -1141,15 +1225,16 @@ def _describe_tables(warehouse: Warehouse, contract: Contract, entries: Sequence
             [name for name in table.optional if key in loaded and name not in loaded[key]],
             table.features,
             _lost_columns(table, of_table.get(key, ())),
+            sorted(unread[key].models) if key in unread else None,
         )
         for key, table in sorted(contract.tables.items())
     ]
     if warehouse.rows("select * from raw_landing.tables order by source, table_name") == described:
         return
     names = ["source", "table_name", "has_landed", "missing_optional_columns", "features"]
-    names.append("lost_columns")
+    names += ["lost_columns", "unread_models"]
     texts = pa.list_(pa.string())
-    types = [pa.string(), pa.string(), pa.bool_(), texts, pa.string(), texts]
+    types = [pa.string(), pa.string(), pa.bool_(), texts, pa.string(), texts, texts]
     rows = pa.table(
         {
             name: pa.array([row[place] for row in described], kind)
@@ -1184,7 +1269,7 @@ def _lost_columns(table: Table, entries: Sequence[Entry]) -> list[str]:
 
 def _notes(warehouse: Warehouse) -> tuple[str, ...]:
     notes = []
-    for source, name, has_landed, missing, features, lost in warehouse.rows(
+    for source, name, has_landed, missing, features, lost, _ in warehouse.rows(
         "select * from raw_landing.tables order by source, table_name"
     ):
         if not has_landed:

@@ -124,8 +124,9 @@ class UnreadableError(ValueError):
 def stage(warehouse: Warehouse, table: Table, files: Sequence[FileToRead]) -> Outcome:
     """Fills the temporary tables `staged`, `staged_lines` and `staged_files` from the files.
 
-    staged: file_number, row_number (rising in the file), _instance, _delivery_day, the contract's
-    columns, _extra, _host_<column>, _reason (null = the row is good), _row_json.
+    staged: _file_number, _row_number (rising in the file), _instance, _delivery_day, the contract's
+    columns, _extra, _host_<column>, _reason (null = the row is good), _row_json. What stands beside
+    the contract's columns begins with _, as none of them does, so that they may have any name.
     staged_lines: csv and jsonl lines that are no rows: file_number, row_number (the line), reason,
     row_json. staged_files: file_number, path, instance, delivery_day.
     """
@@ -305,7 +306,7 @@ def _create(warehouse: Warehouse, table: Table, files: Sequence[FileToRead]) -> 
     )
     hosts = "".join(f", {quoted('_host_' + name)} varchar" for name in table.hosts)
     warehouse.execute(
-        "create or replace temp table staged (file_number integer, row_number bigint,"
+        "create or replace temp table staged (_file_number integer, _row_number bigint,"
         f" _instance varchar, _delivery_day date{columns}, _extra varchar"
         f"{hosts}, _reason varchar, _row_json varchar)"
     )
@@ -338,8 +339,8 @@ def _stage_group(
         return
     except READ_ERRORS:
         numbers = ", ".join(str(file.number) for file in files)
-        for staged in ("staged", "staged_lines"):
-            warehouse.execute(f"delete from {staged} where file_number in ({numbers})")
+        warehouse.execute(f"delete from staged where _file_number in ({numbers})")
+        warehouse.execute(f"delete from staged_lines where file_number in ({numbers})")
     for file in files:
         try:
             read(warehouse, table, layout, [file], outcome, False)
@@ -365,7 +366,7 @@ def _stage_csv(
     match = _match(table, layout.names)
     # Reading strictly, the engine drops every row behind a header with other line breaks in it.
     is_strict = is_strict and not layout.has_long_header
-    raw = [f"c{place}" for place in range(len(layout.names))]
+    raw = [f"_c{place}" for place in range(len(layout.names))]
     columns = ", ".join(f"'{name}': 'varchar'" for name in raw)
     reader = (
         f"read_csv({_paths(files)}, auto_detect = false, delim = {literal(layout.delimiter)},"
@@ -382,7 +383,8 @@ def _stage_csv(
         for place, name in enumerate(layout.names)
     )
     source = (
-        f"(select filename, row_number() over () as row_number, {', '.join(raw)} from {reader})"
+        f"(select filename as _path, row_number() over () as _row_number, {', '.join(raw)}"
+        f" from {reader})"
     )
     try:
         _insert(warehouse, table, match, source, values, extras, row_json + ")")
@@ -401,8 +403,8 @@ def _stage_csv(
         numbers = ", ".join(str(file.number) for file in files)
         outcome.rows_before |= dict(
             warehouse.rows(
-                "select file_number, min(row_number) - 1 from staged"
-                f" where file_number in ({numbers}) group by file_number"
+                "select _file_number, min(_row_number) - 1 from staged"
+                f" where _file_number in ({numbers}) group by _file_number"
             )
         )
     _note(outcome, files, match)
@@ -423,7 +425,7 @@ def _stage_parquet(
         f"describe select * from read_parquet({_paths(files[:1])}, {options})"
     )
     types = [str(row[1]) for row in described]
-    raw = [f"c{place}" for place in range(len(types))]
+    raw = [f"_c{place}" for place in range(len(types))]
     wanted = {column.name: column.data_type for column in table.columns}
     values = {
         name: _parquet_value(raw[place], types[place], wanted[name], table.nulls)
@@ -443,7 +445,7 @@ def _stage_parquet(
         f"{quoted(str(row[0]))} as {raw[place]}" for place, row in enumerate(described)
     )
     source = (
-        f"(select _read_from as filename, file_row_number + 1 as row_number, {columns}"
+        f"(select _read_from as _path, file_row_number + 1 as _row_number, {columns}"
         f" from read_parquet({_paths(files)}, {options}, filename = '_read_from'))"
     )
     _insert(warehouse, table, match, source, values, extras, row_json + ")")
@@ -490,21 +492,21 @@ def _stage_jsonl(
             continue
         pointers = [literal("/" + name.replace("~", "~0").replace("/", "~1")) for name in names]
         filled = [
-            _filled(f"json_extract_string(line, {pointer})", table.nulls) for pointer in pointers
+            _filled(f"json_extract_string(_line, {pointer})", table.nulls) for pointer in pointers
         ]
         values = {name: Value(filled[place]) for name, place in match.places.items()}
         extras = {
             name: f"case when {filled[place]} is not null"
-            f" then json_extract(line, {pointers[place]}) end"
+            f" then json_extract(_line, {pointers[place]}) end"
             for name, place in match.extras.items()
         }
         numbers = ", ".join(str(file.number) for file in group)
         source = (
-            "(select staged_files.path as filename, row_number, line"
+            "(select staged_files.path as _path, row_number as _row_number, line as _line"
             " from staged_json join staged_files using (file_number)"
             f" where is_object and file_number in ({numbers}))"
         )
-        _insert(warehouse, table, match, source, values, extras, "line")
+        _insert(warehouse, table, match, source, values, extras, "_line")
         _note(outcome, group, match)
     warehouse.execute(
         "insert into staged_lines select file_number, row_number, 'not a JSON object',"
@@ -522,7 +524,7 @@ def _insert(
     extras: Mapping[str, str],
     row_json: str,
 ) -> None:
-    """Inserts the rows of `source` (SQL with filename and row_number) into `staged`.
+    """Inserts the rows of `source` (SQL with _path and _row_number) into `staged`.
 
     values: contract column -> how to take it; extras: name -> SQL of the columns that the contract
     does not know; row_json: SQL of the row as it was delivered.
@@ -590,16 +592,17 @@ def _insert(
         insert into staged by name
         with delivered as (
             select {_list("rows.*", *texts)},
-                files.file_number, files.instance as _instance, files.delivery_day as _delivery_day,
+                files.file_number as _file_number, files.instance as _instance,
+                files.delivery_day as _delivery_day,
                 {_extra_json(extras)} as _extra
             from {source} as rows
-            inner join staged_files as files on files.path = rows.filename
+            inner join staged_files as files on files.path = rows._path
         ),
         typed as (select {_list("*", *typed)} from delivered),
         checked as (select *, {_reason(faults)} as _reason from typed)
         select
             {_list(*(quoted(column.name) for column in columns), *hosts)},
-            file_number, row_number, _instance, _delivery_day, _extra,
+            _file_number, _row_number, _instance, _delivery_day, _extra,
             _reason, case when _reason is not null then {row_json} end as _row_json
         from checked
         """

@@ -188,7 +188,7 @@ def _weigh(warehouse: Warehouse, table: Table, min_share: float) -> None:
         nameless as (
             select instance, delivery_day as day, count(*) as nameless
             from (
-                select file_number from staged where {key} is null
+                select _file_number as file_number from staged where {key} is null
                 union all
                 select file_number from staged_lines
             ) as rows

@@ -13,6 +13,7 @@ import dagster as dg
 
 from orchestration import landing
 from orchestration.assets.dbt import MANIFEST, TRANSLATOR
+from orchestration.contract import Contract
 from orchestration.planning import PlanningError
 from orchestration.ruleset import SeedError, check_seeds
 from orchestration.run_context import (
@@ -52,6 +53,30 @@ def raw_specs(manifest: Mapping[str, Any]) -> list[dg.AssetSpec]:
 SPECS = raw_specs(MANIFEST)
 
 
+def unread_tables(
+    manifest: Mapping[str, Any], contract: Contract
+) -> dict[tuple[str, str], landing.Unread]:
+    """Tables of which not all counts.
+
+    Models above staging read the kinds of facts that the var `sources` names, so what it does not
+    name is taken in, and read by nobody.
+    """
+    children: Mapping[str, list[str]] = manifest["child_map"]
+
+    def models_after(unique_id: str) -> list[str]:
+        return [child for child in children.get(unique_id, ()) if child.startswith("model.")]
+
+    unread = {}
+    for unique_id, source in manifest["sources"].items():
+        key = source["source_name"], source["name"]
+        staging = models_after(unique_id)
+        idle = [model for model in staging if not models_after(model)]
+        if key in contract.tables and (idle or not staging):
+            names = tuple(manifest["nodes"][model]["name"] for model in idle)
+            unread[key] = landing.Unread(names, is_whole=len(idle) == len(staging))
+    return unread
+
+
 @dg.multi_asset(
     name="ingestion",
     specs=SPECS,
@@ -69,6 +94,7 @@ SPECS = raw_specs(MANIFEST)
 def ingestion(context: dg.AssetExecutionContext) -> Iterator[Any]:
     """Takes the landing files of the run's days into the raw tables."""
     run = Run.of(context.run_id, context.run.tags)
+    unread = unread_tables(MANIFEST, contract())
     try:
         check_landing_dir(run.settings)
         check_seeds(PROJECT_DIR)
@@ -84,6 +110,7 @@ def ingestion(context: dg.AssetExecutionContext) -> Iterator[Any]:
                 live_since=landing.read_live_since(LIVE_SINCE_SEED),
                 snapshots=snapshots(),
                 sources_off=sources_off(),
+                unread=unread,
             )
             delivered = last_deliveries(warehouse, plan.end)
             nothing = landing.missing_universe(
@@ -91,6 +118,7 @@ def ingestion(context: dg.AssetExecutionContext) -> Iterator[Any]:
                 contract(),
                 filled_elsewhere=filled_elsewhere(),
                 sources_off=sources_off(),
+                unread=unread,
             )
     except NO_RETRY as error:
         raise dg.Failure(str(error), allow_retries=False) from error

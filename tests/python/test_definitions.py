@@ -24,7 +24,7 @@ from orchestration.assets.dbt import (
     UNIQUE_ID,
     owner_of_test,
 )
-from orchestration.assets.ingestion import FRESHNESS
+from orchestration.assets.ingestion import FRESHNESS, unread_tables
 from orchestration.assets.publish import PUBLISHED
 from orchestration.assets.scores import (
     CHECKPOINTS,
@@ -36,6 +36,7 @@ from orchestration.assets.scores import (
 )
 from orchestration.contract import load_contract
 from orchestration.definitions import defs
+from orchestration.landing import Unread
 from orchestration.run_context import RANGE_END_TAG, RANGE_START_TAG
 from orchestration.settings import MODELS_DIR, PROJECT_DIR
 
@@ -170,3 +171,28 @@ def test_a_range_of_days_plans_each_check_once() -> None:
             tags={RANGE_START_TAG: "2026-06-01", RANGE_END_TAG: "2026-06-30"},
         )
     assert run.partitions_subset is None
+
+
+def test_what_no_line_of_the_var_sources_names_is_known() -> None:
+    """Of the tables of the contract: staging models that nobody reads, and tables without any."""
+    whole = load_contract(MODELS_DIR)
+    no_staging = {("hubspot", "deal_contact"), ("hubspot", "engagement_deal")}
+    no_staging |= {("salesforce", "account_team_member")}
+    assert unread_tables(MANIFEST, whole) == {key: Unread(()) for key in no_staging}
+    # As it is with fewer lines in the var: nobody reads the one, and one of two of the other.
+    children = dict(MANIFEST["child_map"])
+    owners, campaigns = (
+        f"model.activation_gap.stg_{name}" for name in ("hubspot__owners", "salesforce__campaigns")
+    )
+    assert children[owners]
+    assert children[campaigns]
+    children[owners] = ["test.activation_gap.some_test"]
+    campaign = "source.activation_gap.salesforce.campaign"
+    children[campaign] = [*children[campaign], "model.activation_gap.stg_salesforce__names"]
+    names = {"model.activation_gap.stg_salesforce__names": {"name": "stg_salesforce__names"}}
+    fewer = {**MANIFEST, "child_map": children, "nodes": MANIFEST["nodes"] | names}
+    found = unread_tables(fewer, whole)
+    assert {key: found[key] for key in found if key not in no_staging} == {
+        ("hubspot", "owner"): Unread(("stg_hubspot__owners",)),
+        ("salesforce", "campaign"): Unread(("stg_salesforce__names",), is_whole=False),
+    }

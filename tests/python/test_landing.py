@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import gzip
 import json
+import re
 import subprocess
 import sys
 import threading
@@ -34,12 +35,14 @@ from orchestration.contract import (
 from orchestration.landing import (
     IngestReport,
     TableCounts,
+    Unread,
     ingest,
     last_complete_day,
     missing_universe,
     read_live_since,
     registrable_domain,
 )
+from orchestration.landing_presence import Snapshots
 from orchestration.warehouse import Warehouse, WarehouseBusyError, connect
 
 ROOT = Path(__file__).parents[2]
@@ -407,6 +410,44 @@ def test_without_an_account_it_says_why(landed: Landed) -> None:
     landed.put("salesforce/account/d.csv", lines(ACCOUNT, account(1)))
     assert missing() == ""
     assert "targets/target_accounts/0.csv has no rows" in missing(sources_off=["salesforce"])
+    # One that the var `sources` does not name counts as little, and the remedy is another.
+    accounts = ("salesforce", "account")
+    unnamed = missing(unread={accounts: Unread(("stg_salesforce__accounts",))})
+    assert "rows of salesforce.account were taken, but the var sources" in unnamed
+    assert missing(unread={accounts: Unread(("stg_salesforce__names",), is_whole=False)}) == ""
+
+
+def test_what_no_model_reads_is_told(landed: Landed) -> None:
+    """By source, for the files of a load; a single table without a model only in the table."""
+    unread = {
+        ("billing", "contracts"): Unread(("stg_billing__contracts", "stg_billing__terms")),
+        ("segment", "pages"): Unread(("stg_segment__bots",), is_whole=False),
+        ("research", "findings"): Unread(()),
+        ("salesforce", "task"): Unread(()),
+        ("timing", "windows"): Unread(("stg_timing__windows",)),
+    }
+    for table in ("billing/contracts", "segment/pages", "research/findings", "salesforce/task"):
+        landed.put(f"{table}/a.csv")
+    landed.put("salesforce/account/a.csv", lines(ACCOUNT, account(1)))
+    found = landed.ingest(unread=unread, sources_off=["segment"]).problems
+    told = [problem for problem in found if "dbt_project.yml" in problem or "no model" in problem]
+    assert [problem.split(", so")[0] for problem in told] == [
+        "billing.contracts: taken in, but the var sources (dbt_project.yml) does not name"
+        " stg_billing__contracts, stg_billing__terms",
+        "research.findings: taken in, but no model reads them",
+    ]
+    assert landed.rows(
+        "select source, unread_models from raw_landing.tables where unread_models is not null"
+        " order by 1"
+    ) == [
+        ("billing", ["stg_billing__contracts", "stg_billing__terms"]),
+        ("research", []),
+        ("salesforce", []),
+        ("segment", ["stg_segment__bots"]),
+        ("timing", ["stg_timing__windows"]),
+    ]
+    again = landed.ingest(unread=unread).problems
+    assert not [problem for problem in again if "dbt_project.yml" in problem]
 
 
 def test_one_of_a_group_of_columns_must_be_there_and_filled(landed: Landed) -> None:
@@ -1067,6 +1108,54 @@ def test_instances_are_kept_apart(landed: Landed) -> None:
         ("emea", "2", False),
         ("main", "1", True),
     ]
+
+
+@pytest.mark.parametrize(
+    ("ending", "version"),
+    [("csv", ()), ("jsonl", ("modified",)), ("parquet", ("modified", "synced"))],
+)
+def test_columns_may_have_any_name(tmp_path: Path, ending: str, version: tuple[str, ...]) -> None:
+    """Every word of ingestion's own code is a column, and those of its SQL are part of the key."""
+    key = ("status", "place", "row_number", "line", "version_number")
+    words = {*key, "file_number", "filename", "path", "c0", "c1", "content", "select", "group"}
+    words |= {"origin", "standing", "version_at", "is_only_seen"}
+    named = re.compile(r"\b(?:as|over|update|from|join)\s+([a-z][a-z_]+)\b")
+    for path in ROOT.glob("orchestration/landing*.py"):
+        words |= set(named.findall(path.read_text(encoding="utf-8")))
+    by_plain_name = {plain_name(word): word for word in sorted(words - {"modified", "synced"})}
+    names = sorted(by_plain_name.values())
+    assert len(names) > 100
+    table = Table(
+        source="crm",
+        name="company",
+        columns=(
+            *(Column(name, "text", is_required=name in key) for name in names),
+            Column("modified", "timestamp", is_required=version == ("modified",)),
+            Column("synced", "timestamp", is_sync=True),
+        ),
+        key=key,
+        version=version,
+    )
+    landed = Landed(tmp_path / "landing", Contract({("crm", "company"): table}))
+    stamps = {"modified": "2026-03-01T00:00:00", "synced": "2026-03-02T00:00:00"}
+    one = {name: f"{name} 1" for name in names} | stamps
+    other = {name: f"{name} 2" for name in names} | stamps
+    changed = {**one, "content": "another"}
+    days = {"2026-03-02": [one, one, other], "2026-03-03": [changed, other]}
+    for day, rows in days.items():
+        file = f"crm/company/loaded_date={day}/part.{ending}"
+        if ending == "csv":
+            values = (",".join(row.values()) for row in rows)
+            landed.put(file, lines(",".join(rows[0]), *values))
+        elif ending == "jsonl":
+            landed.put(file, lines(*map(json.dumps, rows)))
+        else:
+            landed.parquet(file, {name: [row[name] for row in rows] for name in rows[0]})
+    landed.ingest(snapshots=Snapshots(frozenset({("crm", "company")})))
+    assert landed.verdicts() == [(2, 1, 0), (0, 1, 1) if version else (1, 1, 0)]
+    assert landed.rows(
+        'select "status", "line", "version_number" from raw_crm.company limit 1'
+    ) == [("status 1", "line 1", "version_number 1")]
 
 
 # --- which files, and when ------------------------------------------------------------------------

@@ -395,3 +395,74 @@ def test_usage_tracking_is_off() -> None:
     assert NO_TRACKING["DO_NOT_TRACK"] in ("1", "true")
     dagster = yaml.safe_load((PROJECT_DIR / "orchestration" / "dagster.yaml").read_text("utf-8"))
     assert dagster["telemetry"]["enabled"] is False
+
+
+# -- YAML ------------------------------------------------------------------------------------------
+
+
+def faults_of_yaml(text: str) -> list[str]:
+    """What a strict parser refuses in a YAML text, and what a lenient one misreads.
+
+    Such a one takes `{description: Why, in words.}` for a description `Why` and a key `in words.`.
+    """
+    faults: list[str] = []
+
+    def look(node: yaml.Node) -> None:
+        line = node.start_mark.line + 1
+        if isinstance(node, yaml.SequenceNode):
+            for item in node.value:
+                look(item)
+        if not isinstance(node, yaml.MappingNode):
+            return
+        names = [key.value for key, _ in node.value]
+        if len(set(names)) != len(names):
+            faults.append(f"line {line}: a key stands twice among {names}")
+        for key, value in node.value:
+            line = key.start_mark.line + 1
+            if not re.fullmatch(r"[\w.+/-]+", key.value):
+                faults.append(f"line {line}: {key.value!r} is part of a text and read as a key")
+            # Where something is described, not where a column of that name is typed.
+            describes = key.value == "description" and "name" in names
+            if describes and not value.value.strip().endswith((".", ")", "}}")):
+                faults.append(f"line {line}: the description ends in the middle: {value.value}")
+            look(value)
+
+    try:
+        # The parser written in Python is stricter than the one in C.
+        for document in yaml.compose_all(text, yaml.SafeLoader):
+            look(document)
+    except yaml.MarkedYAMLError as error:
+        place = error.problem_mark
+        faults.append(f"line {place.line + 1 if place else '?'}: {error.problem}")
+    return faults
+
+
+def test_every_yaml_file_reads_as_it_is_meant() -> None:
+    others = {"target", "data", "logs"}
+    files = [
+        path
+        for ending in ("yml", "yaml")
+        for path in PROJECT_DIR.rglob(f"*.{ending}")
+        if path.relative_to(PROJECT_DIR).parts[0] not in others
+        and not any(part.startswith(".venv") for part in path.parts)
+    ]
+    assert len(files) > 60
+    faults = {
+        str(path.relative_to(PROJECT_DIR)): found
+        for path in files
+        if (found := faults_of_yaml(path.read_text(encoding="utf-8")))
+    }
+    assert faults == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("- {name: a, description: Cut, in two.}", "read as a key"),
+        ("- {name: a, description: Nothing ends it}", "ends in the middle"),
+        ("- {name: a, question: Does it hurt?, field: b}", "expected ',' or '}'"),
+        ("- {name: a, description: One., name: b}", "stands twice"),
+    ],
+)
+def test_yaml_that_reads_otherwise_is_found(text: str, fault: str) -> None:
+    assert fault in faults_of_yaml(text)[-1]

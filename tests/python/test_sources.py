@@ -6,6 +6,7 @@ import csv
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from runner import Place, compute
 from orchestration.demo.deals import PARTS
 from orchestration.demo.hubspot import BUYING_ROLES
 from orchestration.demo.simulate import simulate
+from orchestration.ruleset import project_vars
 from orchestration.settings import PROJECT_DIR
 
 # What names a record differs between two CRMs; what is said of it does not.
@@ -77,6 +79,48 @@ def test_a_source_that_is_off_counts_for_nothing_and_breaks_nothing(
     assert not feeds & set(OFF)
     assert set(features.values()) == {"switched off in the var sources_off"}
     assert delivered > 0, "files of a source that is off are still taken in"
+
+
+def test_acts_count_as_long_as_a_line_in_sources_and_a_mapping_name_them(
+    company: Company, template: Place, tmp_path: Path
+) -> None:
+    """Also those that landed before their line or mapping; and no more once the line is gone."""
+    fewer = {source: dict(kinds) for source, kinds in project_vars(PROJECT_DIR)["sources"].items()}
+    del fewer["linkedin_ads"]
+    del fewer["marketo"]["activities"]
+    first, second, third = (REFRESHED[0] + timedelta(days=days) for days in range(3))
+    landing = company.until(second, tmp_path / "landing")
+    place = template.copy(tmp_path / "place", landing)
+    afresh = template.copy(tmp_path / "afresh", landing)
+    whole = (
+        "select feed, known_date, occurred_date, identity, activity_type, sum(quantity)"
+        " from intermediate.int_activity_daily group by all having sum(quantity) != 0 order by all"
+    )
+
+    def counted(at: Place, day: date, variables: dict[str, Any] | None = None) -> list[Any]:
+        compute(at, str(day), str(day), only=("int_activity_daily",), variables=variables)
+        with duckdb.connect(str(at.warehouse), read_only=True) as connection:
+            return connection.execute(whole).fetchall()
+
+    def feeds(rows: list[Any]) -> set[str]:
+        return {row[0].split(".")[0] for row in rows}
+
+    with duckdb.connect(str(place.warehouse)) as connection:
+        connection.execute("create table mappings as from seeds.crm_activity_types")
+        connection.execute("delete from seeds.crm_activity_types where source_table = 'task'")
+    before = counted(place, first, {"sources": fewer})
+    assert not feeds(before) & {"marketo", "linkedin_ads"}
+    assert not [row for row in before if row[0] == "salesforce.task"]
+    with duckdb.connect(str(place.warehouse)) as connection:
+        connection.execute("delete from seeds.crm_activity_types")
+        connection.execute("insert into seeds.crm_activity_types from mappings")
+    added = counted(place, second)
+    assert feeds(added) >= {"marketo", "linkedin_ads", "salesforce"}
+    assert [row for row in added if row[0] == "salesforce.task"]
+    assert added == counted(afresh, second)
+    taken_off = counted(place, third, {"sources": fewer})
+    assert not feeds(taken_off) & {"marketo", "linkedin_ads"}
+    assert feeds(taken_off) >= {"salesforce", "segment"}
 
 
 def test_an_account_that_goes_with_its_source_leaves_the_history_on_that_day(

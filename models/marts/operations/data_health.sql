@@ -56,6 +56,9 @@ select
         -- Nothing usable is as good as nothing.
         when not tables.has_landed or (counts.delivered > 0 and counts.accepted = 0)
             then tables.features
+        when tables.unread_models = '' then 'no model reads it'
+        when tables.unread_models is not null
+            then 'the var sources does not name ' || tables.unread_models
         else nullif(
             case when tables.lost_columns != ''
                 then 'columns no longer delivered: ' || tables.lost_columns else '' end

@@ -10,5 +10,7 @@ select
     has_landed,
     array_to_string(missing_optional_columns, ', ') as missing_optional_columns,
     array_to_string(lost_columns, ', ') as lost_columns,
+    -- Null where all of the table is read.
+    array_to_string(unread_models, ', ') as unread_models,
     features
 from source
