@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date, datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -23,10 +24,17 @@ TABLE_META = {
     *("key", "version", "month", "immutable", "required_any", "features"),
     *("nulls", "date_formats", "number_style", "universe", "ordered"),
 }
-COLUMN_META = {"required", "host", "sync", "one_of", "also", "between"}
+COLUMN_META = {"required", "host", "sync", "one_of", "also", "between", "open_end"}
 REGISTRABLE_SUFFIX = "_registrable"
 NUMBER_STYLES = ("plain", "us")
 ISO_DAY = "%Y-%m-%d"
+# What a column can hold that says nothing closer in `between`. Nothing that companies record
+# happened before 1900, and what systems write for "never" or mistype (9999, 26 for 2026) lies
+# outside: one such day makes an account that never begins, or a history of millennia.
+DAY_LIMITS = (date(1900, 1, 1), date(2099, 12, 31))
+# No count and no amount of one record reaches this in any currency; sums of more would not fit the
+# decimals of the marts.
+NUMBER_LIMITS = (-1e13, 1e13)
 DATE_PARTS = ({"Y", "y"}, {"m", "b", "B"}, {"d"})  # a date format has one of each
 TIME_PARTS = {"H", "I", "M", "S", "f", "p"}
 
@@ -42,7 +50,9 @@ class Column:
     is_host: holds a website, an e-mail address or a domain. is_sync: the stamp of the tool that
     copied the row; it says when that was, and nothing about the record. one_of: the only words that
     can stand in a text column, in any case; empty where any can. also: other names by which exports
-    call it. between: the least and the greatest number that can stand in it.
+    call it. between: the least and the greatest number or day that can stand in it; where nothing
+    is said the limits of all columns hold. open_end: a day after the greatest stands for no day, as
+    9999-12-31 does in the end of a contract that has none.
     """
 
     name: str
@@ -52,7 +62,17 @@ class Column:
     is_sync: bool = False
     one_of: tuple[str, ...] = ()
     also: tuple[str, ...] = ()
-    between: tuple[float, float] | None = None
+    between: tuple[float, float] | tuple[date, date] | None = None
+    is_open_end: bool = False
+
+    @property
+    def limits(self) -> tuple[float, float] | tuple[date, date] | None:
+        """The least and the greatest value; None for texts and truths."""
+        if self.between:
+            return self.between
+        if self.data_type in ("integer", "double"):
+            return NUMBER_LIMITS
+        return DAY_LIMITS if self.data_type in ("date", "timestamp") else None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -76,8 +96,9 @@ class Table:
     is_universe: its records are accounts; without one from such a table nothing can be computed.
     nulls: texts that stand for no value, besides an empty one.
     date_formats: how dates and times are written where they are not in ISO form, as for strptime.
-    number_style: plain = digits and a point; us = also 1,234.5 and a percent sign, which is
-        dropped (45% is 45).
+    number_style: plain = digits and a point; us = also 1,234.5, (1,200.00) for less than nothing,
+        K, M and B behind a number, and signs of per cent and currencies, which are dropped (45% is
+        45, $22,700.00 is 22700).
     """
 
     source: str
@@ -225,6 +246,8 @@ def _column(where: str, node: Mapping[str, Any]) -> Column:
     for of_text in ("host", "one_of"):
         if meta.get(of_text) and data_type != "text":
             raise ContractError(f"{where}.{name}: {of_text} is for text")
+    if meta.get("open_end") and data_type not in ("date", "timestamp"):
+        raise ContractError(f"{where}.{name}: open_end is for dates")
     also = meta.get("also", [])
     if not isinstance(also, list) or not all(isinstance(other, str) for other in also):
         raise ContractError(f"{where}.{name}: also is a list of names, got {also!r}")
@@ -237,18 +260,30 @@ def _column(where: str, node: Mapping[str, Any]) -> Column:
         one_of=tuple(str(word).lower() for word in meta.get("one_of", [])),
         also=tuple(also),
         between=_limits(f"{where}.{name}", data_type, meta.get("between")),
+        is_open_end=bool(meta.get("open_end")),
     )
 
 
-def _limits(where: str, data_type: str, given: Any) -> tuple[float, float] | None:
-    """The two numbers of `between`."""
+def _limits(
+    where: str, data_type: str, given: Any
+) -> tuple[float, float] | tuple[date, date] | None:
+    """The two numbers or days of `between`."""
     if given is None:
         return None
-    if data_type not in ("integer", "double"):
-        raise ContractError(f"{where}: between is for numbers")
-    are_numbers = isinstance(given, list) and all(type(limit) in (int, float) for limit in given)
-    if not are_numbers or len(given) != 2 or given[0] > given[1]:
-        raise ContractError(f"{where}: between is the least and the greatest number, got {given!r}")
+    kinds: tuple[type, ...]
+    if data_type in ("integer", "double"):
+        kinds, things = (int, float), "number"
+    elif data_type in ("date", "timestamp"):
+        kinds, things = (date,), "day"
+    else:
+        raise ContractError(f"{where}: between is for numbers and dates")
+    are_right = isinstance(given, list) and all(
+        isinstance(limit, kinds) and not isinstance(limit, (bool, datetime)) for limit in given
+    )
+    if not are_right or len(given) != 2 or given[0] > given[1]:
+        raise ContractError(
+            f"{where}: between is the least and the greatest {things}, got {given!r}"
+        )
     return given[0], given[1]
 
 

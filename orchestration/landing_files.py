@@ -4,21 +4,28 @@ What belongs here: formats (csv, parquet, jsonl), column names, casts, what is w
 What does not: which files are taken and when, duplicates, the raw tables (see landing.py).
 
 Files that look alike (format, dialect, columns) are read by one statement; when that fails they are
-read one by one, so that a broken file costs nobody else anything.
+read one by one, so that a broken file costs nobody else anything. A csv file that the engine reads
+otherwise than its lines say is copied without what is broken, and the copy is read.
 """
 
 from __future__ import annotations
 
 import csv
 import gzip
+import json
 import re
+import tempfile
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import date, timedelta
 from difflib import get_close_matches
 from functools import lru_cache
 from io import StringIO
+from itertools import islice
 from pathlib import Path
+from typing import BinaryIO, cast
 
 import duckdb
 import pyarrow as pa
@@ -37,18 +44,34 @@ SQL_TYPES = {
 }
 WHOLE_TYPES = {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER"}
 STAMP_TYPES = {"DATE", "TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS"}
-READ_ERRORS = (
-    duckdb.InvalidInputException,
-    duckdb.IOException,
-    duckdb.ConversionException,
-    duckdb.NotImplementedException,
-    duckdb.OutOfRangeException,
-)
-HEAD_BYTES = 1 << 16  # a csv header must end within this
+# Faults of the machine or of the whole database: no file is to blame.
+NOT_OF_A_FILE = (duckdb.FatalException, duckdb.InterruptException, MemoryError)
+HEAD_BYTES = 1 << 16  # the first look at a file
+LONG_HEAD_BYTES = 1 << 23  # a csv header must end within this
+HEAD_LINES = 30  # of a csv file, among which its header is looked for
+QUOTED_LINES = 1000  # a quoted value has no more lines: behind them its quote was never closed
+MANY_EXTRAS = 50  # columns outside the contract; more are taken as one list
+WAIT_DAYS = 366  # a modification time so long after its delivery never was
 CHUNK_BYTES = 1 << 20  # read at a time
 LINE_BYTES = 64 << 20  # a longer line is malformed
+csv.field_size_limit(LINE_BYTES)
+LINE_END = rb"\r\n|\n|\r"
+BOM = b"\xef\xbb\xbf"
+WEB_PAGE = re.compile(rb"\s*<(!doctype|html|\?xml|head|body)", re.IGNORECASE)
+SEPARATOR_LINE = re.compile(rb'"?sep=(.)"?', re.IGNORECASE)
 WRITTEN_DAY = "^ *[0-9]{4}-[0-9]{2}-[0-9]{2}"
 FIRST_YEAR = 1000  # a date before it was not written with a whole year
+# A number as people write it, in capitals: sign, currency, digits in groups, scale, currency, sign.
+_MONEY = (
+    "(?:(?:US|CA|AU|NZ|HK|A|C|S)?[$]|[€£¥₹]|USD|EUR|GBP|CHF|JPY|CAD|AUD|NZD|SEK|NOK|DKK|PLN|CZK"
+    "|INR|CNY|SGD|HKD|BRL|MXN|ZAR|KRW|ILS|AED|TRY)"
+)
+_GAP = "[ \u00a0\u202f]*"
+WRITTEN_NUMBER = (
+    f"[(]?{_GAP}[+\u2212-]?{_GAP}{_MONEY}?{_GAP}[+\u2212-]?{_GAP}"
+    "([0-9]{1,3}(?:,[0-9]{3})+(?:[.][0-9]*)?|[0-9]+(?:[.][0-9]*)?|[.][0-9]+)"
+    f"{_GAP}(K|MM?|MN|MIO|BN?|TN?)?{_GAP}{_MONEY}?{_GAP}%?{_GAP}[)]?"
+)
 SHOWN_LETTERS = 80  # of a bad value in a reason
 
 
@@ -72,7 +95,7 @@ class Layout:
     """What files must share to be read by one statement.
 
     names: columns as delivered; types: the engine's types (parquet only); delimiter, skip (lines
-    before the header), has_long_header (a name holds line breaks), is_zipped: csv only.
+    before the header), has_long_header (a name holds line breaks), is_zipped, is_odd: csv only.
     """
 
     format: str
@@ -82,6 +105,7 @@ class Layout:
     skip: int = 0
     is_zipped: bool = False
     has_long_header: bool = False
+    is_odd: bool = False  # it is read through a mended copy
 
 
 @dataclass(frozen=True)
@@ -89,8 +113,15 @@ class Match:
     """How a file's columns meet the contract."""
 
     places: Mapping[str, int]  # contract column -> place in the file
+    others: Mapping[str, Sequence[int]]  # contract column -> places of its other names
     extras: Mapping[str, int]  # the other columns
     missing: Mapping[str, str]  # required column -> sentence with the nearest name
+
+    @property
+    def fault(self) -> str:
+        """What all rows of the file lack, in words."""
+        nothing = () if self.places else ("the contract knows none of its columns",)
+        return "; ".join([*nothing, *self.missing.values()])
 
 
 @dataclass(frozen=True)
@@ -115,6 +146,7 @@ class Outcome:
     unreadable: dict[int, str] = field(default_factory=dict)
     rows_before: dict[int, int] = field(default_factory=dict)  # to take off a file's row numbers
     postponed: dict[int, str] = field(default_factory=dict)  # could not be opened now
+    header_lines: dict[int, int] = field(default_factory=dict)  # where it is not the first: which
 
 
 class UnreadableError(ValueError):
@@ -136,15 +168,19 @@ def stage(warehouse: Warehouse, table: Table, files: Sequence[FileToRead]) -> Ou
     for file in files:
         try:
             layout = _layout(file, table)
-        except UnreadableError as error:
-            outcome.unreadable[file.number] = str(error)
+        except NOT_OF_A_FILE:
+            raise
         except OSError as error:
             outcome.postponed[file.number] = error.strerror or str(error)
+        except Exception as error:  # whatever a file holds, it costs no other file anything
+            outcome.unreadable[file.number] = _in_words(error, file)
         else:
             if layout is None:
                 outcome.columns[file.number] = ()
             else:
                 groups.setdefault(layout, []).append(file)
+                if layout.is_odd and layout.skip:
+                    outcome.header_lines[file.number] = layout.skip + 1
     for layout, group in groups.items():
         _stage_group(warehouse, table, layout, group, outcome)
     return outcome
@@ -168,7 +204,9 @@ def _layout(file: FileToRead, table: Table) -> Layout | None:
     if file.path.stat().st_size == 0:
         return None
     if file.format == "jsonl":
-        return Layout("jsonl", is_zipped=file.is_zipped) if _head(file).strip() else None
+        head = _head(file)
+        _refuse_web_page(head)
+        return Layout("jsonl", is_zipped=file.is_zipped) if head.strip() else None
     if file.format == "parquet":
         if file.is_zipped:
             raise UnreadableError("a parquet file is compressed inside; unzip it")
@@ -178,50 +216,102 @@ def _layout(file: FileToRead, table: Table) -> Layout | None:
             if isinstance(error, OSError) and error.errno:
                 raise  # the system's fault, not the file's
             raise UnreadableError(f"not a parquet file ({_first_line(error)})") from error
+        if any("\x00" in name for name in schema.names):
+            raise UnreadableError("the name of a column holds a NUL character")
         return Layout("parquet", tuple(schema.names), tuple(str(kind) for kind in schema.types))
     return _csv_layout(file, table)
 
 
 def _head(file: FileToRead) -> bytes:
-    """The first bytes of a text file. A zipped one is unpacked to its end.
+    """The first bytes of a text file, with a whole line. A zipped one is unpacked to its end.
 
     The engine takes a zipped file that was cut off for a whole one: its checksum is tested here.
     """
-    if not file.is_zipped:
-        with file.path.open("rb") as plain:
-            return plain.read(HEAD_BYTES)
     try:
-        with gzip.open(file.path) as zipped:
-            head = zipped.read(HEAD_BYTES)
-            while zipped.read(CHUNK_BYTES):
+        with _open(file) as handle:
+            head = handle.read(HEAD_BYTES)
+            if len(head) == HEAD_BYTES and not re.search(rb"\S[^\r\n]*[\r\n]", head):
+                head += handle.read(LONG_HEAD_BYTES - HEAD_BYTES)
+            while file.is_zipped and handle.read(CHUNK_BYTES):
                 pass
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise UnreadableError(f"a broken gzip file ({error})") from error
     return head
 
 
+def _open(file: FileToRead) -> BinaryIO:
+    """A text file as bytes, unpacked."""
+    return cast(BinaryIO, gzip.open(file.path)) if file.is_zipped else file.path.open("rb")
+
+
+def _refuse_web_page(head: bytes) -> None:
+    if WEB_PAGE.match(head.removeprefix(BOM)):
+        raise UnreadableError("a web page and no table: the export may have ended in an error page")
+
+
 def _csv_layout(file: FileToRead, table: Table) -> Layout | None:
     head = _head(file)
     if head.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise UnreadableError("encoded as UTF-16; it must be UTF-8")
-    lines = re.split(rb"\r\n|\n|\r", head.removeprefix(b"\xef\xbb\xbf"))
+    _refuse_web_page(head)
+    lines = _lines(head.removeprefix(BOM))
     skip = next((place for place, line in enumerate(lines) if line.strip()), None)
     if skip is None:
         return None
+    separator = SEPARATOR_LINE.fullmatch(lines[skip].strip())
+    if separator:
+        after = (place for place in range(skip + 1, len(lines)) if lines[place].strip())
+        skip = next(after, skip)
+    else:
+        skip = _header_place(lines, skip, table)
     try:
         header = _header(lines[skip:]).decode("utf-8")
     except UnicodeDecodeError as error:
         raise UnreadableError("the header is not UTF-8") from error
     if "\x00" in header:
         raise UnreadableError("not a text file")
-    delimiter, names = _dialect(header, table)
-    return Layout("csv", names, (), delimiter, skip, file.is_zipped, "\n" in header)
+    given = separator.group(1).decode("latin-1") if separator else ""
+    delimiter, names = _dialect(header, table, given)
+    is_unclosed = header.count('"') % 2 == 1
+    if is_unclosed and any(delimiter in name for name in names):
+        delimiter, names = _dialect(header.replace('"', ""), table, given)
+    if not _match(table, names).places and header.lstrip()[:1] in ("{", "["):
+        shown = header.strip()[:SHOWN_LETTERS]
+        raise UnreadableError(f"JSON and no csv: it begins with {shown}")
+    ends = islice(re.finditer(LINE_END, head.removeprefix(BOM)), skip + 1)
+    is_odd = (
+        is_unclosed
+        or "\n" in header
+        or any(line.strip() for line in lines[:skip])
+        or len({end.group() for end in ends}) > 1
+    )
+    return Layout("csv", names, (), delimiter, skip, file.is_zipped, "\n" in header, is_odd)
+
+
+def _lines(text: bytes) -> list[bytes]:
+    return re.split(LINE_END, text)
+
+
+def _header_place(lines: Sequence[bytes], first: int, table: Table) -> int:
+    """The line of the header: the first that is filled, unless only a later one has all we need.
+
+    Reports put their name and their days above the header. No row of values names all columns
+    that the contract requires, and two at least.
+    """
+    for place, line in enumerate(lines[: first + HEAD_LINES]):
+        if place < first or not line.strip():
+            continue
+        names = _dialect(_header(lines[place:]).decode("utf-8", "replace"), table)[1]
+        match = _match(table, names)
+        if not match.missing and (place == first or len(match.places) > 1):
+            return place
+    return first
 
 
 def _header(lines: Sequence[bytes]) -> bytes:
     """The first line, with those after it that belong to it: a quoted name may hold line breaks."""
     quotes = 0
-    for place, line in enumerate(lines):
+    for place, line in enumerate(lines[:HEAD_LINES]):
         quotes += line.count(b'"')
         if quotes % 2 == 0:
             return b"\n".join(lines[: place + 1])
@@ -229,8 +319,11 @@ def _header(lines: Sequence[bytes]) -> bytes:
 
 
 @lru_cache(maxsize=1024)
-def _dialect(header: str, table: Table) -> tuple[str, tuple[str, ...]]:
-    """The delimiter by which most names of a header are the contract's, and the names."""
+def _dialect(header: str, table: Table, given: str = "") -> tuple[str, tuple[str, ...]]:
+    """The delimiter by which most names of a header are the contract's, and the names.
+
+    given: the delimiter, where the file says it.
+    """
     known = {plain_name(name) for column in table.columns for name in column.names}
 
     def split(delimiter: str) -> tuple[str, ...]:
@@ -240,12 +333,15 @@ def _dialect(header: str, table: Table) -> tuple[str, tuple[str, ...]]:
         names = split(delimiter)
         return len(known & {plain_name(name) for name in names}), len(names)
 
-    delimiter = max(",;\t|", key=fitness)
+    delimiter = given or max(",;\t|", key=fitness)
     return delimiter, split(delimiter)
 
 
 def _match(table: Table, names: Sequence[str]) -> Match:
-    """Meets a file's column names with the contract, by name without case and separators."""
+    """Meets a file's column names with the contract, by name without case and separators.
+
+    The nearest name of a column is taken; its others are told too, for JSON lines name each value.
+    """
     wanted = {
         plain_name(name): (column.name, rank)
         for column in table.columns
@@ -253,6 +349,7 @@ def _match(table: Table, names: Sequence[str]) -> Match:
     }
     own = {column.name for column in table.columns}
     places: dict[str, int] = {}
+    others: dict[str, list[int]] = {}
     extras: dict[str, int] = {}
 
     def closeness(place: int) -> int:
@@ -270,6 +367,8 @@ def _match(table: Table, names: Sequence[str]) -> Match:
             while label in extras:
                 label += "_"
             extras[label] = place
+            if name:
+                others.setdefault(name, []).append(place)
     names_of = {column.name: column.names for column in table.columns}
     groups: list[tuple[str, ...]] = [
         (column.name,) for column in table.columns if column.is_required
@@ -280,7 +379,7 @@ def _match(table: Table, names: Sequence[str]) -> Match:
         for group in groups
         if not any(name in places for name in group)
     }
-    return Match(places, dict(sorted(extras.items())), missing)
+    return Match(places, others, dict(sorted(extras.items())), missing)
 
 
 def _missing(
@@ -334,25 +433,168 @@ def _stage_group(
 ) -> None:
     """Reads files of one layout at once or, if that fails, one by one and leniently."""
     read = {"csv": _stage_csv, "parquet": _stage_parquet, "jsonl": _stage_jsonl}[layout.format]
-    try:
-        read(warehouse, table, layout, files, outcome, True)
-        return
-    except READ_ERRORS:
-        numbers = ", ".join(str(file.number) for file in files)
-        warehouse.execute(f"delete from staged where _file_number in ({numbers})")
-        warehouse.execute(f"delete from staged_lines where file_number in ({numbers})")
-    for file in files:
+    if not layout.is_odd:
         try:
+            read(warehouse, table, layout, files, outcome, True)
+        except NOT_OF_A_FILE:
+            raise
+        except Exception:  # which file it is shows when each is read by itself
+            _unstage(warehouse, files)
+        else:
+            if layout.format == "csv":
+                for file in _misread(warehouse, files):
+                    _unstage(warehouse, [file])
+                    outcome.rows_before.pop(file.number, None)
+                    _read_alone(warehouse, table, layout, file, outcome)
+            return
+    for file in files:
+        if layout.format == "csv":
+            _read_alone(warehouse, table, layout, file, outcome)
+            continue
+        with _blamed(warehouse, file, outcome):
             read(warehouse, table, layout, [file], outcome, False)
-        except READ_ERRORS as error:
-            outcome.unreadable[file.number] = _first_line(error).replace(f"{file.path}", "the file")
+
+
+@contextmanager
+def _blamed(warehouse: Warehouse, file: FileToRead, outcome: Outcome) -> Iterator[None]:
+    """Whatever goes wrong inside is the fault of the file, of which nothing is staged then."""
+    try:
+        yield
+    except NOT_OF_A_FILE:
+        raise
+    except Exception as error:
+        _unstage(warehouse, [file])
+        outcome.columns.pop(file.number, None)
+        outcome.faults.pop(file.number, None)
+        if isinstance(error, OSError) or not file.path.exists():
+            outcome.postponed[file.number] = getattr(error, "strerror", "") or "it is gone"
+        else:
+            outcome.unreadable[file.number] = _in_words(error, file)
+
+
+def _unstage(warehouse: Warehouse, files: Sequence[FileToRead]) -> None:
+    numbers = ", ".join(str(file.number) for file in files)
+    warehouse.execute(f"delete from staged where _file_number in ({numbers})")
+    warehouse.execute(f"delete from staged_lines where file_number in ({numbers})")
+
+
+def _in_words(error: Exception, file: FileToRead) -> str:
+    """Why a file cannot be read. The engine's words may show where it lies."""
+    return _first_line(error).replace(f"{file.path}", "the file") or type(error).__name__
+
+
+def _misread(warehouse: Warehouse, files: Sequence[FileToRead]) -> list[FileToRead]:
+    """Files in which a quote swallowed lines, or of whose lines none came out."""
+    seen = {
+        number: bool(is_swallowed)
+        for number, is_swallowed in warehouse.rows(
+            "select file_number, bool_or(is_swallowed) from ("
+            "select _file_number as file_number, false as is_swallowed from staged union all"
+            " select file_number, contains(row_json, '\\n') or contains(row_json, '\\r')"
+            " from staged_lines) as rows group by file_number"
+        )
+    }
+    return [file for file in files if seen.get(file.number, True)]
+
+
+def _read_alone(
+    warehouse: Warehouse, table: Table, layout: Layout, file: FileToRead, outcome: Outcome
+) -> None:
+    """Reads a csv file through a copy that has its header, its good rows and nothing else."""
+    with _blamed(warehouse, file, outcome), tempfile.TemporaryDirectory() as folder:
+        copy = replace(file, path=Path(folder) / "rows.csv")
+        bad_lines = _mend(file, layout, copy.path)
+        where = f"where file_number = {file.number}"
+        warehouse.execute(f"update staged_files set path = {literal(str(copy.path))} {where}")
+        try:
+            plain = replace(layout, skip=0, is_zipped=False, has_long_header=False, is_odd=False)
+            _stage_csv(warehouse, table, plain, [copy], outcome, True)
+        finally:
+            warehouse.execute(f"update staged_files set path = {literal(str(file.path))} {where}")
+        is_read = bad_lines or warehouse.rows(
+            f"select 1 from staged where _file_number = {file.number}"
+            f" union all select 1 from staged_lines {where} limit 1"
+        )
+        if not is_read and not outcome.columns[file.number]:
+            shown = layout.delimiter.join(layout.names)[:SHOWN_LETTERS]
+            raise UnreadableError(f'the contract knows none of its columns: "{shown}"')
+        if bad_lines:
+            lines = pa.table(
+                {
+                    "file_number": pa.array([file.number] * len(bad_lines), pa.int32()),
+                    "row_number": [number for number, _, _ in bad_lines],
+                    "reason": [reason for _, _, reason in bad_lines],
+                    "row_json": [json.dumps({"line": line}) for _, line, _ in bad_lines],
+                }
+            )
+            warehouse.append("staged_lines", lines)
+
+
+def _mend(file: FileToRead, layout: Layout, copy: Path) -> list[tuple[int, str, str]]:
+    """Writes the rows of a csv file anew; returns the lines that are none: number, text, reason.
+
+    A line with an odd number of quotes begins a value of several lines. Where they never come to
+    a row, that line alone is bad.
+    """
+    width = len(layout.names)
+    bad: list[tuple[int, str, str]] = []
+
+    def fault(row: Sequence[bytes]) -> str:
+        try:
+            text = b"\n".join(row).decode("utf-8")
+            cells = next(csv.reader(StringIO(text, newline=""), delimiter=delimiter, strict=True))
+        except UnicodeDecodeError:
+            return "not UTF-8"
+        except (csv.Error, StopIteration) as error:
+            return str(error) or "no value"
+        if len(cells) == width:
+            return ""
+        return f"{len(cells)} values where the header has {width} columns"
+
+    delimiter = layout.delimiter
+    with _open(file) as handle:
+        lines = _lines(handle.read().removeprefix(BOM))
+    place = layout.skip + 1 + "\n".join(layout.names).count("\n") * layout.has_long_header
+    with copy.open("wb") as out:
+        # The engine needs a header, and loses its way in names with quotes and line breaks.
+        out.write(delimiter.join(f"c{number}" for number in range(width)).encode() + b"\n")
+        while place < len(lines):
+            line = lines[place]
+            if not line.strip():
+                place += 1
+                continue
+            length, why = 1, ""
+            if line.count(b'"') % 2:
+                length, why = _quoted_lines(lines, place, fault), 'a quote (") is not closed'
+            why = why if length == 0 else fault(lines[place : place + length])
+            length = max(length, 1)
+            if why:
+                shown = line.decode("utf-8", "replace")
+                bad.append((place + 1, shown, f"not a csv row: {why}"))
+                length = 1
+            else:
+                out.write(b"\n".join(lines[place : place + length]) + b"\n")
+            place += length
+    return bad
+
+
+def _quoted_lines(
+    lines: Sequence[bytes], place: int, fault: Callable[[Sequence[bytes]], str]
+) -> int:
+    """How many lines from `place` on are a row with a value of several lines; 0 = none are."""
+    quotes = 0
+    for length, line in enumerate(lines[place : place + QUOTED_LINES], start=1):
+        quotes += line.count(b'"')
+        if length > 1 and quotes % 2 == 0 and not fault(lines[place : place + length]):
+            return length
+    return 0
 
 
 def _note(outcome: Outcome, files: Iterable[FileToRead], match: Match) -> None:
     for file in files:
         outcome.columns[file.number] = tuple(sorted(match.places))
         if match.missing:
-            outcome.faults[file.number] = "; ".join(match.missing.values())
+            outcome.faults[file.number] = match.fault
 
 
 def _stage_csv(
@@ -364,9 +606,7 @@ def _stage_csv(
     is_strict: bool,
 ) -> None:
     match = _match(table, layout.names)
-    # Reading strictly, the engine drops every row behind a header with other line breaks in it.
-    is_strict = is_strict and not layout.has_long_header
-    raw = [f"_c{place}" for place in range(len(layout.names))]
+    raw = [f"c{place}" for place in range(len(layout.names))]
     columns = ", ".join(f"'{name}': 'varchar'" for name in raw)
     reader = (
         f"read_csv({_paths(files)}, auto_detect = false, delim = {literal(layout.delimiter)},"
@@ -377,7 +617,12 @@ def _stage_csv(
         " rejects_table = 'csv_rejects', rejects_scan = 'csv_reject_scans')"
     )
     values = {name: Value(_filled(raw[place], table.nulls)) for name, place in match.places.items()}
-    extras = {name: _filled(raw[place], table.nulls) for name, place in match.extras.items()}
+    if len(match.extras) > MANY_EXTRAS:
+        cells = [raw[place] for place in match.extras.values()]
+        extras = _many_extras(_pairs(match.extras, cells), "pair[2]", table.nulls)
+    else:
+        filled = {name: _filled(raw[place], table.nulls) for name, place in match.extras.items()}
+        extras = _extra_json(filled)
     row_json = "json_object(" + ", ".join(
         f"{literal(name or f'column_{place + 1}')}, {raw[place]}"
         for place, name in enumerate(layout.names)
@@ -388,17 +633,9 @@ def _stage_csv(
     )
     try:
         _insert(warehouse, table, match, source, values, extras, row_json + ")")
-        warehouse.execute(
-            "insert into staged_lines"
-            " select file_number, min(line), min('not a csv row: ' || lower(error_message)),"
-            " json_object('line', trim(min(csv_line), chr(10) || chr(13)))"
-            " from csv_rejects join csv_reject_scans using (scan_id, file_id)"
-            " join staged_files on staged_files.path = csv_reject_scans.file_path"
-            " group by file_number, line_byte_position"
-        )
+        _keep_rejects(warehouse, "not a csv row")
     finally:
-        warehouse.execute("drop table if exists csv_rejects")
-        warehouse.execute("drop table if exists csv_reject_scans")
+        _drop_rejects(warehouse)
     if len(files) > 1:
         numbers = ", ".join(str(file.number) for file in files)
         outcome.rows_before |= dict(
@@ -408,6 +645,24 @@ def _stage_csv(
             )
         )
     _note(outcome, files, match)
+
+
+def _keep_rejects(warehouse: Warehouse, what: str) -> None:
+    """Puts the lines that the engine's csv reader could not take into `staged_lines`."""
+    warehouse.execute(
+        "insert into staged_lines"
+        f" select file_number, min(line), min('{what}: ' || lower(error_message)),"
+        " json_object('line', trim(min(csv_line), chr(10) || chr(13)))"
+        " from csv_rejects join csv_reject_scans using (scan_id, file_id)"
+        " join staged_files on staged_files.path = csv_reject_scans.file_path"
+        " group by file_number, line_byte_position"
+    )
+    _drop_rejects(warehouse)
+
+
+def _drop_rejects(warehouse: Warehouse) -> None:
+    warehouse.execute("drop table if exists csv_rejects")
+    warehouse.execute("drop table if exists csv_reject_scans")
 
 
 def _stage_parquet(
@@ -431,12 +686,22 @@ def _stage_parquet(
         name: _parquet_value(raw[place], types[place], wanted[name], table.nulls)
         for name, place in match.places.items()
     }
-    extras = {
-        name: _filled(raw[place], table.nulls)
-        if types[place] == "VARCHAR"
-        else _as_extra(raw[place], types[place])
-        for name, place in match.extras.items()
-    }
+    if len(match.extras) > MANY_EXTRAS:
+        cells = [
+            f"to_json({_as_extra(raw[place], types[place])})" for place in match.extras.values()
+        ]
+        extras = _many_extras(
+            _pairs(match.extras, cells), "json_extract_string(pair[2], '$')", table.nulls
+        )
+    else:
+        extras = _extra_json(
+            {
+                name: _filled(raw[place], table.nulls)
+                if types[place] == "VARCHAR"
+                else _as_extra(raw[place], types[place])
+                for name, place in match.extras.items()
+            }
+        )
     row_json = "json_object(" + ", ".join(
         f"{literal(str(row[0]))}, {_as_extra(raw[place], types[place])}"
         for place, row in enumerate(described)
@@ -464,7 +729,7 @@ def _stage_jsonl(
     # A line is read whole: control characters, which JSON forbids, stand for delimiter and quote.
     warehouse.execute(
         "create or replace temp table staged_json as"
-        " select file_number, row_number, line,"
+        " select file_number, row_number, line, 'not a JSON object' as reason,"
         " case when json_valid(line) then json_type(line) = 'OBJECT' else false end as is_object"
         " from (select filename, row_number - min(row_number) over"
         " (partition by filename) + 1 as row_number, line"
@@ -472,8 +737,16 @@ def _stage_jsonl(
         f" read_csv({_paths(files)}, auto_detect = false, delim = chr(1), quote = chr(2),"
         " escape = chr(2), header = false, columns = {'line': 'varchar'}, strict_mode = false,"
         f" compression = '{'gzip' if layout.is_zipped else 'none'}', max_line_size = {LINE_BYTES},"
-        " filename = true, hive_partitioning = false))) join staged_files on path = filename"
-        " where trim(line) <> ''"
+        " filename = true, hive_partitioning = false, store_rejects = true,"
+        " rejects_table = 'csv_rejects', rejects_scan = 'csv_reject_scans')))"
+        " join staged_files on path = filename where trim(line) <> ''"
+    )
+    _keep_rejects(warehouse, "not a line of text")
+    # Such a name could stand in no statement.
+    warehouse.execute(
+        "update staged_json set is_object = false, reason = 'a name holds a NUL character'"
+        " where is_object and contains(line, '\\u0000') and"
+        " len(list_filter(json_keys(line), name -> contains(name, chr(0)))) > 0"
     )
     keys: dict[int, list[str]] = dict(
         warehouse.rows(
@@ -481,25 +754,52 @@ def _stage_jsonl(
             " unnest(json_keys(line)) as name from staged_json where is_object) group by all"
         )
     )
+    objects = {
+        number
+        for (number,) in warehouse.rows(
+            "select distinct file_number from staged_json where is_object"
+        )
+    }
     groups: dict[tuple[str, ...], list[FileToRead]] = {}
     for file in files:
-        groups.setdefault(tuple(keys.get(file.number, ())), []).append(file)
+        if file.number in objects:
+            groups.setdefault(tuple(keys.get(file.number, ())), []).append(file)
+        else:
+            outcome.columns[file.number] = ()
     for names, group in groups.items():
         match = _match(table, names)
-        if not names:
-            for file in group:
-                outcome.columns[file.number] = ()
-            continue
         pointers = [literal("/" + name.replace("~", "~0").replace("/", "~1")) for name in names]
         filled = [
             _filled(f"json_extract_string(_line, {pointer})", table.nulls) for pointer in pointers
         ]
-        values = {name: Value(filled[place]) for name, place in match.places.items()}
-        extras = {
-            name: f"case when {filled[place]} is not null"
-            f" then json_extract(_line, {pointers[place]}) end"
-            for name, place in match.extras.items()
-        }
+        # Each line names its values itself: of the names of a column the nearest that is filled
+        # counts, and what else is filled is a column outside the contract.
+        values = {}
+        spare: dict[int, str] = {}
+        for name, place in match.places.items():
+            candidates = [place, *match.others.get(name, ())]
+            for number, other in enumerate(candidates[1:], start=1):
+                before = [f"{filled[earlier]} is not null" for earlier in candidates[:number]]
+                spare[other] = f" and ({' or '.join(before)})"
+            texts = _list(*(filled[candidate] for candidate in candidates))
+            values[name] = Value(f"coalesce({texts})" if len(candidates) > 1 else texts)
+        if len(match.extras) > MANY_EXTRAS:
+            taken = _list(*(literal(names[place]) for place in match.places.values()))
+            pairs = (
+                "list_filter(map_entries(from_json(_line, '\"MAP(VARCHAR, JSON)\"')),"
+                f" pair -> pair.key not in ({taken or literal('')}))"
+            )
+            extras = _many_extras(
+                f"list_sort({pairs})", "json_extract_string(pair.value, '$')", table.nulls
+            )
+        else:
+            extras = _extra_json(
+                {
+                    name: f"case when {filled[place]} is not null{spare.get(place, '')}"
+                    f" then json_extract(_line, {pointers[place]}) end"
+                    for name, place in match.extras.items()
+                }
+            )
         numbers = ", ".join(str(file.number) for file in group)
         source = (
             "(select staged_files.path as _path, row_number as _row_number, line as _line"
@@ -509,7 +809,7 @@ def _stage_jsonl(
         _insert(warehouse, table, match, source, values, extras, "_line")
         _note(outcome, group, match)
     warehouse.execute(
-        "insert into staged_lines select file_number, row_number, 'not a JSON object',"
+        "insert into staged_lines select file_number, row_number, reason,"
         " json_object('line', line) from staged_json where not is_object"
     )
     warehouse.execute("drop table staged_json")
@@ -521,19 +821,19 @@ def _insert(
     match: Match,
     source: str,
     values: Mapping[str, Value],
-    extras: Mapping[str, str],
+    extras: str,
     row_json: str,
 ) -> None:
     """Inserts the rows of `source` (SQL with _path and _row_number) into `staged`.
 
-    values: contract column -> how to take it; extras: name -> SQL of the columns that the contract
-    does not know; row_json: SQL of the row as it was delivered.
+    values: contract column -> how to take it; extras: SQL of a JSON text of the columns that the
+    contract does not know; row_json: SQL of the row as it was delivered.
     """
     columns = [column for column in table.columns if column.name in values]
     texts: list[str] = []
     typed: list[str] = []
     given: dict[str, str] = {}  # column -> condition that it holds something
-    faults: list[tuple[str, str]] = [("true", literal(why)) for why in match.missing.values()]
+    faults = [("true", literal(match.fault))] if match.missing else []
     for place, column in enumerate(columns):
         name, value, text = column.name, values[column.name], f"_text_{place}"
         if value.typed is None:
@@ -562,13 +862,18 @@ def _insert(
                     f"'{name} \"' || left({text}, {SHOWN_LETTERS}) || {known}",
                 )
             )
-        if column.between:
-            least, greatest = (f"{limit:g}" for limit in column.between)
-            limits = literal(f'" is not between {least} and {greatest}')
+        if column.limits:
+            condition, limits = _outside(column)
+            faults.append(
+                (condition, f"'{name} \"' || left({text}, {SHOWN_LETTERS}) || {literal(limits)}")
+            )
+        if name in table.version:
+            late = f"{quoted(name)} > _delivery_day + interval {WAIT_DAYS} day"
             faults.append(
                 (
-                    f"{quoted(name)} not between {least} and {greatest}",
-                    f"'{name} \"' || left({text}, {SHOWN_LETTERS}) || {limits}",
+                    late,
+                    f"'{name} \"' || left({text}, {SHOWN_LETTERS})"
+                    " || '\" is more than a year after the delivery'",
                 )
             )
         if column.is_required:
@@ -594,19 +899,46 @@ def _insert(
             select {_list("rows.*", *texts)},
                 files.file_number as _file_number, files.instance as _instance,
                 files.delivery_day as _delivery_day,
-                {_extra_json(extras)} as _extra
+                {extras} as _extra
             from {source} as rows
             inner join staged_files as files on files.path = rows._path
         ),
         typed as (select {_list("*", *typed)} from delivered),
         checked as (select *, {_reason(faults)} as _reason from typed)
         select
-            {_list(*(quoted(column.name) for column in columns), *hosts)},
-            _file_number, _row_number, _instance, _delivery_day, _extra,
+            {_list(*map(_kept, columns), *hosts, "_file_number, _row_number")},
+            _instance, _delivery_day, _extra,
             _reason, case when _reason is not null then {row_json} end as _row_json
         from checked
         """
     )
+
+
+def _outside(column: Column) -> tuple[str, str]:
+    """SQL of whether a value lies outside the limits of its column, and the words for it."""
+    name = quoted(column.name)
+    assert column.limits is not None
+    least, greatest = column.limits
+    if isinstance(least, date) and isinstance(greatest, date):
+        words = f'" is not between {least} and {greatest}'
+        below = f"{name} < date '{least}'"
+        if column.is_open_end:
+            return below, words
+        return f"{below} or {name} >= date '{greatest + timedelta(days=1)}'", words
+    words = f'" is not between {_number(least)} and {_number(greatest)}'
+    return f"{name} not between {least:g} and {greatest:g}", words
+
+
+def _number(limit: float | date) -> str:
+    return f"{int(limit):,}" if isinstance(limit, float) and limit.is_integer() else f"{limit:,}"
+
+
+def _kept(column: Column) -> str:
+    """A checked value as it is staged: an end that never comes is none."""
+    name = quoted(column.name)
+    if not column.is_open_end or column.limits is None:
+        return name
+    return f"case when {name} < date '{column.limits[1]}' + 1 then {name} end as {name}"
 
 
 def _list(*items: str) -> str:
@@ -678,10 +1010,30 @@ def _in_utc(moment: str) -> str:
 
 
 def _plain_number(text: str) -> str:
-    """A number written as in 1,234.5 or 45% with nothing but digits and a point."""
-    bare = f"regexp_replace(trim({text}), ' *%$', '')"
-    grouped = f"regexp_full_match({bare}, '[+-]?[0-9]{{1,3}}(,[0-9]{{3}})+([.][0-9]*)?')"
-    return f"case when {grouped} then replace({bare}, ',', '') else {bare} end"
+    """A number as people write it, such as 1,234.5, 45%, ($1,200.00) or 1.2M, as a plain one.
+
+    What is a plain number is left alone, and so is what is none: the cast refuses it.
+    """
+    bare = f"upper(trim({text}))"
+    part = f"regexp_extract({bare}, '{WRITTEN_NUMBER}', "
+    digits = f"replace({part}1), ',', '')"
+    scale = (
+        f"case left({part}2), 1) when 'K' then 1000 when 'M' then 1000000"
+        " when 'B' then 1000000000 when 'T' then 1000000000000 else 1 end"
+    )
+    is_negative = f"starts_with({bare}, '(') or regexp_matches({bare}, '[-\u2212]')"
+    number = (
+        f"(case when {is_negative} then -1 else 1 end"
+        f" * try_cast(nullif({digits}, '') as decimal(28, 10)) * {scale})::varchar"
+    )
+    is_written = (
+        f"regexp_full_match({bare}, '{WRITTEN_NUMBER}')"
+        f" and starts_with({bare}, '(') = ends_with({bare}, ')')"
+    )
+    return (
+        f"case when regexp_full_match({bare}, '[+-]?[0-9.]+(E[+-]?[0-9]+)?') then {text}"
+        f" when {is_written} then regexp_replace({number}, '[.]?0*$', '') else {text} end"
+    )
 
 
 def _other_than(column: Column, table: Table) -> str:
@@ -771,6 +1123,20 @@ def _extra_json(extras: Mapping[str, str]) -> str:
         return "null::varchar"
     pairs = ", ".join(f"{literal(name)}, {value}" for name, value in extras.items())
     return f"nullif(json_merge_patch('{{}}', json_object({pairs}))::varchar, '{{}}')"
+
+
+def _many_extras(pairs: str, text: str, nulls: Sequence[str]) -> str:
+    """What `_extra_json` gives, for hundreds of columns: one expression instead of one a column.
+
+    pairs: SQL of a list of names and values; text: SQL of the text of a value of such a `pair`.
+    """
+    tokens = _list(*map(literal, ("", *nulls)))
+    filled = f"list_filter({pairs}, pair -> trim({text}) not in ({tokens}))"
+    return f"nullif(json_merge_patch('{{}}', to_json(map_from_entries({filled})))::varchar, '{{}}')"
+
+
+def _pairs(names: Iterable[str], cells: Iterable[str]) -> str:
+    return f"list_zip([{_list(*map(literal, names))}], [{_list(*cells)}])"
 
 
 def _host(name: str) -> str:
