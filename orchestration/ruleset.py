@@ -27,6 +27,9 @@ from orchestration.scoring.readiness import DIMENSIONS, ReadinessRules
 T = TypeVar("T")
 
 SHOWN_FAULTS = 5  # in a message
+STATES_SEED = "activation/activation_states.csv"
+STATES = ("cold", "warming", "active", "engaged")
+"""The states, lowest first. What each asks for is a rule; the models know them by these names."""
 
 NOT_RULES = (
     "account_exclusions.csv",
@@ -63,14 +66,16 @@ def ruleset_version(project_dir: Path) -> str:
 
 
 def check_seeds(project_dir: Path) -> None:
-    """Raises SeedError for what seeds say and nobody would miss: misread dates, unmatched domains.
+    """Raises SeedError for what seeds say and nobody would miss.
+
+    That is misread dates, domains that meet nothing, and states by names that no model knows.
 
     Dates are written like 2026-01-31. dbt would guess: 01/02/2026 became the second of January, and
     a decision counted from another day than the one meant. Which columns are dates is what their
     `column_types` say. Columns named `domain` hold registrable domains, the form in which the
     warehouse keeps them: an exclusion of mail.acme.com would leave acme.com alone in no way.
     """
-    wrong = []
+    wrong = _faults_of_states(project_dir)
     for path in sorted((project_dir / "seeds").rglob("*.yml")):
         document = yaml.load(path.read_text(encoding="utf-8"), YAML_LOADER) or {}
         for seed in document.get("seeds", []):
@@ -96,6 +101,20 @@ def check_seeds(project_dir: Path) -> None:
         more = [f"and {len(wrong) - SHOWN_FAULTS} more"] if len(wrong) > SHOWN_FAULTS else []
         shown = [*wrong[:SHOWN_FAULTS], *more]
         raise SeedError("\n".join([*shown, "Correct the seed, and run again."]))
+
+
+def _faults_of_states(project_dir: Path) -> list[str]:
+    """A state of another name would be one that no account of the marts is ever counted in."""
+    rows = seed_rows(project_dir, STATES_SEED)
+    named = {str(row.get("state_rank")): str(row.get("state")).strip() for row in rows}
+    wanted = {str(rank): state for rank, state in enumerate(STATES, start=1)}
+    if named == wanted:
+        return []
+    return [
+        f"seeds/{STATES_SEED}: the states are {', '.join(STATES)}, with the ranks 1 to"
+        f" {len(STATES)}; it has {', '.join(named.values())}. The models know them by these names,"
+        " so none can be renamed, added or left out; what each asks for is yours to set."
+    ]
 
 
 def _fault_of_date(text: str) -> str | None:

@@ -45,6 +45,23 @@ def test_the_version_is_short_and_stable(project: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("3,active,", "3,in_market,"),
+        (
+            "4,engaged,none,true,false,0.67,",
+            "5,closing,none,true,false,0.9,x\n4,engaged,none,true,false,0.67,",
+        ),
+        ("2,warming,", "3,warming,"),
+    ],
+)
+def test_a_state_keeps_the_name_by_which_models_know_it(project: Path, old: str, new: str) -> None:
+    edit(project / STATES, lambda text: text.replace(old, new))
+    with pytest.raises(SeedError, match="the states are cold, warming, active, engaged"):
+        check_seeds(project)
+
+
+@pytest.mark.parametrize(
     ("file", "old", "new"),
     [
         ("seeds/fit/fit_criteria.csv", ",30,false,sales", ",31,false,sales"),

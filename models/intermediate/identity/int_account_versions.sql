@@ -43,9 +43,17 @@ ordered as (
 
     select
         accounts.*,
-        row_number() over (partition by crm_account_id order by version_at) as version_order,
-        min(delivery_date) over (partition by crm_account_id) as first_delivery_date
+        row_number() over record as version_order,
+        min(delivery_date) over (partition by crm_account_id) as first_delivery_date,
+        -- What the first version says of it stays: a date that comes later moves no day before.
+        first_value(coalesce(created_date, known_date)) over record as created_on,
+        {{ var('backfill_first_load') }}
+        and first_value(is_first_load and created_date is null) over record as is_start_assumed
     from accounts
+    window record as (
+        partition by crm_account_id order by version_at
+        rows between unbounded preceding and current row
+    )
 
 ),
 
@@ -69,7 +77,8 @@ removed as (
 ),
 
 -- A deletion is an outcome: it holds from the day it was recorded, never from the record's
--- creation.
+-- creation. An account of the first load that does not say when it was created was there before any
+-- day that is computed.
 versions as (
 
     select
@@ -79,8 +88,10 @@ versions as (
         {{ attributes | join(', ') }},
         is_deleted,
         case when is_deleted then master_crm_account_id end as master_crm_account_id,
-        created_date,
+        created_on,
         first_delivery_date,
+        is_start_assumed,
+        known_date as rated_on,
         false as is_backfilled
     from ordered
 
@@ -93,8 +104,10 @@ versions as (
         {{ attributes | join(', ') }},
         is_removed or is_deleted,
         case when is_deleted then master_crm_account_id end,
-        created_date,
+        created_on,
         first_delivery_date,
+        is_start_assumed,
+        changed_on,
         false
     from removed
     where recency = 1
@@ -103,8 +116,11 @@ versions as (
 
     select
         crm_account_id,
-        cast(created_date as timestamp),
-        created_date,
+        cast(
+            case when is_start_assumed then cast('1900-01-01' as date) else created_on end
+            as timestamp
+        ),
+        case when is_start_assumed then cast('1900-01-01' as date) else created_on end,
         {%- for attribute in attributes %}
         {%- if attribute in ['source_system', 'source_instance', 'source_rank'] %}
         {{ attribute }},
@@ -114,11 +130,13 @@ versions as (
         {%- endfor %}
         false,
         cast(null as {{ dbt.type_string() }}),
-        created_date,
+        created_on,
         first_delivery_date,
+        is_start_assumed,
+        created_on,
         true
     from ordered
-    where version_order = 1 and is_first_load and created_date < known_date
+    where version_order = 1 and is_first_load and (created_on < known_date or is_start_assumed)
 
 ),
 
@@ -142,8 +160,9 @@ select
     record_types.record_type,
     in_force.is_deleted,
     in_force.master_crm_account_id,
-    in_force.created_date,
+    in_force.created_on as created_date,
     in_force.first_delivery_date,
+    in_force.is_start_assumed,
     in_force.is_backfilled,
     exists (
         select 1 from exclusions
@@ -159,5 +178,5 @@ left join currency_rates
     on
         upper(coalesce(in_force.currency_code, '{{ var("default_currency") }}'))
         = currency_rates.currency_code
-        and in_force.valid_from >= currency_rates.valid_from
-        and in_force.valid_from < currency_rates.valid_to
+        and in_force.rated_on >= currency_rates.valid_from
+        and in_force.rated_on < currency_rates.valid_to

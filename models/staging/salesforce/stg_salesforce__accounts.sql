@@ -27,8 +27,7 @@ select
     coalesce(is_deleted, false) as is_deleted,
     _extra as custom_fields,
     _delivery_day as delivery_date,
-    -- Some tools land no creation date: then nothing is known of the account before it was seen.
-    coalesce({{ to_day('created_date') }}, {{ known_date(to_day('_version_at')) }}) as created_date,
+    {{ to_day('created_date') }} as created_date,
     _version_at as version_at,
     _is_first_load as is_first_load,
     {{ known_date(to_day('_version_at')) }} as known_date,
