@@ -1,7 +1,7 @@
 {#- What the activity rollup was made under, as one row: a hash of the seeds that map pages and CRM
     activities to types and offers, and of the vars that say when an act counts. They are baked into the rollup,
     so int_activity_daily keeps the hash and rolls up anew when it differs from the present one. -#}
-{% macro rollup_mapping(page_types, crm_activity_types, offer_rules) -%}
+{% macro rollup_mapping(page_types, crm_activity_types, subject_types, offer_rules) -%}
     select
         {{ dbt.hash(
             "string_agg(rule, ';' order by rule) || '|" ~ var('reporting_timezone')
@@ -27,6 +27,13 @@
                 "' '", "cast(counts_copies_once as " ~ dbt.type_string() ~ ")"
             ]) }} as rule
         from {{ crm_activity_types }}
+        union all
+        select
+            {{ dbt.concat([
+                "'subject '", "cast(rule_rank as " ~ dbt.type_string() ~ ")", "' '", "activity_type",
+                "' '", "subject_pattern", "' '", "counts_as"
+            ]) }} as rule
+        from {{ subject_types }}
         union all
         select
             {{ dbt.concat([

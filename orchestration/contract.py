@@ -23,7 +23,7 @@ TABLE_META = {
     *("key", "version", "month", "immutable", "required_any", "features"),
     *("nulls", "date_formats", "number_style", "universe", "ordered"),
 }
-COLUMN_META = {"required", "host", "sync", "one_of", "also", "between"}
+COLUMN_META = {"required", "host", "sync", "deletion", "one_of", "also", "between"}
 REGISTRABLE_SUFFIX = "_registrable"
 NUMBER_STYLES = ("plain", "us")
 ISO_DAY = "%Y-%m-%d"
@@ -40,7 +40,8 @@ class Column:
     """A column of the contract.
 
     is_host: holds a website, an e-mail address or a domain. is_sync: the stamp of the tool that
-    copied the row; it says when that was, and nothing about the record. one_of: the only words that
+    copied the row; it says when that was, and nothing about the record. is_deletion: the mark by
+    which that tool says that the row is gone at the source. one_of: the only words that
     can stand in a text column, in any case; empty where any can. also: other names by which exports
     call it. between: the least and the greatest number that can stand in it.
     """
@@ -50,6 +51,7 @@ class Column:
     is_required: bool = False
     is_host: bool = False
     is_sync: bool = False
+    is_deletion: bool = False
     one_of: tuple[str, ...] = ()
     also: tuple[str, ...] = ()
     between: tuple[float, float] | None = None
@@ -111,8 +113,8 @@ class Table:
 
     @property
     def is_always_stamped(self) -> bool:
-        """Whether every good row has a modification time of the source's own."""
-        return bool(self.version) and any(
+        """Whether the version of every good row is a modification time of the source's own."""
+        return bool(self.version and not self.deletions) and any(
             column.is_required and not column.is_sync
             for column in self.columns
             if column.name == self.version[0]
@@ -121,6 +123,10 @@ class Table:
     @property
     def syncs(self) -> frozenset[str]:
         return frozenset(column.name for column in self.columns if column.is_sync)
+
+    @property
+    def deletions(self) -> tuple[str, ...]:
+        return tuple(column.name for column in self.columns if column.is_deletion)
 
     @property
     def hosts(self) -> tuple[str, ...]:
@@ -225,6 +231,8 @@ def _column(where: str, node: Mapping[str, Any]) -> Column:
     for of_text in ("host", "one_of"):
         if meta.get(of_text) and data_type != "text":
             raise ContractError(f"{where}.{name}: {of_text} is for text")
+    if meta.get("deletion") and data_type != "boolean":
+        raise ContractError(f"{where}.{name}: deletion is for a boolean")
     also = meta.get("also", [])
     if not isinstance(also, list) or not all(isinstance(other, str) for other in also):
         raise ContractError(f"{where}.{name}: also is a list of names, got {also!r}")
@@ -234,6 +242,7 @@ def _column(where: str, node: Mapping[str, Any]) -> Column:
         is_required=bool(meta.get("required")),
         is_host=bool(meta.get("host")),
         is_sync=bool(meta.get("sync")),
+        is_deletion=bool(meta.get("deletion")),
         one_of=tuple(str(word).lower() for word in meta.get("one_of", [])),
         also=tuple(also),
         between=_limits(f"{where}.{name}", data_type, meta.get("between")),

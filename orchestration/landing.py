@@ -780,27 +780,46 @@ def _resolve_hosts(warehouse: Warehouse, table: Table) -> None:
 def _version_at(table: Table, relation: str = "") -> str:
     """SQL of the version of a row: its modification time, else the start of its delivery day.
 
+    Tools that copy rows mark one as deleted without touching its modification time. That is a version
+    of its own, of when it was copied.
+
     relation: the name that the columns stand behind, if any.
     """
     behind = f"{relation}." if relation else ""
     stamps = [behind + quoted(name) for name in table.version]
     if table.is_always_stamped:
         return stamps[0]
-    return f"coalesce({', '.join([*stamps, f'cast({behind}_delivery_day as timestamp)'])})"
+    seen = f"cast({behind}_delivery_day as timestamp)"
+    version = f"coalesce({', '.join([*stamps, seen])})"
+    if not table.deletions:
+        return version
+    copied = ", ".join([*(behind + quoted(name) for name in sorted(table.syncs)), seen])
+    return (
+        f"case when {_is_marked_deleted(table, behind)}"
+        f" then greatest({version}, coalesce({copied})) else {version} end"
+    )
 
 
 def _is_only_seen(table: Table) -> str:
     """SQL of whether the version of a row says when the row was seen, not when the record changed.
 
-    So it is where the first column filled is a sync stamp, and where none is.
+    So it is where the first column filled is a sync stamp, where none is, and of a row that the
+    copying tool marks as deleted.
     """
     if table.is_always_stamped:
         return "false"
-    cases = " ".join(
+    cases = [
         f"when {quoted(name)} is not null then {str(name in table.syncs).lower()}"
         for name in table.version
-    )
-    return f"case {cases} else true end" if cases else "true"
+    ]
+    if table.deletions:
+        cases.insert(0, f"when {_is_marked_deleted(table)} then true")
+    return f"case {' '.join(cases)} else true end" if cases else "true"
+
+
+def _is_marked_deleted(table: Table, behind: str = "") -> str:
+    """SQL of whether the copying tool marks a row as deleted; null counts as no."""
+    return " or ".join(f"coalesce({behind}{quoted(name)}, false)" for name in table.deletions)
 
 
 def _judge(warehouse: Warehouse, table: Table) -> None:

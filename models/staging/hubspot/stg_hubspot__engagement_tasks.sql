@@ -18,7 +18,11 @@ select
     lower(property_hs_task_type) as activity_subkind,
     cast(null as {{ dbt.type_string() }}) as disposition,
     cast(null as {{ dbt.type_string() }}) as subject,
-    {{ to_day('property_hs_timestamp') }} as occurred_date,
+    -- Its own time is when it is due.
+    coalesce(
+        {{ to_day('property_hs_task_completion_date') }},
+        least({{ to_day('property_hs_timestamp') }}, {{ to_day('_version_at') }})
+    ) as occurred_date,
     coalesce(upper(property_hs_task_status) = 'COMPLETED', false)
     and not coalesce(fivetran_deleted, false) as is_done,
     {{ record_id('property_hubspot_owner_id') }} as owner_id,

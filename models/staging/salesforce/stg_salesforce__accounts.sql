@@ -11,6 +11,7 @@ select
     _instance as source_instance,
     name as account_name,
     website_registrable as website_domain,
+    cast(null as {{ dbt.type_string() }}) as other_domains,
     nullif(trim(industry), '') as industry,
     number_of_employees as employees,
     annual_revenue as revenue,
@@ -24,7 +25,7 @@ select
     cast(null as {{ dbt.type_string() }}) as synced_crm_account_id,
     {{ crm_id('record_type_id') }} as record_type_id,
     coalesce(is_person_account, false) as is_person,
-    coalesce(is_deleted, false) as is_deleted,
+    {{ is_deleted() }} as is_deleted,
     _extra as custom_fields,
     _delivery_day as delivery_date,
     -- Some tools land no creation date: then nothing is known of the account before it was seen.
