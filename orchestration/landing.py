@@ -27,7 +27,7 @@ import idna
 import pyarrow as pa
 import tldextract
 
-from orchestration import landing_presence
+from orchestration import landing_flags, landing_presence
 from orchestration.contract import REGISTRABLE_SUFFIX, Contract, Table
 from orchestration.landing_files import (
     SQL_TYPES,
@@ -61,10 +61,12 @@ LANDING_TABLES = {
     ),
     "tables": (
         "source varchar, table_name varchar, has_landed boolean,"
-        " missing_optional_columns varchar[], features varchar, lost_columns varchar[]"
+        " missing_optional_columns varchar[], features varchar, lost_columns varchar[],"
+        " unread_flags varchar[]"
     ),
     "loads": "load_id bigint, end_date date, taken_at timestamp, is_finished boolean",
     **PRESENCE_TABLES,
+    **landing_flags.FLAG_TABLES,
 }
 STAMPS = {
     "_instance": "varchar",
@@ -155,14 +157,16 @@ def ingest(
     live_since: LiveSince | None = None,
     snapshots: Snapshots | None = None,
     sources_off: Collection[str] = (),
+    flag_words: Sequence[str] = (),
 ) -> IngestReport:
     """Takes every pending file delivered up to `end_date`, and each table's first load.
 
     now: the moment of this run, with a zone (without one: UTC). cutoff_hours: a file without a
     `loaded_date` folder belongs to the UTC date of (first seen - cutoff_hours). live_since: days
     that a person has set, by (source, table, instance). snapshots: tables whose every delivery day
-    is the complete list. sources_off: what the models leave out; taken in and said. Running it
-    again changes nothing.
+    is the complete list. sources_off: what the models leave out; taken in and said. flag_words: in
+    the name of a column outside the contract they tell a mark that nobody reads. Running it again
+    changes nothing.
     """
     snapshots = snapshots or Snapshots()
     problems: list[str] = landing_presence.unfit(snapshots, contract)
@@ -205,6 +209,7 @@ def ingest(
             ],
             live_since or {},
             snapshots,
+            flag_words,
             load_id,
         )
     entries = _manifest(warehouse)
@@ -594,6 +599,7 @@ def _load_all(
     loads: Sequence[TableLoad],
     live_since: LiveSince,
     snapshots: Snapshots,
+    flag_words: Sequence[str],
     load_id: int,
 ) -> list[str]:
     """Loads tables, some at a time; gives the problems in the order of the tables.
@@ -603,7 +609,7 @@ def _load_all(
 
     def load(one: TableLoad) -> list[str]:
         with warehouse.another() as mine:
-            return _load(mine, *one, live_since, snapshots, load_id)
+            return _load(mine, *one, live_since, snapshots, flag_words, load_id)
 
     def size(number: int) -> int:
         return sum(file.size for _, file in loads[number][1])
@@ -622,6 +628,7 @@ def _load(
     entries: Sequence[Entry],
     live_since: LiveSince,
     snapshots: Snapshots,
+    flag_words: Sequence[str],
     load_id: int,
 ) -> list[str]:
     """Reads files of a table and appends their rows, with the manifest, in one transaction.
@@ -685,6 +692,7 @@ def _load(
         _judge(warehouse, table)
         _summarise(warehouse)
         with warehouse.transaction():
+            landing_flags.keep(warehouse, table, flag_words)
             if snapshots.covers(table):
                 problems += landing_presence.take(warehouse, table, snapshots, load_id)
             lost = _append(warehouse, table, load_id)
@@ -780,8 +788,8 @@ def _resolve_hosts(warehouse: Warehouse, table: Table) -> None:
 def _version_at(table: Table, relation: str = "") -> str:
     """SQL of the version of a row: its modification time, else the start of its delivery day.
 
-    Tools that copy rows mark one as deleted without touching its modification time. That is a version
-    of its own, of when it was copied.
+    Tools that copy rows mark one as deleted without touching its modification time. That is a
+    version of its own, of when it was copied.
 
     relation: the name that the columns stand behind, if any.
     """
@@ -1152,6 +1160,7 @@ def _describe_tables(warehouse: Warehouse, contract: Contract, entries: Sequence
         if entry.status == "loaded":
             loaded.setdefault((entry.source, entry.table), set()).update(entry.columns or ())
             of_table.setdefault((entry.source, entry.table), []).append(entry)
+    unread = landing_flags.unread(warehouse, contract.tables.values())
     described = [
         (
             table.source,
@@ -1160,15 +1169,16 @@ def _describe_tables(warehouse: Warehouse, contract: Contract, entries: Sequence
             [name for name in table.optional if key in loaded and name not in loaded[key]],
             table.features,
             _lost_columns(table, of_table.get(key, ())),
+            unread.get(key, []),
         )
         for key, table in sorted(contract.tables.items())
     ]
     if warehouse.rows("select * from raw_landing.tables order by source, table_name") == described:
         return
     names = ["source", "table_name", "has_landed", "missing_optional_columns", "features"]
-    names.append("lost_columns")
+    names += ["lost_columns", "unread_flags"]
     texts = pa.list_(pa.string())
-    types = [pa.string(), pa.string(), pa.bool_(), texts, pa.string(), texts]
+    types = [pa.string(), pa.string(), pa.bool_(), texts, pa.string(), texts, texts]
     rows = pa.table(
         {
             name: pa.array([row[place] for row in described], kind)
@@ -1203,7 +1213,7 @@ def _lost_columns(table: Table, entries: Sequence[Entry]) -> list[str]:
 
 def _notes(warehouse: Warehouse) -> tuple[str, ...]:
     notes = []
-    for source, name, has_landed, missing, features, lost in warehouse.rows(
+    for source, name, has_landed, missing, features, lost, flags in warehouse.rows(
         "select * from raw_landing.tables order by source, table_name"
     ):
         if not has_landed:
@@ -1212,6 +1222,11 @@ def _notes(warehouse: Warehouse) -> tuple[str, ...]:
             notes.append(f"{source}.{name} has landed without {', '.join(missing)}")
         if lost:
             notes.append(f"{source}.{name} lands no longer with {', '.join(lost)}")
+        if flags:
+            notes.append(
+                f"{source}.{name} has columns that look like a mark of the source and are not read:"
+                f" {', '.join(flags)}"
+            )
     return tuple(notes)
 
 

@@ -22,6 +22,7 @@ from orchestration.run_context import (
     contract,
     cutoff_hours,
     filled_elsewhere,
+    flag_words,
     snapshots,
     sources_off,
 )
@@ -84,6 +85,7 @@ def ingestion(context: dg.AssetExecutionContext) -> Iterator[Any]:
                 live_since=landing.read_live_since(LIVE_SINCE_SEED),
                 snapshots=snapshots(),
                 sources_off=sources_off(),
+                flag_words=flag_words(),
             )
             delivered = last_deliveries(warehouse, plan.end)
             nothing = landing.missing_universe(

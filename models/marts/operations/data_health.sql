@@ -56,15 +56,18 @@ select
         -- Nothing usable is as good as nothing.
         when not tables.has_landed or (counts.delivered > 0 and counts.accepted = 0)
             then tables.features
-        else nullif(
+        else nullif(concat_ws(
+            '; ',
             case when tables.lost_columns != ''
-                then 'columns no longer delivered: ' || tables.lost_columns else '' end
-            || case when tables.lost_columns != '' and tables.missing_optional_columns != ''
-                then '; ' else '' end
-            || case when tables.missing_optional_columns != ''
-                then 'columns never delivered: ' || tables.missing_optional_columns else '' end,
-            ''
-        )
+                then 'columns no longer delivered: ' || tables.lost_columns end,
+            case when tables.missing_optional_columns != ''
+                then 'columns never delivered: ' || tables.missing_optional_columns end,
+            case when tables.unread_flags != ''
+                then
+                    'columns that look like a mark of the source, set and not read: '
+                    || tables.unread_flags
+            end
+        ), '')
     end as features_off
 from tables
 left join counts on tables.source = counts.source and tables.table_name = counts.table_name

@@ -27,7 +27,10 @@ select
     and not coalesce(fivetran_deleted, false) as is_done,
     {{ record_id('property_hubspot_owner_id') }} as owner_id,
     1 as quantity,
-    {{ to_day('coalesce(property_hs_createdate, property_hs_timestamp)') }} as created_date,
+    coalesce(
+        {{ to_day('property_hs_createdate') }},
+        least({{ to_day('property_hs_timestamp') }}, {{ to_day('_version_at') }})
+    ) as created_date,
     _version_at as version_at,
     _is_first_load as is_first_load,
     {{ known_date(to_day('_version_at')) }} as known_date,

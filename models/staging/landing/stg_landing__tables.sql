@@ -10,5 +10,6 @@ select
     has_landed,
     array_to_string(missing_optional_columns, ', ') as missing_optional_columns,
     array_to_string(lost_columns, ', ') as lost_columns,
+    array_to_string(unread_flags, ', ') as unread_flags,
     features
 from source
