@@ -48,13 +48,19 @@
 {%- endmacro %}
 
 {#- The ids of a list in one text as rows, in column `listed_id`: `relation` has the column `ids`, with
-    anything but letters, digits and dashes between two ids. -#}
-{% macro listed_ids(relation) -%} {{ adapter.dispatch('listed_ids')(relation) }} {%- endmacro %}
-{% macro default__listed_ids(relation) -%}
-    select {{ relation }}.*, unnest(regexp_extract_all(ids, '[[:alnum:]-]+')) as listed_id
+    anything but letters, digits, dashes and `other_letters` between two ids. -#}
+{% macro listed_ids(relation, other_letters='') -%}
+    {{ adapter.dispatch('listed_ids')(relation, other_letters) }}
+{%- endmacro %}
+{% macro default__listed_ids(relation, other_letters) -%}
+    select
+        {{ relation }}.*,
+        unnest(regexp_extract_all(ids, '[[:alnum:]{{ other_letters }}-]+')) as listed_id
     from {{ relation }}
 {%- endmacro %}
-{% macro spark__listed_ids(relation) -%}
-    select {{ relation }}.*, explode(regexp_extract_all(ids, '([A-Za-z0-9-]+)', 1)) as listed_id
+{% macro spark__listed_ids(relation, other_letters) -%}
+    select
+        {{ relation }}.*,
+        explode(regexp_extract_all(ids, '([A-Za-z0-9{{ other_letters }}-]+)', 1)) as listed_id
     from {{ relation }}
 {%- endmacro %}

@@ -3,7 +3,7 @@
     an act counts. They are baked into the rollup, so int_activity_daily keeps the hash and rolls up anew
     when it differs from the present one: what landed before its mapping or its line in the var `sources`
     counts from then on, and what is taken out of them counts no more. -#}
-{% macro rollup_mapping(page_types, crm_activity_types, offer_rules) -%}
+{% macro rollup_mapping(page_types, crm_activity_types, subject_types, offer_rules) -%}
     {%- set counting = [] -%}
     {%- for kind in ['activities', 'attendees'] -%}
         {%- for source in sources_of(kind) if source.is_on -%}
@@ -35,6 +35,13 @@
                 "' '", "cast(counts_copies_once as " ~ dbt.type_string() ~ ")"
             ]) }} as rule
         from {{ crm_activity_types }}
+        union all
+        select
+            {{ dbt.concat([
+                "'subject '", "cast(rule_rank as " ~ dbt.type_string() ~ ")", "' '", "activity_type",
+                "' '", "subject_pattern", "' '", "counts_as"
+            ]) }} as rule
+        from {{ subject_types }}
         union all
         select
             {{ dbt.concat([

@@ -48,3 +48,22 @@
     {%- endif %}
     {%- endfor %}
 {%- endmacro %}
+
+{#- Whether the source says of a row, or the tool that copied it, that its record is gone. -#}
+{% macro is_deleted() -%} (coalesce(is_deleted, false) or coalesce(fivetran_deleted, false)) {%- endmacro %}
+
+{#- The tables that bring a kind of fact, as the staging models of the var `sources` read them: a list of
+    {source, table}. Which they are is known once dbt has read the whole project. -#}
+{% macro tables_of(kind) -%}
+    {%- set models = sources_of(kind) | map(attribute='model') | list -%}
+    {%- set tables = [] -%}
+    {%- if execute -%}
+        {%- for node in graph.nodes.values() if node.resource_type == 'model' and node.name in models -%}
+            {%- for source, table in node.sources -%}
+                {%- set entry = {'source': source, 'table': table} -%}
+                {%- if entry not in tables -%} {%- do tables.append(entry) -%} {%- endif -%}
+            {%- endfor -%}
+        {%- endfor -%}
+    {%- endif -%}
+    {{ return(tables | sort(attribute='source,table') | list) }}
+{%- endmacro %}

@@ -10,7 +10,7 @@ import shutil
 from dataclasses import replace
 from datetime import date
 
-from orchestration import landing_presence, score_store
+from orchestration import landing_flags, landing_presence, score_store
 from orchestration.run_context import lock
 from orchestration.settings import Settings, SettingsError
 from orchestration.warehouse import Warehouse, connect
@@ -65,7 +65,9 @@ def cut_after(warehouse: Warehouse, day: date) -> None:
     if warehouse.has_table("raw_landing", "files"):
         # Those files are met again as new ones, and wait for their delivery day.
         later = "select file from raw_landing.files where delivery_day > ? and not is_first_load"
-        warehouse.execute(f"delete from raw_landing.quarantine where file in ({later})", [day])
+        for table in ("quarantine", *landing_flags.FLAG_TABLES):
+            if warehouse.has_table("raw_landing", table):
+                warehouse.execute(f"delete from raw_landing.{table} where file in ({later})", [day])
         warehouse.execute(
             "delete from raw_landing.files where delivery_day > ? and not is_first_load", [day]
         )

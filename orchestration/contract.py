@@ -24,7 +24,7 @@ TABLE_META = {
     *("key", "version", "month", "immutable", "required_any", "features"),
     *("nulls", "date_formats", "number_style", "universe", "ordered"),
 }
-COLUMN_META = {"required", "host", "sync", "one_of", "also", "between", "open_end"}
+COLUMN_META = {"required", "host", "sync", "one_of", "also", "between", "open_end", "deletion"}
 REGISTRABLE_SUFFIX = "_registrable"
 NUMBER_STYLES = ("plain", "us")
 ISO_DAY = "%Y-%m-%d"
@@ -48,7 +48,8 @@ class Column:
     """A column of the contract.
 
     is_host: holds a website, an e-mail address or a domain. is_sync: the stamp of the tool that
-    copied the row; it says when that was, and nothing about the record. one_of: the only words that
+    copied the row; it says when that was, and nothing about the record. is_deletion: the mark by
+    which that tool says that the row is gone at the source. one_of: the only words that
     can stand in a text column, in any case; empty where any can. also: other names by which exports
     call it. between: the least and the greatest number or day that can stand in it; where nothing
     is said the limits of all columns hold. open_end: a day after the greatest stands for no day, as
@@ -60,6 +61,7 @@ class Column:
     is_required: bool = False
     is_host: bool = False
     is_sync: bool = False
+    is_deletion: bool = False
     one_of: tuple[str, ...] = ()
     also: tuple[str, ...] = ()
     between: tuple[float, float] | tuple[date, date] | None = None
@@ -132,8 +134,8 @@ class Table:
 
     @property
     def is_always_stamped(self) -> bool:
-        """Whether every good row has a modification time of the source's own."""
-        return bool(self.version) and any(
+        """Whether the version of every good row is a modification time of the source's own."""
+        return bool(self.version and not self.deletions) and any(
             column.is_required and not column.is_sync
             for column in self.columns
             if column.name == self.version[0]
@@ -142,6 +144,10 @@ class Table:
     @property
     def syncs(self) -> frozenset[str]:
         return frozenset(column.name for column in self.columns if column.is_sync)
+
+    @property
+    def deletions(self) -> tuple[str, ...]:
+        return tuple(column.name for column in self.columns if column.is_deletion)
 
     @property
     def hosts(self) -> tuple[str, ...]:
@@ -248,6 +254,8 @@ def _column(where: str, node: Mapping[str, Any]) -> Column:
             raise ContractError(f"{where}.{name}: {of_text} is for text")
     if meta.get("open_end") and data_type not in ("date", "timestamp"):
         raise ContractError(f"{where}.{name}: open_end is for dates")
+    if meta.get("deletion") and data_type != "boolean":
+        raise ContractError(f"{where}.{name}: deletion is for a boolean")
     also = meta.get("also", [])
     if not isinstance(also, list) or not all(isinstance(other, str) for other in also):
         raise ContractError(f"{where}.{name}: also is a list of names, got {also!r}")
@@ -257,6 +265,7 @@ def _column(where: str, node: Mapping[str, Any]) -> Column:
         is_required=bool(meta.get("required")),
         is_host=bool(meta.get("host")),
         is_sync=bool(meta.get("sync")),
+        is_deletion=bool(meta.get("deletion")),
         one_of=tuple(str(word).lower() for word in meta.get("one_of", [])),
         also=tuple(also),
         between=_limits(f"{where}.{name}", data_type, meta.get("between")),

@@ -27,7 +27,7 @@ import idna
 import pyarrow as pa
 import tldextract
 
-from orchestration import landing_presence
+from orchestration import landing_flags, landing_presence
 from orchestration.contract import REGISTRABLE_SUFFIX, Contract, Table
 from orchestration.landing_files import (
     SQL_TYPES,
@@ -62,10 +62,11 @@ LANDING_TABLES = {
     "tables": (
         "source varchar, table_name varchar, has_landed boolean,"
         " missing_optional_columns varchar[], features varchar, lost_columns varchar[],"
-        " unread_models varchar[]"
+        " unread_models varchar[], unread_flags varchar[]"
     ),
     "loads": "load_id bigint, end_date date, taken_at timestamp, is_finished boolean",
     **PRESENCE_TABLES,
+    **landing_flags.FLAG_TABLES,
 }
 STAMPS = {
     "_instance": "varchar",
@@ -172,14 +173,16 @@ def ingest(
     snapshots: Snapshots | None = None,
     sources_off: Collection[str] = (),
     unread: Mapping[tuple[str, str], Unread] = NOTHING_UNREAD,
+    flag_words: Sequence[str] = (),
 ) -> IngestReport:
     """Takes every pending file delivered up to `end_date`, and each table's first load.
 
     now: the moment of this run, with a zone (without one: UTC). cutoff_hours: a file without a
     `loaded_date` folder belongs to the UTC date of (first seen - cutoff_hours). live_since: days
     that a person has set, by (source, table, instance). snapshots: tables whose every delivery day
-    is the complete list. sources_off, unread: what the models leave out; taken in and said. Running
-    it again changes nothing.
+    is the complete list. sources_off, unread: what the models leave out; taken in and said.
+    flag_words: in the name of a column outside the contract they tell a mark that nobody reads.
+    Running it again changes nothing.
     """
     snapshots = snapshots or Snapshots()
     problems: list[str] = landing_presence.unfit(snapshots, contract)
@@ -222,6 +225,7 @@ def ingest(
             ],
             live_since or {},
             snapshots,
+            flag_words,
             load_id,
         )
     entries = _manifest(warehouse)
@@ -630,6 +634,7 @@ def _load_all(
     loads: Sequence[TableLoad],
     live_since: LiveSince,
     snapshots: Snapshots,
+    flag_words: Sequence[str],
     load_id: int,
 ) -> list[str]:
     """Loads tables, some at a time; gives the problems in the order of the tables.
@@ -639,7 +644,7 @@ def _load_all(
 
     def load(one: TableLoad) -> list[str]:
         with warehouse.another() as mine:
-            return _load(mine, *one, live_since, snapshots, load_id)
+            return _load(mine, *one, live_since, snapshots, flag_words, load_id)
 
     def size(number: int) -> int:
         return sum(file.size for _, file in loads[number][1])
@@ -658,6 +663,7 @@ def _load(
     entries: Sequence[Entry],
     live_since: LiveSince,
     snapshots: Snapshots,
+    flag_words: Sequence[str],
     load_id: int,
 ) -> list[str]:
     """Reads files of a table and appends their rows, with the manifest, in one transaction.
@@ -721,6 +727,7 @@ def _load(
         _judge(warehouse, table)
         _summarise(warehouse)
         with warehouse.transaction():
+            landing_flags.keep(warehouse, table, flag_words)
             if snapshots.covers(table):
                 problems += landing_presence.take(warehouse, table, snapshots, load_id)
             lost = _append(warehouse, table, load_id)
@@ -853,27 +860,46 @@ def _resolve_hosts(warehouse: Warehouse, table: Table) -> None:
 def _version_at(table: Table, relation: str = "") -> str:
     """SQL of the version of a row: its modification time, else the start of its delivery day.
 
+    Tools that copy rows mark one as deleted without touching its modification time. That is a
+    version of its own, of when it was copied.
+
     relation: the name that the columns stand behind, if any.
     """
     behind = f"{relation}." if relation else ""
     stamps = [behind + quoted(name) for name in table.version]
     if table.is_always_stamped:
         return stamps[0]
-    return f"coalesce({', '.join([*stamps, f'cast({behind}_delivery_day as timestamp)'])})"
+    seen = f"cast({behind}_delivery_day as timestamp)"
+    version = f"coalesce({', '.join([*stamps, seen])})"
+    if not table.deletions:
+        return version
+    copied = ", ".join([*(behind + quoted(name) for name in sorted(table.syncs)), seen])
+    return (
+        f"case when {_is_marked_deleted(table, behind)}"
+        f" then greatest({version}, coalesce({copied})) else {version} end"
+    )
 
 
 def _is_only_seen(table: Table) -> str:
     """SQL of whether the version of a row says when the row was seen, not when the record changed.
 
-    So it is where the first column filled is a sync stamp, and where none is.
+    So it is where the first column filled is a sync stamp, where none is, and of a row that the
+    copying tool marks as deleted.
     """
     if table.is_always_stamped:
         return "false"
-    cases = " ".join(
+    cases = [
         f"when {quoted(name)} is not null then {str(name in table.syncs).lower()}"
         for name in table.version
-    )
-    return f"case {cases} else true end" if cases else "true"
+    ]
+    if table.deletions:
+        cases.insert(0, f"when {_is_marked_deleted(table)} then true")
+    return f"case {' '.join(cases)} else true end" if cases else "true"
+
+
+def _is_marked_deleted(table: Table, behind: str = "") -> str:
+    """SQL of whether the copying tool marks a row as deleted; null counts as no."""
+    return " or ".join(f"coalesce({behind}{quoted(name)}, false)" for name in table.deletions)
 
 
 def _judge(warehouse: Warehouse, table: Table) -> None:
@@ -1217,6 +1243,7 @@ def _describe_tables(
         if entry.status == "loaded":
             loaded.setdefault((entry.source, entry.table), set()).update(entry.columns or ())
             of_table.setdefault((entry.source, entry.table), []).append(entry)
+    flags = landing_flags.unread(warehouse, contract.tables.values())
     described = [
         (
             table.source,
@@ -1226,15 +1253,16 @@ def _describe_tables(
             table.features,
             _lost_columns(table, of_table.get(key, ())),
             sorted(unread[key].models) if key in unread else None,
+            flags.get(key, []),
         )
         for key, table in sorted(contract.tables.items())
     ]
     if warehouse.rows("select * from raw_landing.tables order by source, table_name") == described:
         return
     names = ["source", "table_name", "has_landed", "missing_optional_columns", "features"]
-    names += ["lost_columns", "unread_models"]
+    names += ["lost_columns", "unread_models", "unread_flags"]
     texts = pa.list_(pa.string())
-    types = [pa.string(), pa.string(), pa.bool_(), texts, pa.string(), texts, texts]
+    types = [pa.string(), pa.string(), pa.bool_(), texts, pa.string(), texts, texts, texts]
     rows = pa.table(
         {
             name: pa.array([row[place] for row in described], kind)
@@ -1269,7 +1297,7 @@ def _lost_columns(table: Table, entries: Sequence[Entry]) -> list[str]:
 
 def _notes(warehouse: Warehouse) -> tuple[str, ...]:
     notes = []
-    for source, name, has_landed, missing, features, lost, _ in warehouse.rows(
+    for source, name, has_landed, missing, features, lost, _, flags in warehouse.rows(
         "select * from raw_landing.tables order by source, table_name"
     ):
         if not has_landed:
@@ -1278,6 +1306,11 @@ def _notes(warehouse: Warehouse) -> tuple[str, ...]:
             notes.append(f"{source}.{name} has landed without {', '.join(missing)}")
         if lost:
             notes.append(f"{source}.{name} lands no longer with {', '.join(lost)}")
+        if flags:
+            notes.append(
+                f"{source}.{name} has columns that look like a mark of the source and are not read:"
+                f" {', '.join(flags)}"
+            )
     return tuple(notes)
 
 

@@ -1066,6 +1066,8 @@ def content_hash(table: Table) -> str:
             continue
         name = quoted(column.name)
         value = f"epoch_us({name})" if column.data_type == "timestamp" else f"{name}"
+        if column.is_deletion:  # not marked is as good as no mark
+            value = f"nullif({name}, false)"
         parts.append(value if column.is_required else f"'{column.name}=' || {value}")
     tool_columns = "list_filter(json_keys(_extra), name -> starts_with(name, '_'))"
     patch = (

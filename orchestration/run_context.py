@@ -168,6 +168,11 @@ def snapshots() -> Snapshots:
     return read_snapshots(FEEDS_SEED, float(project_vars(PROJECT_DIR)["snapshot_min_share"]))
 
 
+def flag_words() -> tuple[str, ...]:
+    """Words by which a column outside the contract looks like a mark (var flag_words)."""
+    return tuple(project_vars(PROJECT_DIR)["flag_words"])
+
+
 @contextmanager
 def lock(settings: Settings) -> Iterator[None]:
     """Keeps other refreshes of this warehouse away; within one process it may be taken again.

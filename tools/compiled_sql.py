@@ -34,7 +34,13 @@ from orchestration import dbt_runner, landing, score_store
 from orchestration.contract import load_contract
 from orchestration.planning import Plan
 from orchestration.ruleset import match_rules, readiness_rules, state_rules
-from orchestration.run_context import contract, cutoff_hours, snapshots, sources_off
+from orchestration.run_context import (
+    contract,
+    cutoff_hours,
+    flag_words,
+    snapshots,
+    sources_off,
+)
 from orchestration.scoring import matching
 from orchestration.scoring.activation import advance
 from orchestration.settings import LIVE_SINCE_SEED, MODELS_DIR, PROJECT_DIR, Settings
@@ -244,6 +250,7 @@ def take_in(
         live_since=landing.read_live_since(LIVE_SINCE_SEED),
         snapshots=snapshots(),
         sources_off=sources_off(),
+        flag_words=flag_words(),
     )
     return plan
 

@@ -23,6 +23,7 @@ from orchestration.run_context import (
     contract,
     cutoff_hours,
     filled_elsewhere,
+    flag_words,
     snapshots,
     sources_off,
 )
@@ -111,6 +112,7 @@ def ingestion(context: dg.AssetExecutionContext) -> Iterator[Any]:
                 snapshots=snapshots(),
                 sources_off=sources_off(),
                 unread=unread,
+                flag_words=flag_words(),
             )
             delivered = last_deliveries(warehouse, plan.end)
             nothing = landing.missing_universe(

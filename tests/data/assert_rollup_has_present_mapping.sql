@@ -1,5 +1,5 @@
--- Guards: the activity rollup was made under the present seeds page_types, crm_activity_types and
--- offer_rules (and time zone, backfill, sources, rules of bots and scanners), which are baked into
+-- Guards: the activity rollup was made under the present seeds page_types, crm_activity_types,
+-- subject_types and offer_rules (and time zone, backfill, sources, rules of bots and scanners), which are baked into
 -- it; a changed one makes the model roll up anew.
 -- Does not guard: seeds that are joined later, such as activity_types; those need no new rollup.
 with page_types as (
@@ -14,6 +14,12 @@ crm_activity_types as (
 
 ),
 
+subject_types as (
+
+    select * from {{ ref('subject_types') }}
+
+),
+
 offer_rules as (
 
     select * from {{ ref('offer_rules') }}
@@ -22,7 +28,7 @@ offer_rules as (
 
 present as (
 
-    {{ rollup_mapping('page_types', 'crm_activity_types', 'offer_rules') }}
+    {{ rollup_mapping('page_types', 'crm_activity_types', 'subject_types', 'offer_rules') }}
 
 )
 

@@ -2,7 +2,9 @@
     materialized='incremental', incremental_strategy='append', on_schema_change='append_new_columns',
     pre_hook="{% if is_incremental() %}
         delete from {{ this }} where mapping_version is distinct from (
-            {{ rollup_mapping(ref('page_types'), ref('crm_activity_types'), ref('offer_rules')) }}
+            {{ rollup_mapping(
+                ref('page_types'), ref('crm_activity_types'), ref('subject_types'), ref('offer_rules')
+            ) }}
         )
     {% endif %}"
 ) }}
@@ -16,6 +18,12 @@ with page_types as (
 crm_activity_types as (
 
     select * from {{ ref('crm_activity_types') }}
+
+),
+
+subject_types as (
+
+    select * from {{ ref('subject_types') }}
 
 ),
 
@@ -472,6 +480,37 @@ kinds as (
 
 ),
 
+-- What an act is may stand in its subject alone: the note of a machine, or a form that asks for nothing
+-- of what we sell.
+subjects as (
+
+    select
+        subjects.activity_type,
+        subjects.subject,
+        subject_types.counts_as,
+        row_number() over (
+            partition by subjects.activity_type, subjects.subject order by subject_types.rule_rank
+        ) as rule_order
+    from (
+        select distinct kinds.activity_type, done.subject
+        from done
+        inner join kinds
+            on
+                done.source_table = kinds.source_table
+                and done.activity_kind is not distinct from kinds.activity_kind
+                and done.activity_subkind is not distinct from kinds.activity_subkind
+                and done.disposition is not distinct from kinds.disposition
+                and kinds.rule_order = 1
+        where done.subject is not null
+            and kinds.activity_type in (select subject_types.activity_type from subject_types)
+    ) as subjects
+    inner join subject_types
+        on
+            subjects.activity_type = subject_types.activity_type
+            and {{ without_accents('subjects.subject') }} like subject_types.subject_pattern
+
+),
+
 offers as (
 
     select
@@ -497,8 +536,10 @@ typed as (
 
     select
         participations.*,
-        case when scanner_clicks.act_id is null then kinds.activity_type else 'scanner_click' end
-            as activity_type,
+        case
+            when scanner_clicks.act_id is not null then 'scanner_click'
+            else coalesce(subjects.counts_as, kinds.activity_type)
+        end as activity_type,
         kinds.counts_copies_once and participations.subject is not null as may_be_a_copy,
         offers.offer_type,
         offers.content_level
@@ -510,6 +551,11 @@ typed as (
             and participations.activity_subkind is not distinct from kinds.activity_subkind
             and participations.disposition is not distinct from kinds.disposition
             and kinds.rule_order = 1
+    left join subjects
+        on
+            kinds.activity_type = subjects.activity_type
+            and participations.subject = subjects.subject
+            and subjects.rule_order = 1
     left join offers
         on
             participations.source_table = offers.source_table
@@ -638,7 +684,7 @@ rolled_up as (
 
 mapping as (
 
-    {{ rollup_mapping('page_types', 'crm_activity_types', 'offer_rules') }}
+    {{ rollup_mapping('page_types', 'crm_activity_types', 'subject_types', 'offer_rules') }}
 
 )
 

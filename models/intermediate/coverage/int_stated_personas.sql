@@ -1,7 +1,8 @@
 with opportunity_roles as (
 
     {{ rows_of_sources('opportunity_roles', [
-        'crm_opportunity_contact_role_id', 'record_id', 'role_name', 'version_at', 'known_date'
+        'crm_opportunity_contact_role_id', 'record_id', 'role_name', 'is_deleted',
+        'version_at', 'known_date'
     ]) }}
 
 ),
@@ -9,7 +10,8 @@ with opportunity_roles as (
 role_versions as (
 
     select
-        crm_opportunity_contact_role_id, record_id, role_name, version_at, known_date as valid_from
+        crm_opportunity_contact_role_id, record_id, role_name, is_deleted, version_at,
+        known_date as valid_from
     from opportunity_roles
 
 ),
@@ -39,6 +41,7 @@ stated_roles as (
             roles_in_force.record_id = records.record_id
             and roles_in_force.valid_from < records.valid_to
             and records.valid_from < roles_in_force.valid_to
+    where not coalesce(roles_in_force.is_deleted, false)
 
     union all
 

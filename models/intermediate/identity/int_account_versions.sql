@@ -1,6 +1,6 @@
 {%- set attributes = [
-    'source_system', 'source_instance', 'source_rank', 'account_name', 'website_domain', 'industry',
-    'employees', 'revenue', 'currency_code', 'country', 'parent_crm_account_id', 'account_type',
+    'source_system', 'source_instance', 'source_rank', 'account_name', 'website_domain', 'other_domains',
+    'industry', 'employees', 'revenue', 'currency_code', 'country', 'parent_crm_account_id', 'account_type',
     'owner_id', 'merged_crm_account_ids', 'synced_crm_account_id', 'record_type_id', 'is_person',
     'custom_fields'
 ] -%}
@@ -14,7 +14,7 @@ with accounts as (
 removals as (
 
     select * from {{ ref('int_record_removals') }}
-    where record_kind = 'account'
+    where record_kind = 'account' and is_day_end
 
 ),
 
@@ -71,7 +71,8 @@ removed as (
     from removals
     inner join ordered
         on
-            removals.record_id = ordered.crm_account_id
+            removals.source_system = ordered.source_system
+            and removals.record_id = ordered.crm_account_id
             and removals.changed_on >= ordered.known_date
 
 ),

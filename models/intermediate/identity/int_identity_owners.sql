@@ -131,6 +131,28 @@ record_claims as (
 
 ),
 
+-- Who has a further address is one person under all of them.
+address_lists as (
+
+    select person_id, other_emails as ids, valid_from, valid_to from person_records
+    where other_emails is not null and not is_excluded
+
+),
+
+listed_addresses as (
+
+    {{ listed_ids('address_lists', other_letters='@._+') }}
+
+),
+
+further_addresses as (
+
+    select distinct
+        {{ normalised_email('listed_id') }} as email, person_id, valid_from, valid_to
+    from listed_addresses
+
+),
+
 visitor_claims as (
 
     select
@@ -152,7 +174,28 @@ visitor_claims as (
 
     select
         pairs.identity_type, pairs.identity, pairs.fallback_identity,
-        domain_accounts.account_id, known_visitors.email, null, known_visitors.email_domain, 2,
+        people.account_id, people.person_id, people.seniority, known_visitors.email_domain, 2,
+        greatest(known_visitors.valid_from, further_addresses.valid_from, people.valid_from),
+        least(known_visitors.valid_to, further_addresses.valid_to, people.valid_to)
+    from pairs
+    inner join known_visitors on pairs.identity = known_visitors.anonymous_id
+    inner join further_addresses
+        on
+            known_visitors.email = further_addresses.email
+            and known_visitors.valid_from < further_addresses.valid_to
+            and further_addresses.valid_from < known_visitors.valid_to
+    inner join people
+        on
+            further_addresses.person_id = people.person_id
+            and known_visitors.valid_from < people.valid_to
+            and people.valid_from < known_visitors.valid_to
+    where pairs.identity_type = 'visitor'
+
+    union all
+
+    select
+        pairs.identity_type, pairs.identity, pairs.fallback_identity,
+        domain_accounts.account_id, known_visitors.email, null, known_visitors.email_domain, 3,
         greatest(known_visitors.valid_from, domain_accounts.valid_from),
         least(known_visitors.valid_to, domain_accounts.valid_to)
     from pairs
@@ -169,7 +212,7 @@ visitor_claims as (
     select
         pairs.identity_type, pairs.identity, pairs.fallback_identity,
         domain_accounts.account_id, 'visitor:' || pairs.identity, null,
-        resolved_addresses.domain, 3,
+        resolved_addresses.domain, 4,
         greatest(resolved_addresses.valid_from, domain_accounts.valid_from),
         least(resolved_addresses.valid_to, domain_accounts.valid_to)
     from pairs

@@ -19,7 +19,7 @@ survivors as (
 outcomes as (
 
     {{ rows_of_sources('outcomes', [
-        'record_id', 'outcome', 'known_date'
+        'record_id', 'outcome', 'version_at', 'known_date'
     ]) }}
 
 ),
@@ -124,6 +124,37 @@ final_records as (
 
 ),
 
+-- Who has a further address is one person under all of them.
+address_lists as (
+
+    select email, other_emails as ids, valid_from, valid_to from versions
+    where other_emails is not null and email is not null and not is_excluded
+
+),
+
+listed_addresses as (
+
+    {{ listed_ids('address_lists', other_letters='@._+') }}
+
+),
+
+further_addresses as (
+
+    select
+        versions.record_id,
+        listed_addresses.email,
+        greatest(listed_addresses.valid_from, versions.valid_from) as valid_from,
+        least(listed_addresses.valid_to, versions.valid_to) as valid_to
+    from listed_addresses
+    inner join versions
+        on
+            {{ normalised_email('listed_addresses.listed_id') }} = versions.email
+            and listed_addresses.email != versions.email
+            and listed_addresses.valid_from < versions.valid_to
+            and versions.valid_from < listed_addresses.valid_to
+
+),
+
 -- The person a linked record stands for: the last record of its links by its address; while that is
 -- not known, its own.
 person_claims as (
@@ -158,20 +189,29 @@ person_claims as (
             and final_records.valid_from < versions.valid_to
             and versions.valid_from < final_records.valid_to
 
+    union all
+
+    select record_id, email, 3, valid_from, valid_to from further_addresses
+
+    union all
+
+    select record_id, coalesce(email, record_id), 4, valid_from, valid_to from versions
+    where record_id in (select further_addresses.record_id from further_addresses)
+
 ),
 
 linked_people as (
 
     {{ winning_claims(
         'person_claims', key=['record_id'], columns=['person_id'],
-        order_by='person_claims.precedence'
+        order_by='person_claims.precedence, person_claims.person_id'
     ) }}
 
 ),
 
 {%- set kept = [
-    'crm_account_id', 'email', 'email_domain', 'title', 'department', 'buying_role', 'is_bounced',
-    'is_opted_out', 'is_deleted', 'is_excluded', 'created_date', 'source_rank'
+    'crm_account_id', 'email', 'email_domain', 'other_emails', 'title', 'department', 'buying_role',
+    'is_deleted', 'is_excluded', 'created_date', 'source_rank'
 ] %}
 
 records as (
@@ -214,36 +254,250 @@ records as (
 
 ),
 
--- The day from which an address is known to bounce or to have opted out, in whatever system.
-ranked_outcomes as (
+-- Who says for a record that an outcome holds no more: the record itself, and in its own system the one
+-- that took its place.
+spoken_for as (
+
+    select distinct record_id, source_system, record_id as speaker_id from versions
+
+    union
+
+    select versions.record_id, versions.source_system, final_records.current_id
+    from final_records
+    inner join versions on final_records.record_id = versions.record_id
+
+),
+
+flags as (
+
+    select
+        record_id, source_system, email, valid_from, is_bounced, is_opted_out,
+        coalesce(lag(is_bounced) over record, false) as was_bounced,
+        coalesce(lag(is_opted_out) over record, false) as was_opted_out
+    from versions
+    window record as (partition by record_id order by valid_from)
+
+),
+
+-- An opt-out as a record says it or an event of it.
+opt_outs as (
+
+    select record_id, valid_from as said_on from flags
+    where is_opted_out and not was_opted_out
+
+    union
+
+    select record_id, known_date from outcomes
+    where outcome = 'opted_out'
+
+),
+
+opt_out_spans as (
+
+    select
+        opt_outs.record_id,
+        opt_outs.said_on,
+        coalesce(min(flags.valid_from), {{ forever() }}) as said_until
+    from opt_outs
+    left join spoken_for on opt_outs.record_id = spoken_for.record_id
+    left join flags
+        on
+            spoken_for.speaker_id = flags.record_id
+            and spoken_for.source_system = flags.source_system
+            and flags.was_opted_out
+            and not flags.is_opted_out
+            and opt_outs.said_on < flags.valid_from
+    group by opt_outs.record_id, opt_outs.said_on
+
+),
+
+-- It is the person's: it holds for each record that has or had an address of the one that says it, and
+-- for whoever such a record stands for.
+refused_addresses as (
 
     select
         records.email,
-        outcomes.outcome,
-        greatest(outcomes.known_date, records.valid_from) as gone_from,
+        greatest(opt_out_spans.said_on, records.valid_from) as valid_from,
+        opt_out_spans.said_until as valid_to
+    from opt_out_spans
+    inner join records on opt_out_spans.record_id = records.record_id
+    where records.email is not null and records.valid_from < opt_out_spans.said_until
+
+),
+
+refusing_records as (
+
+    select record_id, said_on as valid_from, said_until as valid_to from opt_out_spans
+
+    union
+
+    select
+        records.record_id,
+        greatest(refused_addresses.valid_from, records.valid_from),
+        refused_addresses.valid_to
+    from refused_addresses
+    inner join records
+        on
+            refused_addresses.email = records.email
+            and records.valid_from < refused_addresses.valid_to
+
+),
+
+refusing_people as (
+
+    select distinct
+        records.person_id,
+        greatest(refusing_records.valid_from, records.valid_from) as valid_from,
+        refusing_records.valid_to
+    from refusing_records
+    inner join records
+        on
+            refusing_records.record_id = records.record_id
+            and records.valid_from < refusing_records.valid_to
+
+),
+
+refusals as (
+
+    {{ winning_claims(
+        'refusing_people', key=['person_id'], columns=[], order_by='refusing_people.valid_from'
+    ) }}
+
+),
+
+-- A bounce is the address's: the one at which a record's flag rose, or which the record had when the
+-- mail came back. A flag that stays up when the record gets another address says nothing of that one.
+bounce_events as (
+
+    select
+        outcomes.record_id,
+        versions.email,
+        greatest(outcomes.known_date, versions.valid_from) as said_on,
         row_number() over (
-            partition by records.email
-            order by greatest(outcomes.known_date, records.valid_from), outcomes.outcome
-        ) as outcome_order
+            partition by outcomes.record_id, outcomes.version_at, outcomes.known_date
+            order by
+                versions.valid_from <= outcomes.known_date desc,
+                versions.version_at <= outcomes.version_at desc,
+                case when versions.version_at <= outcomes.version_at
+                    then versions.version_at end desc,
+                versions.version_at asc,
+                versions.valid_from asc
+        ) as choice
     from outcomes
-    inner join records on outcomes.record_id = records.record_id
-    where outcomes.outcome in ('bounced', 'opted_out') and records.email is not null
+    inner join versions on outcomes.record_id = versions.record_id
+    where outcomes.outcome = 'bounced' and versions.email is not null
 
 ),
 
-gone as (
+bounces as (
 
-    select email, outcome, gone_from from ranked_outcomes
-    where outcome_order = 1
+    select record_id, email, valid_from as said_on from flags
+    where is_bounced and not was_bounced and email is not null
+
+    union
+
+    select record_id, email, said_on from bounce_events
+    where choice = 1
 
 ),
 
-deleted as (
+bounce_spans as (
 
-    select record_id, min(known_date) as gone_from
+    select
+        bounces.record_id,
+        bounces.email,
+        bounces.said_on as valid_from,
+        coalesce(min(flags.valid_from), {{ forever() }}) as valid_to
+    from bounces
+    left join spoken_for on bounces.record_id = spoken_for.record_id
+    left join flags
+        on
+            spoken_for.speaker_id = flags.record_id
+            and spoken_for.source_system = flags.source_system
+            and flags.email = bounces.email
+            and flags.was_bounced
+            and not flags.is_bounced
+            and bounces.said_on < flags.valid_from
+    group by bounces.record_id, bounces.email, bounces.said_on
+
+),
+
+bounced_addresses as (
+
+    {{ winning_claims(
+        'bounce_spans', key=['email'], columns=[], order_by='bounce_spans.valid_from'
+    ) }}
+
+),
+
+deletions as (
+
+    select record_id, min(known_date) as deleted_on
     from outcomes
     where outcome = 'deleted'
     group by record_id
+
+),
+
+absence_claims as (
+
+    select record_id, 'deleted' as absence_reason, 1 as claim_order, valid_from, valid_to from records
+    where is_deleted
+
+    union all
+
+    select
+        records.record_id, 'deleted', 1, greatest(records.valid_from, deletions.deleted_on),
+        records.valid_to
+    from records
+    inner join deletions
+        on records.record_id = deletions.record_id and deletions.deleted_on < records.valid_to
+
+    union all
+
+    select
+        records.record_id, 'opted_out', 2, greatest(records.valid_from, refusals.valid_from),
+        least(records.valid_to, refusals.valid_to)
+    from records
+    inner join refusals
+        on
+            records.person_id = refusals.person_id
+            and records.valid_from < refusals.valid_to
+            and refusals.valid_from < records.valid_to
+
+    union all
+
+    select
+        records.record_id, 'bounced', 3,
+        greatest(records.valid_from, bounced_addresses.valid_from),
+        least(records.valid_to, bounced_addresses.valid_to)
+    from records
+    inner join bounced_addresses
+        on
+            records.email = bounced_addresses.email
+            and records.valid_from < bounced_addresses.valid_to
+            and bounced_addresses.valid_from < records.valid_to
+
+),
+
+standing_claims as (
+
+    select * from absence_claims
+
+    union all
+
+    select record_id, null, 9, valid_from, valid_to from records
+    where record_id in (select absence_claims.record_id from absence_claims)
+
+),
+
+-- Whether somebody is there, of those who were once absent.
+standings as (
+
+    {{ winning_claims(
+        'standing_claims', key=['record_id'], columns=['absence_reason'],
+        order_by='standing_claims.claim_order'
+    ) }}
 
 ),
 
@@ -285,40 +539,20 @@ placed as (
 
 ),
 
-states as (
+judged as (
 
     select
         placed.*,
-        case
-            when deleted.gone_from is null then gone.gone_from
-            else least(deleted.gone_from, coalesce(gone.gone_from, deleted.gone_from))
-        end as gone_from,
-        case
-            when deleted.gone_from <= coalesce(gone.gone_from, deleted.gone_from) then 'deleted'
-            else gone.outcome
-        end as gone_reason,
-        case
-            when placed.is_deleted then 'deleted'
-            when placed.is_bounced then 'bounced'
-            when placed.is_opted_out then 'opted_out'
-        end as absence_reason
+        standings.absence_reason,
+        greatest(placed.placed_from, coalesce(standings.valid_from, placed.placed_from))
+            as judged_from,
+        least(placed.placed_to, coalesce(standings.valid_to, placed.placed_to)) as judged_to
     from placed
-    left join gone on placed.email = gone.email
-    left join deleted on placed.record_id = deleted.record_id
-
-),
-
-cut as (
-
-    select
-        states.*, false as is_gone, placed_from as from_day,
-        least(placed_to, coalesce(gone_from, placed_to)) as to_day
-    from states
-    union all
-    select
-        states.*, true, greatest(placed_from, gone_from), placed_to
-    from states
-    where gone_from is not null
+    left join standings
+        on
+            placed.record_id = standings.record_id
+            and placed.placed_from < standings.valid_to
+            and standings.valid_from < placed.placed_to
 
 )
 
@@ -327,17 +561,18 @@ select
     person_id,
     case when not is_excluded then account_id end as account_id,
     email,
+    other_emails,
     title,
     department,
     buying_role,
-    absence_reason is null and not is_gone and email is not null as is_contactable,
-    absence_reason is null and not is_gone as is_present,
-    coalesce(absence_reason, case when is_gone then gone_reason end) as absence_reason,
+    absence_reason is null and email is not null as is_contactable,
+    absence_reason is null as is_present,
+    absence_reason,
     is_excluded,
     created_date,
     precedence,
     source_rank,
-    from_day as valid_from,
-    to_day as valid_to
-from cut
-where from_day < to_day
+    judged_from as valid_from,
+    judged_to as valid_to
+from judged
+where judged_from < judged_to

@@ -1,6 +1,7 @@
 {%- set attributes = [
     'source_system', 'source_instance', 'source_rank', 'record_kind', 'crm_account_id', 'email',
-    'email_domain', 'title', 'department', 'buying_role', 'merged_record_ids', 'synced_record_id'
+    'email_domain', 'other_emails', 'title', 'department', 'buying_role', 'merged_record_ids',
+    'synced_record_id'
 ] -%}
 
 with people as (
@@ -15,7 +16,7 @@ with people as (
 removals as (
 
     select * from {{ ref('int_record_removals') }}
-    where record_kind = 'person'
+    where record_kind = 'person' and is_day_end
 
 ),
 
@@ -38,7 +39,8 @@ removed as (
     from removals
     inner join people
         on
-            removals.record_id = people.record_id
+            removals.source_system = people.source_system
+            and removals.record_id = people.record_id
             and removals.changed_on >= people.known_date
 
 ),
@@ -75,8 +77,8 @@ versions as (
         {%- endif %}
         {%- endfor %}
         cast(null as {{ dbt.type_string() }}),
-        false,
-        false,
+        cast(null as boolean),
+        cast(null as boolean),
         false,
         created_date
     from people
@@ -88,22 +90,39 @@ in_force as (
 
     {{ versions_in_force('versions', 'record_id') }}
 
+),
+
+-- A version that does not say whether a bounce or an opt-out still holds takes none back: exports leave
+-- columns out.
+carried as (
+
+    select
+        in_force.*,
+        coalesce(last_value(is_bounced ignore nulls) over so_far, false) as was_bounced,
+        coalesce(last_value(is_opted_out ignore nulls) over so_far, false) as was_opted_out
+    from in_force
+    window so_far as (
+        partition by record_id order by valid_from
+        rows between unbounded preceding and current row
+    )
+
 )
 
 select
-    in_force.record_id,
-    in_force.valid_from,
-    in_force.valid_to,
+    carried.record_id,
+    carried.valid_from,
+    carried.valid_to,
+    carried.version_at,
     {%- for attribute in attributes %}
-    in_force.{{ attribute }},
+    carried.{{ attribute }},
     {%- endfor %}
-    in_force.linked_record_id,
-    in_force.is_bounced,
-    in_force.is_opted_out,
-    in_force.is_deleted,
-    in_force.created_date,
+    carried.linked_record_id,
+    carried.was_bounced as is_bounced,
+    carried.was_opted_out as is_opted_out,
+    carried.is_deleted,
+    carried.created_date,
     exists(
         select 1 from exclusions
-        where coalesce(in_force.email, '') like exclusions.pattern
+        where coalesce(carried.email, '') like exclusions.pattern
     ) as is_excluded
-from in_force
+from carried

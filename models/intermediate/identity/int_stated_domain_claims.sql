@@ -113,6 +113,42 @@ ages as (
 
 ),
 
+-- The website first, then the further domains that a CRM keeps of an account.
+further_domains as (
+
+    select
+        versions.crm_account_id, versions.valid_from, versions.valid_to, versions.is_deleted,
+        versions.other_domains as ids
+    from versions
+    where versions.other_domains is not null and not versions.is_excluded
+
+),
+
+listed_domains as (
+
+    {{ listed_ids('further_domains', other_letters='.') }}
+
+),
+
+websites as (
+
+    select crm_account_id, website_domain as domain, is_deleted, valid_from, valid_to
+    from versions
+    where website_domain is not null and not is_excluded
+
+    union
+
+    select
+        crm_account_id,
+        regexp_replace(lower(listed_id), '^www[.]', ''),
+        is_deleted,
+        valid_from,
+        valid_to
+    from listed_domains
+    where listed_id like '%.%'
+
+),
+
 claims as (
 
     -- To an account that nobody knows a domain cannot go; `review_items` lists such rows.
@@ -135,16 +171,15 @@ claims as (
     union all
 
     select
-        versions.website_domain, versions.crm_account_id, 3, 'crm_website',
+        websites.domain, websites.crm_account_id, 3, 'crm_website',
         case
-            when versions.is_deleted then greatest(versions.valid_from, merges.merged_on)
-            else versions.valid_from
+            when websites.is_deleted then greatest(websites.valid_from, merges.merged_on)
+            else websites.valid_from
         end,
-        versions.valid_to
-    from versions
-    left join merges on versions.crm_account_id = merges.crm_account_id
-    where versions.website_domain is not null and not versions.is_excluded
-        and (not versions.is_deleted or merges.merged_on is not null)
+        websites.valid_to
+    from websites
+    left join merges on websites.crm_account_id = merges.crm_account_id
+    where not websites.is_deleted or merges.merged_on is not null
 
     union all
 

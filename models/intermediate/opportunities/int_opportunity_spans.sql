@@ -16,7 +16,16 @@ stage_changes as (
 opportunity_accounts as (
 
     {{ rows_of_sources('opportunity_accounts', [
-        'crm_opportunity_id', 'crm_account_id', 'is_primary', 'version_at', 'is_first_load',
+        'crm_opportunity_id', 'crm_account_id', 'association_type', 'is_primary', 'is_deleted',
+        'version_at', 'is_first_load', 'known_date'
+    ]) }}
+
+),
+
+merge_rows as (
+
+    {{ rows_of_sources('opportunity_merges', [
+        'crm_opportunity_id', 'source_instance', 'merged_opportunity_ids', 'is_first_load',
         'known_date'
     ]) }}
 
@@ -72,7 +81,7 @@ exclusions as (
 removals as (
 
     select * from {{ ref('int_record_removals') }}
-    where record_kind = 'opportunity'
+    where record_kind = 'opportunity' and is_day_end
 
 ),
 
@@ -92,6 +101,59 @@ first_versions as (
 
     select * from opportunities
     where version_order = 1
+
+),
+
+-- A deal merged into another is what the other is: its own record may never be marked as gone.
+merged_ids as (
+
+    select
+        source_instance, merged_opportunity_ids as ids, crm_opportunity_id,
+        case
+            when version_order = 1 and is_first_load and {{ var('backfill_first_load') }}
+                then least(created_date, known_date)
+            else known_date
+        end as merged_on
+    from opportunities
+    where merged_opportunity_ids is not null
+
+    union all
+
+    -- What it was merged into may come later than the word of it.
+    select
+        merge_rows.source_instance,
+        merge_rows.merged_opportunity_ids,
+        merge_rows.crm_opportunity_id,
+        greatest(merge_rows.known_date, first_versions.known_date)
+    from merge_rows
+    inner join first_versions
+        on merge_rows.crm_opportunity_id = first_versions.crm_opportunity_id
+
+),
+
+listed_merges as (
+
+    {{ listed_ids('merged_ids') }}
+
+),
+
+named_merges as (
+
+    select
+        case when source_instance = 'main' then '' else source_instance || ':' end
+        || listed_id as merged_id,
+        crm_opportunity_id,
+        merged_on
+    from listed_merges
+
+),
+
+merges as (
+
+    select merged_id, min(merged_on) as merged_on
+    from named_merges
+    where merged_id != crm_opportunity_id
+    group by merged_id
 
 ),
 
@@ -138,9 +200,13 @@ observations as (
     union all
 
     select
-        record_id, cast(changed_on as timestamp), changed_on, null, null, null, null, null,
-        is_deleted, false
+        removals.record_id, cast(removals.changed_on as timestamp), removals.changed_on, null, null,
+        null, null, null, removals.is_deleted, false
     from removals
+    inner join first_versions
+        on
+            removals.record_id = first_versions.crm_opportunity_id
+            and removals.source_system = first_versions.source_system
 
     union all
 
@@ -286,11 +352,13 @@ stage_spans as (
 
     select
         outcomes.*,
-        max(case when is_stage_change then valid_from end) over (
-            partition by crm_opportunity_id order by valid_from
+        max(case when outcomes.is_stage_change then outcomes.valid_from end) over (
+            partition by outcomes.crm_opportunity_id order by outcomes.valid_from
             rows between unbounded preceding and current row
-        ) as stage_changed_date
+        ) as stage_changed_date,
+        merges.merged_on
     from outcomes
+    left join merges on outcomes.crm_opportunity_id = merges.merged_id
 
 ),
 
@@ -347,7 +415,9 @@ associations as (
     select
         opportunity_accounts.crm_opportunity_id,
         opportunity_accounts.crm_account_id,
+        opportunity_accounts.association_type,
         opportunity_accounts.is_primary,
+        coalesce(opportunity_accounts.is_deleted, false) as is_deleted,
         opportunity_accounts.version_at,
         case
             when opportunity_accounts.is_first_load and {{ var('backfill_first_load') }}
@@ -360,22 +430,41 @@ associations as (
 
 ),
 
--- A deal has one primary company: who is named one later takes the place of the one before.
-associated_spans as (
+association_versions as (
 
     select
         associations.*,
-        case
-            when is_primary
-                then coalesce(
-                    lead(valid_from) over (
-                        partition by crm_opportunity_id, is_primary
-                        order by version_at, crm_account_id
-                    ), {{ forever() }}
-                )
-            else {{ forever() }}
-        end as valid_to
+        lead(is_deleted, 1, false) over association as is_ended,
+        lead(valid_from) over association as next_valid_from
     from associations
+    window association as (
+        partition by crm_opportunity_id, crm_account_id, association_type
+        order by version_at, valid_from
+    )
+
+),
+
+-- An association holds until it is taken away. A deal has one primary company: who is named one later
+-- takes the place of the one before.
+associated_spans as (
+
+    select
+        association_versions.*,
+        least(
+            case when is_ended then next_valid_from else {{ forever() }} end,
+            case
+                when is_primary
+                    then coalesce(
+                        lead(valid_from) over (
+                            partition by crm_opportunity_id, is_primary
+                            order by version_at, crm_account_id
+                        ), {{ forever() }}
+                    )
+                else {{ forever() }}
+            end
+        ) as valid_to
+    from association_versions
+    where not is_deleted
 
 ),
 
@@ -420,7 +509,7 @@ select
     ) as valid_from,
     least(
         stage_spans.valid_to, links_in_force.valid_to, accounts_in_force.valid_to,
-        survivors.valid_to
+        survivors.valid_to, coalesce(stage_spans.merged_on, survivors.valid_to)
     ) as valid_to,
     stage_spans.stage_name,
     stage_spans.outcome,
@@ -470,3 +559,10 @@ left join currency_rates
         and stage_spans.valid_from >= currency_rates.valid_from
         and stage_spans.valid_from < currency_rates.valid_to
 where not stage_spans.is_deleted and not links_in_force.is_excluded
+    and (
+        stage_spans.merged_on is null
+        or greatest(
+            stage_spans.valid_from, links_in_force.valid_from, accounts_in_force.valid_from,
+            survivors.valid_from
+        ) < stage_spans.merged_on
+    )

@@ -59,15 +59,18 @@ select
         when tables.unread_models = '' then 'no model reads it'
         when tables.unread_models is not null
             then 'the var sources does not name ' || tables.unread_models
-        else nullif(
+        else nullif(concat_ws(
+            '; ',
             case when tables.lost_columns != ''
-                then 'columns no longer delivered: ' || tables.lost_columns else '' end
-            || case when tables.lost_columns != '' and tables.missing_optional_columns != ''
-                then '; ' else '' end
-            || case when tables.missing_optional_columns != ''
-                then 'columns never delivered: ' || tables.missing_optional_columns else '' end,
-            ''
-        )
+                then 'columns no longer delivered: ' || tables.lost_columns end,
+            case when tables.missing_optional_columns != ''
+                then 'columns never delivered: ' || tables.missing_optional_columns end,
+            case when tables.unread_flags != ''
+                then
+                    'columns that look like a mark of the source, set and not read: '
+                    || tables.unread_flags
+            end
+        ), '')
     end as features_off
 from tables
 left join counts on tables.source = counts.source and tables.table_name = counts.table_name

@@ -13,15 +13,19 @@ select
     {{ record_id('property_associatedcompanyid') }} as crm_account_id,
     {{ normalised_email('property_email') }} as email,
     property_email_registrable as email_domain,
+    property_hs_additional_emails as other_emails,
     property_jobtitle as title,
     property_department as department,
     property_hs_buying_role as buying_role,
     -- hs_email_bounce counts full mailboxes and absences too.
     property_hs_email_hard_bounce_reason_enum is not null as is_bounced,
-    coalesce(property_hs_email_optout, false) as is_opted_out,
+    property_hs_email_optout as is_opted_out,
     coalesce(fivetran_deleted, false) as is_deleted,
     cast(null as {{ dbt.type_string() }}) as linked_record_id,
-    property_hs_merged_object_ids as merged_record_ids,
+    -- The older list has the time of each merge behind a colon.
+    coalesce(property_hs_merged_object_ids, regexp_replace(
+        property_hs_calculated_merged_vids, ':[0-9]*', '', 'g'
+    )) as merged_record_ids,
     coalesce(
         {{ long_id('property_salesforcecontactid') }}, {{ long_id('property_salesforceleadid') }}
     ) as synced_record_id,

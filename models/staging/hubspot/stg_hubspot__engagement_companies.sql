@@ -10,7 +10,7 @@ select
     {{ record_id('engagement_id') }} as act_id,
     cast(null as {{ dbt.type_string() }}) as record_id,
     {{ record_id('company_id') }} as crm_account_id,
-    false as is_deleted,
+    coalesce(fivetran_deleted, false) as is_deleted,
     _version_at as version_at,
     _is_first_load as is_first_load,
     {{ known_date(to_day('_version_at')) }} as known_date,

@@ -18,12 +18,19 @@ select
     lower(property_hs_task_type) as activity_subkind,
     cast(null as {{ dbt.type_string() }}) as disposition,
     cast(null as {{ dbt.type_string() }}) as subject,
-    {{ to_day('property_hs_timestamp') }} as occurred_date,
+    -- Its own time is when it is due.
+    coalesce(
+        {{ to_day('property_hs_task_completion_date') }},
+        least({{ to_day('property_hs_timestamp') }}, {{ to_day('_version_at') }})
+    ) as occurred_date,
     coalesce(upper(property_hs_task_status) = 'COMPLETED', false)
     and not coalesce(fivetran_deleted, false) as is_done,
     {{ record_id('property_hubspot_owner_id') }} as owner_id,
     1 as quantity,
-    {{ to_day('coalesce(property_hs_createdate, property_hs_timestamp)') }} as created_date,
+    coalesce(
+        {{ to_day('property_hs_createdate') }},
+        least({{ to_day('property_hs_timestamp') }}, {{ to_day('_version_at') }})
+    ) as created_date,
     _version_at as version_at,
     _is_first_load as is_first_load,
     {{ known_date(to_day('_version_at')) }} as known_date,

@@ -12,5 +12,6 @@ select
     array_to_string(lost_columns, ', ') as lost_columns,
     -- Null where all of the table is read.
     array_to_string(unread_models, ', ') as unread_models,
+    array_to_string(unread_flags, ', ') as unread_flags,
     features
 from source

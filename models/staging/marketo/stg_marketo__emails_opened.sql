@@ -15,7 +15,7 @@ select
     cast(null as {{ dbt.type_string() }}) as domain,
     cast(null as {{ dbt.type_string() }}) as campaign_id,
     'activity_open_email' as activity_kind,
-    cast(null as {{ dbt.type_string() }}) as activity_subkind,
+    case when is_bot_activity then 'bot' end as activity_subkind,
     cast(null as {{ dbt.type_string() }}) as disposition,
     primary_attribute_value as subject,
     {{ to_day('activity_date') }} as occurred_date,

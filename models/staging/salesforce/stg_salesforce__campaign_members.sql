@@ -19,12 +19,12 @@ select
     cast(null as {{ dbt.type_string() }}) as disposition,
     cast(null as {{ dbt.type_string() }}) as subject,
     coalesce(first_responded_date, {{ to_day('system_modstamp') }}) as occurred_date,
-    coalesce(has_responded, false) as is_done,
+    coalesce(has_responded, false) and not {{ is_deleted() }} as is_done,
     cast(null as {{ dbt.type_string() }}) as owner_id,
     1 as quantity,
     {{ to_day('created_date') }} as created_date,
-    system_modstamp as version_at,
+    _version_at as version_at,
     _is_first_load as is_first_load,
-    {{ known_date(to_day('system_modstamp')) }} as known_date,
+    {{ known_date(to_day('_version_at')) }} as known_date,
     _load_id as load_id
 from source

@@ -19,13 +19,13 @@ select
     cast(null as {{ dbt.type_string() }}) as disposition,
     subject,
     coalesce(activity_date, {{ to_day('created_date') }}) as occurred_date,
-    not coalesce(is_deleted, false) and not coalesce(is_child, false) as is_done,
+    not {{ is_deleted() }} and not coalesce(is_child, false) as is_done,
     {{ crm_id('owner_id') }} as owner_id,
     1 as quantity,
     _extra as custom_fields,
     {{ to_day('created_date') }} as created_date,
-    system_modstamp as version_at,
+    _version_at as version_at,
     _is_first_load as is_first_load,
-    {{ known_date(to_day('system_modstamp')) }} as known_date,
+    {{ known_date(to_day('_version_at')) }} as known_date,
     _load_id as load_id
 from source

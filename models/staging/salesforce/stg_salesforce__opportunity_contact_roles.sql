@@ -11,8 +11,12 @@ select
     {{ crm_id('contact_id') }} as record_id,
     role as role_name,
     {{ to_day('created_date') }} as created_date,
-    coalesce(system_modstamp, created_date) as version_at,
+    {{ is_deleted() }} as is_deleted,
+    case when fivetran_deleted then _version_at else coalesce(system_modstamp, created_date) end
+        as version_at,
     _is_first_load as is_first_load,
-    {{ known_date(to_day('coalesce(system_modstamp, created_date)')) }} as known_date,
+    {{ known_date(to_day(
+        'case when fivetran_deleted then _version_at else coalesce(system_modstamp, created_date) end'
+    )) }} as known_date,
     _load_id as load_id
 from source

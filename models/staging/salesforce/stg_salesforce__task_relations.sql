@@ -10,10 +10,10 @@ select
     {{ crm_id('task_id') }} as act_id,
     {{ crm_id('relation_id') }} as record_id,
     cast(null as {{ dbt.type_string() }}) as crm_account_id,
-    coalesce(is_deleted, false) as is_deleted,
-    system_modstamp as version_at,
+    {{ is_deleted() }} as is_deleted,
+    _version_at as version_at,
     _is_first_load as is_first_load,
-    {{ known_date(to_day('system_modstamp')) }} as known_date,
+    {{ known_date(to_day('_version_at')) }} as known_date,
     _load_id as load_id
 from source
 where not coalesce(is_what, false)

@@ -18,14 +18,22 @@ select
     lower(task_subtype) as activity_subkind,
     lower(call_disposition) as disposition,
     subject,
-    coalesce(activity_date, {{ to_day('created_date') }}) as occurred_date,
-    coalesce(lower(status) = 'completed', false) and not coalesce(is_deleted, false) as is_done,
+    -- The day it names is the day it is due. A task that was written after that day reports what was
+    -- done then; of another one the day of completion counts, which is never after it was seen done.
+    case
+        when activity_date < {{ to_day('created_date') }} then activity_date
+        when completed_date_time is not null then {{ to_day('completed_date_time') }}
+        else least(
+            coalesce(activity_date, {{ to_day('created_date') }}), {{ to_day('_version_at') }}
+        )
+    end as occurred_date,
+    coalesce(lower(status) = 'completed', false) and not {{ is_deleted() }} as is_done,
     {{ crm_id('owner_id') }} as owner_id,
     1 as quantity,
     _extra as custom_fields,
     {{ to_day('created_date') }} as created_date,
-    system_modstamp as version_at,
+    _version_at as version_at,
     _is_first_load as is_first_load,
-    {{ known_date(to_day('system_modstamp')) }} as known_date,
+    {{ known_date(to_day('_version_at')) }} as known_date,
     _load_id as load_id
 from source
