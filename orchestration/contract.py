@@ -23,7 +23,8 @@ TABLE_META = {
     *("key", "version", "month", "immutable", "required_any", "features"),
     *("nulls", "date_formats", "number_style", "universe", "ordered"),
 }
-COLUMN_META = {"required", "host", "sync", "one_of", "also", "between"}
+COLUMN_META = {"required", "host", "sync", "one_of", "also", "between", "identity"}
+IDENTITIES = ("id", "crm_id", "ids", "anonymous_id", "email", "ip", "country")
 REGISTRABLE_SUFFIX = "_registrable"
 NUMBER_STYLES = ("plain", "us")
 ISO_DAY = "%Y-%m-%d"
@@ -42,7 +43,8 @@ class Column:
     is_host: holds a website, an e-mail address or a domain. is_sync: the stamp of the tool that
     copied the row; it says when that was, and nothing about the record. one_of: the only words that
     can stand in a text column, in any case; empty where any can. also: other names by which exports
-    call it. between: the least and the greatest number that can stand in it.
+    call it. between: the least and the greatest number that can stand in it. identity: what it
+    tells apart (one of IDENTITIES, see identities.py), empty where it tells nobody.
     """
 
     name: str
@@ -53,6 +55,7 @@ class Column:
     one_of: tuple[str, ...] = ()
     also: tuple[str, ...] = ()
     between: tuple[float, float] | None = None
+    identity: str = ""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -222,9 +225,14 @@ def _column(where: str, node: Mapping[str, Any]) -> Column:
         )
     if name != name.lower() or name.startswith("_") or name.endswith(REGISTRABLE_SUFFIX):
         raise ContractError(f"{where}.{name}: names are lower case, no leading _, no _registrable")
-    for of_text in ("host", "one_of"):
+    for of_text in ("host", "one_of", "identity"):
         if meta.get(of_text) and data_type != "text":
             raise ContractError(f"{where}.{name}: {of_text} is for text")
+    identity = meta.get("identity", "")
+    if identity and identity not in IDENTITIES:
+        raise ContractError(
+            f"{where}.{name}: identity {identity!r} is none of {', '.join(IDENTITIES)}"
+        )
     also = meta.get("also", [])
     if not isinstance(also, list) or not all(isinstance(other, str) for other in also):
         raise ContractError(f"{where}.{name}: also is a list of names, got {also!r}")
@@ -237,6 +245,7 @@ def _column(where: str, node: Mapping[str, Any]) -> Column:
         one_of=tuple(str(word).lower() for word in meta.get("one_of", [])),
         also=tuple(also),
         between=_limits(f"{where}.{name}", data_type, meta.get("between")),
+        identity=identity,
     )
 
 

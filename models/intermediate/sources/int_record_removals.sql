@@ -8,11 +8,13 @@ with changes as (
 
 select
     case
-        when table_name in ('account', 'company') then 'account'
-        when table_name in ('contact', 'lead') then 'person'
-        when table_name in ('opportunity', 'deal') then 'opportunity'
+        when table_name in ('account', 'accounts', 'company', 'companies') then 'account'
+        when table_name in ('contact', 'contacts', 'lead', 'leads') then 'person'
+        when table_name in ('opportunity', 'opportunities', 'deal', 'deals') then 'opportunity'
         else table_name
     end as record_kind,
+    source as source_system,
+    table_name,
     {{ crm_id('record_id') }} as record_id,
     changed_on,
     not is_present as is_deleted
