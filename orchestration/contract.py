@@ -24,7 +24,10 @@ TABLE_META = {
     *("key", "version", "month", "immutable", "required_any", "features"),
     *("nulls", "date_formats", "number_style", "universe", "ordered"),
 }
-COLUMN_META = {"required", "host", "sync", "one_of", "also", "between", "open_end", "deletion"}
+COLUMN_META = {
+    *("required", "host", "sync", "deletion", "one_of", "also", "between", "open_end", "identity"),
+}
+IDENTITIES = ("id", "crm_id", "ids", "anonymous_id", "email", "ip", "country")
 REGISTRABLE_SUFFIX = "_registrable"
 NUMBER_STYLES = ("plain", "us")
 ISO_DAY = "%Y-%m-%d"
@@ -53,7 +56,8 @@ class Column:
     can stand in a text column, in any case; empty where any can. also: other names by which exports
     call it. between: the least and the greatest number or day that can stand in it; where nothing
     is said the limits of all columns hold. open_end: a day after the greatest stands for no day, as
-    9999-12-31 does in the end of a contract that has none.
+    9999-12-31 does in the end of a contract that has none. identity: what it tells apart (one of
+    IDENTITIES, see identities.py), empty where it tells nobody.
     """
 
     name: str
@@ -66,6 +70,7 @@ class Column:
     also: tuple[str, ...] = ()
     between: tuple[float, float] | tuple[date, date] | None = None
     is_open_end: bool = False
+    identity: str = ""
 
     @property
     def limits(self) -> tuple[float, float] | tuple[date, date] | None:
@@ -249,13 +254,18 @@ def _column(where: str, node: Mapping[str, Any]) -> Column:
         )
     if name != name.lower() or name.startswith("_") or name.endswith(REGISTRABLE_SUFFIX):
         raise ContractError(f"{where}.{name}: names are lower case, no leading _, no _registrable")
-    for of_text in ("host", "one_of"):
+    for of_text in ("host", "one_of", "identity"):
         if meta.get(of_text) and data_type != "text":
             raise ContractError(f"{where}.{name}: {of_text} is for text")
     if meta.get("open_end") and data_type not in ("date", "timestamp"):
         raise ContractError(f"{where}.{name}: open_end is for dates")
     if meta.get("deletion") and data_type != "boolean":
         raise ContractError(f"{where}.{name}: deletion is for a boolean")
+    identity = meta.get("identity", "")
+    if identity and identity not in IDENTITIES:
+        raise ContractError(
+            f"{where}.{name}: identity {identity!r} is none of {', '.join(IDENTITIES)}"
+        )
     also = meta.get("also", [])
     if not isinstance(also, list) or not all(isinstance(other, str) for other in also):
         raise ContractError(f"{where}.{name}: also is a list of names, got {also!r}")
@@ -270,6 +280,7 @@ def _column(where: str, node: Mapping[str, Any]) -> Column:
         also=tuple(also),
         between=_limits(f"{where}.{name}", data_type, meta.get("between")),
         is_open_end=bool(meta.get("open_end")),
+        identity=identity,
     )
 
 

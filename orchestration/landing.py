@@ -20,15 +20,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from difflib import get_close_matches
-from functools import lru_cache
 from pathlib import Path
 
-import idna
 import pyarrow as pa
-import tldextract
 
-from orchestration import landing_flags, landing_presence
+from orchestration import identities, landing_flags, landing_presence
 from orchestration.contract import REGISTRABLE_SUFFIX, Contract, Table
+from orchestration.identities import registrable_domain
 from orchestration.landing_files import (
     SQL_TYPES,
     FileToRead,
@@ -51,7 +49,8 @@ MANIFEST_COLUMNS = """
     file varchar, source varchar, table_name varchar, instance varchar, delivery_day date,
     first_seen_at timestamp, is_late boolean, is_first_load boolean, status varchar,
     load_id bigint, delivered bigint, accepted bigint, duplicate bigint, conflicting bigint,
-    quarantined bigint, reason varchar, size_bytes bigint, columns varchar[]
+    quarantined bigint, reason varchar, size_bytes bigint, columns varchar[],
+    rewritten bigint, rewrites varchar
 """
 LANDING_TABLES = {
     "files": MANIFEST_COLUMNS,
@@ -722,6 +721,7 @@ def _load(
         ),
     )
     try:
+        identities.normalise(warehouse, table)
         if table.hosts:
             _resolve_hosts(warehouse, table)
         _judge(warehouse, table)
@@ -731,6 +731,7 @@ def _load(
             if snapshots.covers(table):
                 problems += landing_presence.take(warehouse, table, snapshots, load_id)
             lost = _append(warehouse, table, load_id)
+            identities.note(warehouse)
         problems += [
             f"{file}: {_all_quarantined(warehouse, file, rows)}"
             for file, rows in lost
@@ -1344,43 +1345,3 @@ def _counts(
 
 def _count(number: int, thing: str) -> str:
     return f"{number} {thing}{'' if number == 1 else 's'}"
-
-
-# --- domains --------------------------------------------------------------------------------------
-
-
-@lru_cache(maxsize=1)
-def _suffixes() -> tldextract.TLDExtract:
-    """The public suffix list that the package ships; the network is never asked."""
-    return tldextract.TLDExtract(suffix_list_urls=(), cache_dir=None)
-
-
-@lru_cache(maxsize=1 << 17)
-def registrable_domain(host: str) -> str | None:
-    """The part of a host that is registered: `www.Acme.co.uk` -> `acme.co.uk`.
-
-    Lower case, international names in punycode. Names under a suffix where customers register
-    (`acme.github.io`) are kept apart. A top-level domain that the list does not know counts as a
-    suffix, as the list's own rules say. None for addresses, single labels and what is no host.
-    """
-    host = host.strip().strip(".").lower()
-    if not host.isascii():
-        try:
-            host = idna.encode(host, uts46=True).decode("ascii").strip(".")
-        except idna.IDNAError:
-            return None
-    labels = host.split(".")
-    if len(labels) < 2 or not all(_is_label(label) for label in labels):
-        return None
-    if not ((labels[-1].isalpha() and len(labels[-1]) > 1) or labels[-1].startswith("xn--")):
-        return None
-    for is_private_too in (True, False):
-        parts = _suffixes().extract_str(host, include_psl_private_domains=is_private_too)
-        if parts.domain and parts.suffix:
-            return f"{parts.domain}.{parts.suffix}"
-    return None if parts.suffix else ".".join(labels[-2:])
-
-
-def _is_label(label: str) -> bool:
-    inner = label.replace("-", "").replace("_", "")
-    return 0 < len(label) < 64 and inner.isalnum() and not label.startswith("-")

@@ -31,6 +31,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from orchestration import identities
 from orchestration.contract import Column, Table, plain_name
 from orchestration.warehouse import Warehouse
 
@@ -59,6 +60,7 @@ LINE_END = rb"\r\n|\n|\r"
 BOM = b"\xef\xbb\xbf"
 WEB_PAGE = re.compile(rb"\s*<(!doctype|html|\?xml|head|body)", re.IGNORECASE)
 SEPARATOR_LINE = re.compile(rb'"?sep=(.)"?', re.IGNORECASE)
+UNLOADED_NULLS = (r"\N", "NULL")  # how databases unload a value that is none
 WRITTEN_DAY = "^ *[0-9]{4}-[0-9]{2}-[0-9]{2}"
 FIRST_YEAR = 1000  # a date before it was not written with a whole year
 # A number as people write it, in capitals: sign, currency, digits in groups, scale, currency, sign.
@@ -157,8 +159,9 @@ def stage(warehouse: Warehouse, table: Table, files: Sequence[FileToRead]) -> Ou
     """Fills the temporary tables `staged`, `staged_lines` and `staged_files` from the files.
 
     staged: _file_number, _row_number (rising in the file), _instance, _delivery_day, the contract's
-    columns, _extra, _host_<column>, _reason (null = the row is good), _row_json. What stands beside
-    the contract's columns begins with _, as none of them does, so that they may have any name.
+    columns, _extra, _host_<column>, _reason (null = the row is good), _row_json, _is_unusual (an
+    identity in it is to be looked at, see identities.py). What stands beside the contract's columns
+    begins with _, as none of them does, so that they may have any name.
     staged_lines: csv and jsonl lines that are no rows: file_number, row_number (the line), reason,
     row_json. staged_files: file_number, path, instance, delivery_day.
     """
@@ -407,7 +410,7 @@ def _create(warehouse: Warehouse, table: Table, files: Sequence[FileToRead]) -> 
     warehouse.execute(
         "create or replace temp table staged (_file_number integer, _row_number bigint,"
         f" _instance varchar, _delivery_day date{columns}, _extra varchar"
-        f"{hosts}, _reason varchar, _row_json varchar)"
+        f"{hosts}, _reason varchar, _row_json varchar, _is_unusual boolean)"
     )
     warehouse.execute(
         "create or replace temp table staged_lines"
@@ -892,6 +895,7 @@ def _insert(
         for name in table.hosts
         if name in values
     ]
+    is_unusual, is_doubtful = identities.unusual(table, list(values))
     warehouse.execute(
         f"""
         insert into staged by name
@@ -908,7 +912,8 @@ def _insert(
         select
             {_list(*map(_kept, columns), *hosts, "_file_number, _row_number")},
             _instance, _delivery_day, _extra,
-            _reason, case when _reason is not null then {row_json} end as _row_json
+            _reason, {is_unusual} as _is_unusual,
+            case when _reason is not null or {is_doubtful} then {row_json} end as _row_json
         from checked
         """
     )
@@ -959,12 +964,16 @@ def _first_line(error: Exception) -> str:
 
 
 def _filled(text: str, nulls: Sequence[str] = ()) -> str:
-    """A text, null when blank or one of `nulls`."""
+    """A text, null when blank, unloaded as none or one of `nulls`."""
     if nulls:
-        tokens = _list(*map(literal, ("", *nulls)))
+        tokens = _list(*map(literal, ("", *UNLOADED_NULLS, *nulls)))
         return f"case when trim({text}) not in ({tokens}) then {text} end"
     # Blanks sort before '!': the first test spares most rows the slower second one.
-    return f"case when {text} >= '!' or trim({text}) <> '' then {text} end"
+    unloaded = _list(*map(literal, UNLOADED_NULLS))
+    return (
+        f"case when ({text} >= '!' or trim({text}) <> '') and {text} not in ({unloaded})"
+        f" then {text} end"
+    )
 
 
 def _cast(text: str, column: Column, table: Table) -> str:

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 import yaml
 
 from orchestration.contract import YAML_LOADER
-from orchestration.landing import registrable_domain
+from orchestration.identities import RESERVED_ENDINGS, registrable_domain
 from orchestration.scoring.activation import StateRule, StateRules
 from orchestration.scoring.matching import MatchRules, levels_from_rows
 from orchestration.scoring.name_pairs import FEATURES
@@ -130,7 +130,7 @@ def _fault_of_date(text: str) -> str | None:
 def _fault_of_domain(text: str) -> str | None:
     """None for nothing and for a registrable domain as ingestion writes it."""
     registrable = registrable_domain(text) if text else ""
-    if registrable == text:
+    if registrable == text or text in RESERVED_ENDINGS:
         return None
     return f"not as it is registered: write {registrable}" if registrable else "no domain"
 

@@ -29,7 +29,8 @@ websites as (
 
     select
         versions.crm_account_id,
-        versions.website_domain
+        versions.website_domain,
+        versions.source_system || '@' || versions.source_instance as crm
     from {{ ref('int_account_versions') }} as versions
     left join excluded_domains on versions.website_domain = excluded_domains.domain
     where {{ end_date() }} >= versions.valid_from and {{ end_date() }} < versions.valid_to
@@ -45,7 +46,8 @@ select
     coalesce(websites.website_domain, profiles.primary_domain) as domain,
     profiles.country,
     profiles.employees,
-    hierarchy.parent_account_id
+    hierarchy.parent_account_id,
+    websites.crm
 from accounts
 left join profiles on accounts.account_id = profiles.account_id
 left join hierarchy on accounts.account_id = hierarchy.account_id

@@ -52,7 +52,7 @@ excluded_people as (
     from person_records
     inner join contact_exclusions
         on
-            person_records.record_id = {{ long_id('contact_exclusions.crm_person_id') }}
+            person_records.named_id = {{ long_id('contact_exclusions.crm_person_id') }}
             or {{ sha256_hex('lower(trim(person_records.email))') }}
             = lower(contact_exclusions.email_sha256)
 

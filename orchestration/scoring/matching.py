@@ -22,7 +22,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from itertools import pairwise
+from itertools import combinations, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -66,9 +66,11 @@ ACCOUNT_SCHEMA = pa.schema(
         ("country", pa.string()),
         ("employees", pa.float64()),
         ("parent_account_id", pa.string()),
+        ("crm", pa.string()),
     ]
 )
-"""One row per account. domain: registrable, never a free-mail one. country: name or code."""
+"""One row per account. domain: registrable, never a free-mail one. country: name or code. crm:
+the one whose record states the domain as its website, null where none does."""
 
 PROPOSAL_SCHEMA = pa.schema(
     [
@@ -243,6 +245,14 @@ def propose(accounts: pa.Table, rules: MatchRules) -> pa.Table:
             scored[relation] = splink.score(
                 [table], relation, min(prior, 0.1), evidence, rules, rules.min_probability
             )
+    # Two CRMs have one website and nothing else in common: unlikely, and for a person to say.
+    pairs = _of_one_website(rows) - scored[DUPLICATE].keys() - scored[PARENT].keys()
+    if pairs:
+        few = table.take(sorted({record for pair in pairs for record in pair}))
+        prior = rules.pairs_per_account[DUPLICATE] * len(records) / possible
+        with _Splink() as splink:
+            found = splink.score([few], DUPLICATE, min(prior, 0.1), evidence, rules, None)
+        scored[DUPLICATE] |= {pair: found[pair] for pair in pairs if pair in found}
     _drop_known(scored, rows, ids)
     # A pair is what it is likelier to be; and whose name adds a country is a unit there.
     doubles = {
@@ -272,6 +282,20 @@ def propose(accounts: pa.Table, rules: MatchRules) -> pa.Table:
         )
     proposals.sort(key=lambda row: (row["left_account_id"], row["right_account_id"]))
     return pa.Table.from_pylist(proposals, schema=PROPOSAL_SCHEMA)
+
+
+def _of_one_website(rows: Sequence[Mapping[str, Any]]) -> set[tuple[int, int]]:
+    """The pairs of accounts that two CRMs have with the same website."""
+    by_domain: dict[str, list[int]] = {}
+    for number, row in enumerate(rows):
+        if row["domain"] and row["crm"]:
+            by_domain.setdefault(row["domain"], []).append(number)
+    return {
+        (left, right)
+        for numbers in by_domain.values()
+        for left, right in combinations(numbers, 2)
+        if len(numbers) <= MAX_BLOCK_ACCOUNTS and rows[left]["crm"] != rows[right]["crm"]
+    }
 
 
 def _drop_known(

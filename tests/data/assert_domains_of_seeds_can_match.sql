@@ -10,7 +10,10 @@ union all
 
 select domain, 'excluded_domains'
 from {{ ref('excluded_domains') }}
-where not regexp_matches(domain, '^[a-z0-9][a-z0-9.-]*[.][a-z0-9-]+$') or domain like 'www.%'
+-- Of endings that nobody can register the ending itself is kept: `invalid` of acme.com.invalid.
+where not (kind = 'reserved' and regexp_matches(domain, '^[a-z]+$')) and (
+    not regexp_matches(domain, '^[a-z0-9][a-z0-9.-]*[.][a-z0-9-]+$') or domain like 'www.%'
+)
 
 union all
 

@@ -23,7 +23,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from landed import END, NOW, Landed, lines
 
-from orchestration import landing
+from orchestration import identities
 from orchestration.contract import (
     Column,
     Contract,
@@ -1653,7 +1653,7 @@ def test_registrable_domain_never_asks_the_network(monkeypatch: pytest.MonkeyPat
     def refuse(*_: Any, **__: Any) -> None:
         raise AssertionError("the network was asked")
 
-    landing._suffixes.cache_clear()
+    identities._suffixes.cache_clear()
     monkeypatch.setattr("socket.socket.connect", refuse)
     monkeypatch.setattr("socket.getaddrinfo", refuse)
     assert registrable_domain("a.b.co.jp") == "b.co.jp"

@@ -18,7 +18,8 @@ versions as (
     select
         survivors.account_id,
         case when versions.crm_account_id = survivors.account_id then 1 else 2 end as precedence,
-        versions.source_rank || ' ' || versions.crm_account_id as tie_break,
+        -- In digits of one length, so that as a text too the tenth source comes after the second.
+        right('000' || versions.source_rank, 4) || ' ' || versions.crm_account_id as tie_break,
         versions.source_system,
         versions.source_instance,
         versions.custom_fields,

@@ -102,8 +102,100 @@ website_records as (
 
 ),
 
+website_pairs as (
+
+    select
+        one.website_domain,
+        one.crm_account_id as one_id,
+        other.crm_account_id as other_id,
+        greatest(one.valid_from, other.valid_from) as valid_from,
+        least(one.valid_to, other.valid_to) as valid_to
+    from website_records as one
+    inner join website_records as other
+        on
+            one.website_domain = other.website_domain
+            and one.crm != other.crm
+            and one.age_rank > other.age_rank
+            and one.valid_from < other.valid_to
+            and other.valid_from < one.valid_to
+
+),
+
+-- What two records with one website say otherwise of the company: 1 differs, 0 agrees, null where
+-- one of them says nothing. Names agree where one holds the other, where they begin with one word,
+-- and where both hold the website's.
+comparisons as (
+
+    select
+        website_pairs.one_id,
+        website_pairs.other_id,
+        greatest(website_pairs.valid_from, one.valid_from, other.valid_from) as valid_from,
+        case
+            when one.account_name is null or other.account_name is null then null
+            when
+                {{ plain_name('one.account_name') }}
+                like '%' || {{ plain_name('other.account_name') }} || '%'
+                or {{ plain_name('other.account_name') }}
+                like '%' || {{ plain_name('one.account_name') }} || '%'
+                or lower({{ dbt.split_part('trim(one.account_name)', "' '", 1) }})
+                = lower({{ dbt.split_part('trim(other.account_name)', "' '", 1) }})
+                or (
+                    {{ plain_name('one.account_name') }} like '%' || replace({{
+                        dbt.split_part('website_pairs.website_domain', "'.'", 1)
+                    }}, '-', '') || '%'
+                    and {{ plain_name('other.account_name') }} like '%' || replace({{
+                        dbt.split_part('website_pairs.website_domain', "'.'", 1)
+                    }}, '-', '') || '%'
+                )
+                then 0
+            else 1
+        end as is_other_name,
+        case
+            when one.country is null or other.country is null then null
+            when lower(trim(one.country)) = lower(trim(other.country)) then 0
+            else 1
+        end as is_other_country,
+        case
+            when one.employees is null or other.employees is null then null
+            when
+                greatest(one.employees, other.employees)
+                <= {{ var('website_max_size_ratio') }} * least(one.employees, other.employees)
+                then 0
+            else 1
+        end as is_other_size
+    from website_pairs
+    inner join versions as one
+        on
+            website_pairs.one_id = one.crm_account_id
+            and website_pairs.valid_from < one.valid_to
+            and one.valid_from < website_pairs.valid_to
+    inner join versions as other
+        on
+            website_pairs.other_id = other.crm_account_id
+            and website_pairs.valid_from < other.valid_to
+            and other.valid_from < website_pairs.valid_to
+    where greatest(one.valid_from, other.valid_from) < least(one.valid_to, other.valid_to)
+
+),
+
+-- Two records with one website are one company from the first day on which something speaks for it,
+-- and stay so: a corrected number of employees tears no account apart.
+agreements as (
+
+    select one_id, other_id, min(valid_from) as agreed_from
+    from comparisons
+    where
+        coalesce(is_other_name, 0) + coalesce(is_other_country, 0) + coalesce(is_other_size, 0)
+        < {{ var('website_min_differences') }}
+        or coalesce(is_other_name, 1) + coalesce(is_other_country, 1) + coalesce(is_other_size, 1)
+        < 3
+    group by one_id, other_id
+
+),
+
 -- Two records said to be one company. Never by name: by what people decided, by the other CRM's id,
--- by the website both have.
+-- by the website both have. A website alone joins no strangers: where name, country and size all
+-- differ, the two are a proposal.
 pairs as (
 
     select
@@ -124,16 +216,14 @@ pairs as (
     union all
 
     select
-        one.crm_account_id, other.crm_account_id, 'website', 3,
-        greatest(one.valid_from, other.valid_from), least(one.valid_to, other.valid_to)
-    from website_records as one
-    inner join website_records as other
+        website_pairs.one_id, website_pairs.other_id, 'website', 3,
+        greatest(website_pairs.valid_from, agreements.agreed_from), website_pairs.valid_to
+    from website_pairs
+    inner join agreements
         on
-            one.website_domain = other.website_domain
-            and one.crm != other.crm
-            and one.age_rank > other.age_rank
-            and one.valid_from < other.valid_to
-            and other.valid_from < one.valid_to
+            website_pairs.one_id = agreements.one_id
+            and website_pairs.other_id = agreements.other_id
+            and website_pairs.valid_to > agreements.agreed_from
 
 ),
 

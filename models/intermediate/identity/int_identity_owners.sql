@@ -98,9 +98,12 @@ record_claims as (
         people.account_id, people.person_id, people.seniority,
         {{ dbt.split_part('people.email', "'@'", 2) }} as traffic_domain, 1 as precedence,
         greatest(person_records.valid_from, people.valid_from) as valid_from,
-        least(person_records.valid_to, people.valid_to) as valid_to
+        least(
+            person_records.valid_to, people.valid_to,
+            coalesce(person_records.shared_from, person_records.valid_to)
+        ) as valid_to
     from pairs
-    inner join person_records on pairs.identity = person_records.record_id
+    inner join person_records on pairs.identity = person_records.named_id
     inner join people
         on
             person_records.person_id = people.person_id
@@ -113,9 +116,12 @@ record_claims as (
     -- What a test record did was done by nobody.
     select
         pairs.identity_type, pairs.identity, pairs.fallback_identity,
-        null, null, null, null, 0, person_records.valid_from, person_records.valid_to
+        null, null, null, null, 0, person_records.valid_from,
+        least(
+            person_records.valid_to, coalesce(person_records.shared_from, person_records.valid_to)
+        )
     from pairs
-    inner join person_records on pairs.identity = person_records.record_id
+    inner join person_records on pairs.identity = person_records.named_id
     where pairs.identity_type = 'person_record' and person_records.is_excluded
 
     union all

@@ -222,6 +222,8 @@ records as (
         {%- for column in kept %}
         versions.{{ column }},
         {%- endfor %}
+        versions.named_id,
+        versions.shared_from,
         greatest(versions.valid_from, coalesce(linked_people.valid_from, versions.valid_from))
             as valid_from,
         least(versions.valid_to, coalesce(linked_people.valid_to, versions.valid_to)) as valid_to
@@ -241,6 +243,8 @@ records as (
         {%- for column in kept %}
         final_versions.{{ column }},
         {%- endfor %}
+        final_records.record_id,
+        cast(null as date),
         greatest(final_records.valid_from, final_versions.valid_from),
         least(final_records.valid_to, final_versions.valid_to)
     from final_records
@@ -572,6 +576,8 @@ select
     created_date,
     precedence,
     source_rank,
+    named_id,
+    shared_from,
     judged_from as valid_from,
     judged_to as valid_to
 from judged

@@ -1,15 +1,95 @@
 {%- set attributes = [
     'source_system', 'source_instance', 'source_rank', 'record_kind', 'crm_account_id', 'email',
     'email_domain', 'other_emails', 'title', 'department', 'buying_role', 'merged_record_ids',
-    'synced_record_id'
+    'synced_record_id', 'named_id', 'shared_from'
+] -%}
+{%- set delivered = [
+    'source_system', 'source_instance', 'source_rank', 'record_kind', 'crm_account_id', 'email',
+    'email_domain', 'other_emails', 'title', 'department', 'buying_role', 'is_bounced',
+    'is_opted_out', 'is_deleted', 'linked_record_id', 'merged_record_ids', 'synced_record_id',
+    'created_date', 'version_at', 'is_first_load', 'known_date'
 ] -%}
 
-with people as (
+with delivered as (
+
+    select * from {{ ref('int_crm_people') }}
+
+),
+
+-- An id belongs to its kind of record: lead 7 and contact 7 are two people, and so are the contacts
+-- 7 of two CRMs.
+kinds as (
 
     select
-        *,
-        row_number() over (partition by record_id order by version_at) as version_order
-    from {{ ref('int_crm_people') }}
+        record_id,
+        source_system,
+        record_kind,
+        min(source_rank) as source_rank,
+        min(case
+            when is_first_load and {{ var('backfill_first_load') }}
+                then least(created_date, known_date)
+            else known_date
+        end) as known_from
+    from delivered
+    group by record_id, source_system, record_kind
+
+),
+
+ranked_kinds as (
+
+    select
+        kinds.*,
+        row_number() over (
+            partition by record_id order by source_rank, record_kind, source_system
+        ) as name_order,
+        row_number() over (
+            partition by record_id order by known_from, source_rank, record_kind, source_system
+        ) as age_order,
+        count(*) over (partition by record_id) as kinds_of_id
+    from kinds
+
+),
+
+shared_ids as (
+
+    select
+        ranked_kinds.record_id, ranked_kinds.source_system, ranked_kinds.record_kind,
+        ranked_kinds.name_order, seconds.known_from as shared_from
+    from ranked_kinds
+    inner join ranked_kinds as seconds
+        on ranked_kinds.record_id = seconds.record_id and seconds.age_order = 2
+    where ranked_kinds.kinds_of_id > 1
+
+),
+
+-- The first of them keeps the id as its name. From the day on which another is known to have it,
+-- what names the id alone, as an activity does, names nobody (shared_from).
+people as (
+
+    select
+        {%- for column in delivered %}
+        delivered.{{ column }},
+        {%- endfor %}
+        case
+            when shared_ids.name_order > 1
+                then
+                    delivered.source_system || ' ' || delivered.record_kind || ' '
+                    || delivered.record_id
+            else delivered.record_id
+        end as record_id,
+        delivered.record_id as named_id,
+        shared_ids.shared_from,
+        row_number() over (
+            partition by
+                delivered.record_id, delivered.source_system, delivered.record_kind
+            order by delivered.version_at
+        ) as version_order
+    from delivered
+    left join shared_ids
+        on
+            delivered.record_id = shared_ids.record_id
+            and delivered.source_system = shared_ids.source_system
+            and delivered.record_kind = shared_ids.record_kind
 
 ),
 
@@ -39,9 +119,13 @@ removed as (
     from removals
     inner join people
         on
-            removals.source_system = people.source_system
-            and removals.record_id = people.record_id
+            removals.record_id = people.named_id
+            and removals.source_system = people.source_system
             and removals.changed_on >= people.known_date
+            and (
+                people.shared_from is null
+                or removals.table_name like people.record_kind || '%'
+            )
 
 ),
 
@@ -70,7 +154,10 @@ versions as (
         cast(created_date as timestamp),
         created_date,
         {%- for attribute in attributes %}
-        {%- if attribute in ['source_system', 'source_instance', 'source_rank', 'record_kind'] %}
+        {%- if attribute in [
+            'source_system', 'source_instance', 'source_rank', 'record_kind', 'named_id',
+            'shared_from'
+        ] %}
         {{ attribute }},
         {%- else %}
         case when {{ var('backfill_first_load') }} then {{ attribute }} end,

@@ -40,6 +40,7 @@ record_changes as (
 select
     record_kind,
     source as source_system,
+    table_name,
     {{ record_id }} as record_id,
     changed_on,
     not is_present as is_deleted,

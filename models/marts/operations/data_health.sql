@@ -31,7 +31,10 @@ counts as (
         sum(accepted) as accepted,
         sum(duplicate) as duplicate,
         sum(conflicting) as conflicting,
-        sum(quarantined) as quarantined
+        sum(quarantined) as quarantined,
+        sum(rewritten) as rewritten,
+        -- Of the last delivery in which there was any.
+        max_by(rewrites, cast(delivery_date as {{ dbt.type_string() }}) || file_path) as rewrites
     from files
     group by source, table_name
 
@@ -45,10 +48,11 @@ select
     feed_gaps.source is not null as is_stale,
     {%- for count in [
         'files', 'unreadable_files', 'pending_files', 'late_files',
-        'delivered', 'accepted', 'duplicate', 'conflicting', 'quarantined'
+        'delivered', 'accepted', 'duplicate', 'conflicting', 'quarantined', 'rewritten'
     ] %}
     cast(coalesce(counts.{{ count }}, 0) as bigint) as {{ count }},
     {%- endfor %}
+    counts.rewrites,
     case
         {%- for source in var('sources_off') %}
         when tables.source = '{{ source }}' then 'switched off in the var sources_off'

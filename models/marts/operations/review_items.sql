@@ -55,6 +55,26 @@ person_records as (
 
 ),
 
+-- Who an account's own contacts are in the end: an address under two accounts is one person, of one.
+contacts_elsewhere as (
+
+    select
+        records.account_id,
+        people.account_id as other_account_id,
+        count(distinct records.person_id) as people
+    from {{ ref('int_person_records') }} as records
+    inner join {{ ref('int_people') }} as people
+        on
+            records.person_id = people.person_id
+            and {{ end_date() }} >= people.valid_from
+            and {{ end_date() }} < people.valid_to
+    where {{ end_date() }} >= records.valid_from and {{ end_date() }} < records.valid_to
+        and records.precedence = 1 and records.is_present
+        and records.account_id != people.account_id
+    group by records.account_id, people.account_id
+
+),
+
 account_exclusions as (
 
     select domain, {{ long_id('crm_account_id') }} as crm_account_id
@@ -319,6 +339,30 @@ items as (
         winners.account_id,
         winners.claim_source,
         accounts.account_name
+
+    union all
+
+    select
+        'contact_of_two_accounts',
+        coalesce(accounts.account_name || ' ', '') || contacts_elsewhere.account_id
+        || ' has contacts who count for '
+        || coalesce(other_accounts.account_name || ' ', '') || contacts_elsewhere.other_account_id,
+        contacts_elsewhere.people,
+        'Their addresses stand under both accounts, and a person counts for one: delete the records'
+        || ' of the account where they do not work, or correct the addresses.'
+    from contacts_elsewhere
+    left join accounts on contacts_elsewhere.account_id = accounts.account_id
+    left join accounts as other_accounts
+        on contacts_elsewhere.other_account_id = other_accounts.account_id
+
+    union all
+
+    select
+        'unknown_country', country, count(*),
+        'Add the name to seeds/identity/country_names.csv; until then its accounts have no region.'
+    from accounts
+    where country is not null and region is null
+    group by country
 
     union all
 

@@ -9,7 +9,7 @@ select
     {{ record_id('id') }} as crm_account_id,
     'hubspot' as source_system,
     _instance as source_instance,
-    property_name as account_name,
+    trim(property_name) as account_name,
     coalesce(property_domain_registrable, property_website_registrable) as website_domain,
     property_hs_additional_domains as other_domains,
     nullif(trim(property_industry), '') as industry,

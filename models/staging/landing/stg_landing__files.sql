@@ -18,5 +18,7 @@ select
     duplicate,
     conflicting,
     quarantined,
+    rewritten,
+    rewrites,
     reason
 from source

@@ -9,7 +9,7 @@ select
     {{ crm_id('id') }} as crm_account_id,
     'salesforce' as source_system,
     _instance as source_instance,
-    name as account_name,
+    trim(name) as account_name,
     website_registrable as website_domain,
     cast(null as {{ dbt.type_string() }}) as other_domains,
     nullif(trim(industry), '') as industry,

@@ -7,7 +7,8 @@ with source as (
 
 select
     id as page_view_id,
-    anonymous_id,
+    -- A visitor whose browser has no id of its own is told from others by the address alone.
+    coalesce(anonymous_id, 'address ' || context_ip, 'page ' || id) as anonymous_id,
     context_ip as ip,
     lower(coalesce(context_page_path, '/')) as page_path,
     {{ to_day('least(coalesce("timestamp", received_at), received_at)') }} as occurred_date,
