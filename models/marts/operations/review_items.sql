@@ -389,7 +389,7 @@ items as (
         'account_without_created_date',
         source_system || case when source_instance = 'main' then '' else '@' || source_instance end,
         count(*),
-        'Deliver when accounts were created, before the first refresh of a new warehouse; without it'
+        'Deliver their creation dates before the first refresh of a new warehouse; without them'
         || ' they count from the first day on, and the gap of early days is too large.'
     from account_versions
     where is_start_assumed and not is_deleted
