@@ -66,16 +66,17 @@ def ruleset_version(project_dir: Path) -> str:
 
 
 def check_seeds(project_dir: Path) -> None:
-    """Raises SeedError for what seeds say and nobody would miss.
+    """Raises SeedError for what seeds and the var `sources` say and nobody would miss.
 
-    That is misread dates, domains that meet nothing, and states by names that no model knows.
+    That is misread dates, domains that meet nothing, and names of states and of kinds of facts that
+    no model knows.
 
     Dates are written like 2026-01-31. dbt would guess: 01/02/2026 became the second of January, and
     a decision counted from another day than the one meant. Which columns are dates is what their
     `column_types` say. Columns named `domain` hold registrable domains, the form in which the
     warehouse keeps them: an exclusion of mail.acme.com would leave acme.com alone in no way.
     """
-    wrong = _faults_of_states(project_dir)
+    wrong = _faults_of_states(project_dir) + _faults_of_kinds(project_dir)
     for path in sorted((project_dir / "seeds").rglob("*.yml")):
         document = yaml.load(path.read_text(encoding="utf-8"), YAML_LOADER) or {}
         for seed in document.get("seeds", []):
@@ -114,6 +115,24 @@ def _faults_of_states(project_dir: Path) -> list[str]:
         f"seeds/{STATES_SEED}: the states are {', '.join(STATES)}, with the ranks 1 to"
         f" {len(STATES)}; it has {', '.join(named.values())}. The models know them by these names,"
         " so none can be renamed, added or left out; what each asks for is yours to set."
+    ]
+
+
+def _faults_of_kinds(project_dir: Path) -> list[str]:
+    """A misspelt kind of facts would be one that no model asks the sources for."""
+    known: set[str] = set()
+    for path in (project_dir / "models").rglob("*.sql"):
+        known.update(
+            re.findall(
+                r"\b(?:rows_of_sources|sources_of)\('(\w+)'", path.read_text(encoding="utf-8")
+            )
+        )
+    return [
+        f"dbt_project.yml: the var sources gives {source} the kind {kind!r}, which no model reads;"
+        f" known are {', '.join(sorted(known))}"
+        for source, kinds in project_vars(project_dir)["sources"].items()
+        for kind in kinds
+        if kind not in known
     ]
 
 

@@ -27,6 +27,7 @@ def project(tmp_path: Path) -> Path:
     """A copy of the project's rules that a test may change."""
     shutil.copy(PROJECT_DIR / "dbt_project.yml", tmp_path)
     shutil.copytree(PROJECT_DIR / "seeds", tmp_path / "seeds")
+    (tmp_path / "models").symlink_to(PROJECT_DIR / "models")
     return tmp_path
 
 
@@ -42,6 +43,15 @@ def test_the_version_is_short_and_stable(project: Path) -> None:
     assert len(version) == 12
     assert set(version) <= set("0123456789abcdef")
     assert version == ruleset_version(PROJECT_DIR)
+
+
+def test_a_kind_of_facts_that_no_model_reads_is_refused(project: Path) -> None:
+    edit(
+        project / "dbt_project.yml",
+        lambda text: text.replace("      merges: [merged_leads]", "      merge: [merged_leads]"),
+    )
+    with pytest.raises(SeedError, match="gives marketo the kind 'merge', which no model reads"):
+        check_seeds(project)
 
 
 @pytest.mark.parametrize(

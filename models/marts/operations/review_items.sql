@@ -433,8 +433,8 @@ items as (
         'account_without_created_date',
         source_system || case when source_instance = 'main' then '' else '@' || source_instance end,
         count(*),
-        'Deliver the day on which accounts were created, before the first refresh of a new warehouse;'
-        || ' without it they count from the first day on, and the gap of early days is too large.'
+        'Deliver their creation dates before the first refresh of a new warehouse; without them'
+        || ' they count from the first day on, and the gap of early days is too large.'
     from account_versions
     where is_start_assumed and not is_deleted
     group by source_system, source_instance
