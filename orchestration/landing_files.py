@@ -68,7 +68,7 @@ _MONEY = (
 )
 _GAP = "[ \u00a0\u202f]*"
 WRITTEN_NUMBER = (
-    f"[(]?{_GAP}[+\u2212-]?{_GAP}{_MONEY}?{_GAP}[+\u2212-]?{_GAP}"
+    f"[(]?{_GAP}[+\u2212-]?{_GAP}(?:{_MONEY}{_GAP}[+\u2212-]?)?{_GAP}"
     "([0-9]{1,3}(?:,[0-9]{3})+(?:[.][0-9]*)?|[0-9]+(?:[.][0-9]*)?|[.][0-9]+)"
     f"{_GAP}(K|MM?|MN|MIO|BN?|TN?)?{_GAP}{_MONEY}?{_GAP}%?{_GAP}[)]?"
 )
@@ -229,7 +229,7 @@ def _head(file: FileToRead) -> bytes:
     try:
         with _open(file) as handle:
             head = handle.read(HEAD_BYTES)
-            if len(head) == HEAD_BYTES and not re.search(rb"\S[^\r\n]*[\r\n]", head):
+            if len(head) == HEAD_BYTES and len(head.lstrip().splitlines()) < 2:
                 head += handle.read(LONG_HEAD_BYTES - HEAD_BYTES)
             while file.is_zipped and handle.read(CHUNK_BYTES):
                 pass
