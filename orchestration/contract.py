@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -290,21 +290,20 @@ def _limits(
     """The two numbers or days of `between`."""
     if given is None:
         return None
-    kinds: tuple[type, ...]
-    if data_type in ("integer", "double"):
-        kinds, things = (int, float), "number"
-    elif data_type in ("date", "timestamp"):
-        kinds, things = (date,), "day"
-    else:
+    is_date = data_type in ("date", "timestamp")
+    if not is_date and data_type not in ("integer", "double"):
         raise ContractError(f"{where}: between is for numbers and dates")
-    are_right = isinstance(given, list) and all(
-        isinstance(limit, kinds) and not isinstance(limit, (bool, datetime)) for limit in given
-    )
-    if not are_right or len(given) != 2 or given[0] > given[1]:
+    try:
+        limits = [date.fromisoformat(limit) for limit in given] if is_date else list(given)
+        are_right = is_date or all(type(limit) in (int, float) for limit in given)
+    except (TypeError, ValueError):
+        limits, are_right = [], False
+    if not are_right or len(limits) != 2 or limits[0] > limits[1]:
+        thing = "day, as texts like '2026-01-31'" if is_date else "number"
         raise ContractError(
-            f"{where}: between is the least and the greatest {things}, got {given!r}"
+            f"{where}: between is the least and the greatest {thing}, got {given!r}"
         )
-    return given[0], given[1]
+    return limits[0], limits[1]
 
 
 def _names(given: str | Sequence[str] | None) -> tuple[str, ...]:

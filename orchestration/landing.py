@@ -14,10 +14,15 @@ that is killed leaves whole tables, and the next run takes what is left.
 from __future__ import annotations
 
 import csv
+import hashlib
+import json
 import os
+import re
+import time
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from difflib import get_close_matches
 from pathlib import Path
@@ -25,7 +30,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from orchestration import identities, landing_flags, landing_presence
-from orchestration.contract import REGISTRABLE_SUFFIX, Contract, Table
+from orchestration.contract import REGISTRABLE_SUFFIX, Contract, Table, plain_name
 from orchestration.identities import registrable_domain
 from orchestration.landing_files import (
     SQL_TYPES,
@@ -34,6 +39,7 @@ from orchestration.landing_files import (
     content_hash,
     quoted,
     stage,
+    unstage,
 )
 from orchestration.landing_presence import PRESENCE_TABLES, Snapshots
 from orchestration.warehouse import Warehouse
@@ -41,7 +47,13 @@ from orchestration.warehouse import Warehouse
 MAIN_INSTANCE = "main"
 FORMATS = ("csv", "parquet", "jsonl")
 DAY_FOLDER = "loaded_date="
+FIRST_DELIVERY_DAY = date(2000, 1, 1)  # a folder of a day before it is a slip of some tool
+AHEAD_DAYS = 366  # as is one of a day further ahead of the run
+INSTANCE = re.compile("[A-Za-z0-9][A-Za-z0-9._-]*")
+NARROW_SHARE = 0.05  # of a delivery: when more rows share a key, the key is to blame
+COMPARED_ROWS = 200  # conflicting ones, for the columns in which they differ
 SHOWN_FILES = 5  # in a message
+SHOWN_COLUMNS = 4
 SHOWN_REASONS = 3  # why the rows of a file are in quarantine
 TABLES_AT_A_TIME = 2  # two processors are in every machine
 
@@ -50,7 +62,7 @@ MANIFEST_COLUMNS = """
     first_seen_at timestamp, is_late boolean, is_first_load boolean, status varchar,
     load_id bigint, delivered bigint, accepted bigint, duplicate bigint, conflicting bigint,
     quarantined bigint, reason varchar, size_bytes bigint, columns varchar[],
-    rewritten bigint, rewrites varchar
+    rewritten bigint, rewrites varchar, content_hash varchar, written_ns bigint
 """
 LANDING_TABLES = {
     "files": MANIFEST_COLUMNS,
@@ -138,6 +150,7 @@ class FoundFile:
     instance: str
     format: str
     size: int
+    written_ns: int  # when it was last written to
     folder_day: date | None
 
 
@@ -154,6 +167,9 @@ class Entry:
     status: str
     size: int
     columns: Sequence[str] | None  # of the contract, that the file has
+    content_hash: str | None = None
+    written_ns: int | None = None
+    is_lost: bool = False  # it has rows, all in quarantine
 
     @property
     def owner(self) -> tuple[str, str, str]:
@@ -173,42 +189,60 @@ def ingest(
     sources_off: Collection[str] = (),
     unread: Mapping[tuple[str, str], Unread] = NOTHING_UNREAD,
     flag_words: Sequence[str] = (),
+    settle_seconds: float = 0,
 ) -> IngestReport:
     """Takes every pending file delivered up to `end_date`, and each table's first load.
+
+    Files that could not be read are tried again, and told again as long as they are there.
 
     now: the moment of this run, with a zone (without one: UTC). cutoff_hours: a file without a
     `loaded_date` folder belongs to the UTC date of (first seen - cutoff_hours). live_since: days
     that a person has set, by (source, table, instance). snapshots: tables whose every delivery day
     is the complete list. sources_off, unread: what the models leave out; taken in and said.
     flag_words: in the name of a column outside the contract they tell a mark that nobody reads.
-    Running it again changes nothing.
+    settle_seconds: a file that was written to less than this ago is waited for, and left for the
+    next run if it moves meanwhile. Running it again changes nothing.
     """
     snapshots = snapshots or Snapshots()
     problems: list[str] = landing_presence.unfit(snapshots, contract)
     ensure_tables(warehouse, contract)
-    found = {file.file: file for file in discover(landing_dir, contract, problems)}
-    last_stored_day = _last_stored_day(warehouse)
-    entries = _register(warehouse, found, _utc(now), cutoff_hours, last_stored_day)
-    for entry in entries:
-        file = found.get(entry.file)
-        if file and entry.status != "pending" and file.size != entry.size:
-            problems.append(
-                f"{entry.file} changed after it was taken ({entry.size} bytes then, {file.size}"
-                " now); files are only ever added: deliver the rows again in a new file"
-            )
-        if (
-            not file
-            and entry.status == "pending"
-            and (entry.source, entry.table) in contract.tables
-        ):
-            problems.append(f"{entry.file} is gone before it was taken")
+    found = {file.file: file for file in discover(landing_dir, contract, problems, _utc(now))}
+    last_published_day = _last_published_day(warehouse)
+    entries = _register(warehouse, found, _utc(now), cutoff_hours, last_published_day)
+    problems += _changed(warehouse, entries, found)
+    problems += [
+        f"{entry.file} is gone before it was taken"
+        for entry in entries
+        if entry.file not in found
+        and entry.status == "pending"
+        and (entry.source, entry.table) in contract.tables
+    ]
+    # What was unreadable is delivered anew: a day that is published no longer changes.
+    entries = [
+        replace(entry, delivery_day=last_published_day + timedelta(days=1), is_late=True)
+        if entry.status == "unreadable"
+        and last_published_day
+        and entry.delivery_day <= last_published_day
+        else entry
+        for entry in entries
+        if entry.status != "unreadable" or entry.file in found
+    ]
     first_days = _first_days(entries, live_since or {})
     chosen: dict[tuple[str, str], list[Entry]] = {}
     for entry in entries:
-        if entry.status != "pending" or entry.file not in found:
+        if entry.status == "loaded" or entry.file not in found:
             continue
         if entry.delivery_day <= max(end_date, first_days[entry.owner]):
             chosen.setdefault((entry.source, entry.table), []).append(entry)
+    tried = {entry.file for files in chosen.values() for entry in files}
+    if moving := _still_written(found, tried, _utc(now), settle_seconds):
+        problems += [f"{file} is still being written; the next refresh takes it" for file in moving]
+        chosen = {
+            key: files
+            for key, entries_of in chosen.items()
+            if (files := [entry for entry in entries_of if entry.file not in moving])
+        }
+    problems += _told_again(entries, found)
     load_id = _start_load(warehouse, end_date, now) if chosen else None
     if load_id is not None:
         problems += _load_all(
@@ -228,12 +262,17 @@ def ingest(
             load_id,
         )
     entries = _manifest(warehouse)
+    if load_id is not None and not warehouse.rows(
+        "select 1 from raw_landing.files where load_id = ? limit 1", [load_id]
+    ):
+        warehouse.execute("delete from raw_landing.loads where load_id = ?", [load_id])
+        load_id = None
     _describe_tables(warehouse, contract, entries, unread)
     if warehouse.rows("select 1 from raw_landing.loads where not is_finished"):
         warehouse.execute("update raw_landing.loads set is_finished = true where not is_finished")
     waiting: dict[tuple[str, str], list[Entry]] = {}
     for entry in entries:
-        if entry.status == "pending" and entry.file in found:
+        if entry.status == "pending" and entry.file in found and entry.file not in tried:
             waiting.setdefault((entry.source, entry.table), []).append(entry)
     for (source, name), files in waiting.items():
         first = min(entry.delivery_day for entry in files)
@@ -325,10 +364,10 @@ def last_complete_day(
     """
     known = {entry.file: entry for entry in _manifest(warehouse)}
     days = [entry.delivery_day for entry in known.values()]
-    last_stored_day = _last_stored_day(warehouse)
-    for file in discover(landing_dir, contract, []):
+    last_published_day = _last_published_day(warehouse)
+    for file in discover(landing_dir, contract, [], _utc(now)):
         if file.file not in known:
-            days.append(_delivery_day(file, _utc(now), cutoff_hours, last_stored_day)[0])
+            days.append(_delivery_day(file, _utc(now), cutoff_hours, last_published_day)[0])
     today = (_utc(now) - timedelta(hours=cutoff_hours)).date()
     return max((day for day in days if day < today), default=max(days, default=None))
 
@@ -408,48 +447,60 @@ def ensure_tables(warehouse: Warehouse, contract: Contract) -> None:
                     )
 
 
-def discover(landing_dir: Path, contract: Contract, problems: list[str]) -> list[FoundFile]:
-    """Files of known tables in the landing folder, by path. Adds what it ignores to `problems`."""
+def discover(
+    landing_dir: Path, contract: Contract, problems: list[str], now: datetime
+) -> list[FoundFile]:
+    """Files of known tables in the landing folder, by path. Adds what it ignores to `problems`.
+
+    now: UTC, without a zone; a folder of a day far ahead of it is a slip.
+    """
     found: list[FoundFile] = []
     if not landing_dir.is_dir():
         problems.append(f"the landing folder {landing_dir} does not exist")
         return found
-    for source_entry in _sorted_entries(landing_dir):
-        source, _, instance = source_entry.name.partition("@")
-        if not source_entry.is_dir():
+    for source_entry in _sorted_entries(landing_dir, landing_dir, problems):
+        source, at, instance = source_entry.name.partition("@")
+        if not _is_folder(source_entry):
             problems.append(f"{source_entry.name} is no folder of a source; it is ignored")
             continue
         if source not in contract.sources:
             problems.append(_unknown_source(source_entry.name, source, contract.sources))
             continue
+        if at and (instance.lower() == MAIN_INSTANCE or not INSTANCE.fullmatch(instance)):
+            problems.append(
+                f"{source_entry.name} names no other organisation and is ignored: the main one"
+                f" lands as {source}, others as {source}@name, the name in letters, digits, - and _"
+            )
+            continue
         tables = contract.of_source(source)
-        table_entries = _sorted_entries(Path(source_entry.path))
+        table_entries = _sorted_entries(Path(source_entry.path), landing_dir, problems)
         others = [
-            entry.name for entry in table_entries if entry.is_dir() and entry.name not in tables
+            entry.name for entry in table_entries if _is_folder(entry) and entry.name not in tables
         ]
         problems += _unknown_tables(
             source_entry.name, others, tables, {entry.name for entry in table_entries}
         )
         for table_entry in table_entries:
             shown = f"{source_entry.name}/{table_entry.name}"
-            if not table_entry.is_dir():
+            if not _is_folder(table_entry):
                 problems.append(f"{shown} is no folder of a table; it is ignored")
                 continue
             if table_entry.name not in tables:
                 continue
-            for path in _walk(Path(table_entry.path)):
+            for path in _walk(Path(table_entry.path), landing_dir, problems):
                 file = path.relative_to(landing_dir).as_posix()
                 suffixes = path.name.lower().removesuffix(".gz").rsplit(".", 1)
                 if len(suffixes) < 2 or suffixes[1] not in FORMATS:
                     problems.append(f"{file} is no csv, parquet or jsonl file; it is ignored")
                     continue
                 try:
-                    folder_day = _folder_day(path, landing_dir)
-                except ValueError:
-                    problems.append(
-                        f"{file}: the folder's date is not like {DAY_FOLDER}2026-01-31; the file is"
-                        " ignored"
-                    )
+                    folder_day = _folder_day(path, landing_dir, now.date())
+                    stat = path.stat()
+                except ValueError as error:
+                    problems.append(f"{file}: {error}; the file is ignored")
+                    continue
+                except OSError as error:
+                    problems.append(f"{file} cannot be opened ({error.strerror}); it is ignored")
                     continue
                 found.append(
                     FoundFile(
@@ -459,28 +510,72 @@ def discover(landing_dir: Path, contract: Contract, problems: list[str]) -> list
                         table=table_entry.name,
                         instance=instance or MAIN_INSTANCE,
                         format=suffixes[1],
-                        size=path.stat().st_size,
+                        size=stat.st_size,
+                        written_ns=_written_ns(stat),
                         folder_day=folder_day,
                     )
                 )
     return found
 
 
-def _sorted_entries(folder: Path) -> list[os.DirEntry[str]]:
-    """Entries of a folder by name, without hidden ones and markers such as _SUCCESS."""
-    with os.scandir(folder) as entries:
-        return sorted(
-            (entry for entry in entries if not entry.name.startswith((".", "_"))),
-            key=lambda entry: entry.name,
-        )
+def _written_ns(stat: os.stat_result) -> int:
+    """When a file was last written to; a copy keeps the time of its model, but not the second."""
+    return max(stat.st_mtime_ns, stat.st_ctime_ns)
 
 
-def _walk(folder: Path) -> Iterator[Path]:
-    for entry in _sorted_entries(folder):
-        if entry.is_dir():
-            yield from _walk(Path(entry.path))
-        elif entry.is_file():
+def _sorted_entries(folder: Path, landing_dir: Path, problems: list[str]) -> list[os.DirEntry[str]]:
+    """Entries of a folder by name, without hidden ones and markers such as _SUCCESS.
+
+    What cannot be looked into, or has a name that is no text, is told and left out.
+    """
+    try:
+        with os.scandir(folder) as entries:
+            seen = [entry for entry in entries if not entry.name.startswith((".", "_"))]
+    except OSError as error:
+        where = folder.relative_to(landing_dir).as_posix()
+        problems.append(f"the folder {where} cannot be opened ({error.strerror}); it is ignored")
+        return []
+    kept = []
+    for entry in sorted(seen, key=lambda entry: entry.name):
+        try:
+            entry.name.encode()
+        except UnicodeEncodeError:
+            path = (folder / entry.name).relative_to(landing_dir).as_posix()
+            shown = os.fsencode(path).decode("utf-8", "backslashreplace")
+            problems.append(f"{shown} has a name that is not UTF-8 and is ignored; rename it")
+        else:
+            kept.append(entry)
+    return kept
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to itself
+        return False
+
+
+def _walk(
+    folder: Path, landing_dir: Path, problems: list[str], above: frozenset[str] = frozenset()
+) -> Iterator[Path]:
+    """All files under a folder. A link that leads back to a folder above it is told."""
+    here = os.path.realpath(folder)
+    if here in above:
+        where = folder.relative_to(landing_dir).as_posix()
+        problems.append(f"{where} is a link to a folder above it; it is ignored")
+        return
+    for entry in _sorted_entries(folder, landing_dir, problems):
+        try:
+            is_folder, is_file = entry.is_dir(), entry.is_file()
+        except OSError:
+            is_folder = is_file = False
+        if is_folder:
+            yield from _walk(Path(entry.path), landing_dir, problems, above | {here})
+        elif is_file:
             yield Path(entry.path)
+        else:
+            where = Path(entry.path).relative_to(landing_dir).as_posix()
+            problems.append(f"{where} is neither file nor folder (a broken link?); it is ignored")
 
 
 def _unknown_source(shown: str, name: str, known: Sequence[str]) -> str:
@@ -515,11 +610,27 @@ def _unknown_tables(
     return sentences
 
 
-def _folder_day(path: Path, landing_dir: Path) -> date | None:
+def _folder_day(path: Path, landing_dir: Path, today: date) -> date | None:
+    """The day that a folder of the path names. Raises ValueError, in words, if it can be none."""
+    days = set()
     for part in path.relative_to(landing_dir).parts[:-1]:
-        if part.startswith(DAY_FOLDER):
-            return datetime.strptime(part.removeprefix(DAY_FOLDER), "%Y-%m-%d").date()
-    return None
+        if not plain_name(part).startswith(plain_name(DAY_FOLDER)):
+            continue
+        try:
+            if not part.lower().startswith(DAY_FOLDER):
+                raise ValueError(part)
+            day = datetime.strptime(part[len(DAY_FOLDER) :], "%Y-%m-%d").date()
+        except ValueError:
+            raise ValueError(f"the folder's date is not like {DAY_FOLDER}2026-01-31") from None
+        if not FIRST_DELIVERY_DAY <= day <= today + timedelta(days=AHEAD_DAYS):
+            raise ValueError(
+                f"no delivery is of {day}: that is before {FIRST_DELIVERY_DAY} or more than a year"
+                " ahead. Name the folder after the day on which the file came"
+            )
+        days.add(day)
+    if len(days) > 1:
+        raise ValueError(f"its folders name {_count(len(days), 'day')}")
+    return next(iter(days), None)
 
 
 # --- the manifest ---------------------------------------------------------------------------------
@@ -530,23 +641,27 @@ def _utc(moment: datetime) -> datetime:
     return moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
 
 
-def _last_stored_day(warehouse: Warehouse) -> date | None:
-    """The last day whose scores are stored: what is delivered for it now comes too late."""
-    if not warehouse.has_table("scores", "activation_checkpoints"):
+def _last_published_day(warehouse: Warehouse) -> date | None:
+    """The last day that is published: what is delivered for it now comes too late.
+
+    A day that was scored by a run that failed afterwards is computed again, so its own correction
+    still counts for it.
+    """
+    if not warehouse.has_table("raw_landing", "plans"):
         return None
-    day: date | None = warehouse.rows("select max(as_of_date) from scores.activation_checkpoints")[
-        0
-    ][0]
+    day: date | None = warehouse.rows(
+        "select max(end_date) from raw_landing.plans where published_at is not null"
+    )[0][0]
     return day
 
 
 def _delivery_day(
-    file: FoundFile, first_seen: datetime, cutoff_hours: int, last_stored_day: date | None
+    file: FoundFile, first_seen: datetime, cutoff_hours: int, last_published_day: date | None
 ) -> tuple[date, bool]:
     """The delivery day of a new file, and whether it came too late for the day it was meant for."""
     day = file.folder_day or (first_seen - timedelta(hours=cutoff_hours)).date()
-    if last_stored_day and day <= last_stored_day:
-        return last_stored_day + timedelta(days=1), True
+    if last_published_day and day <= last_published_day:
+        return last_published_day + timedelta(days=1), True
     return day, False
 
 
@@ -555,7 +670,8 @@ def _manifest(warehouse: Warehouse) -> list[Entry]:
         return []
     rows = warehouse.rows(
         "select file, source, table_name, instance, delivery_day, is_late, status, size_bytes,"
-        " columns from raw_landing.files order by delivery_day, file"
+        " columns, content_hash, written_ns, coalesce(delivered > 0 and quarantined = delivered,"
+        " false) as is_lost from raw_landing.files order by delivery_day, file"
     )
     return [Entry(*row) for row in rows]
 
@@ -565,13 +681,13 @@ def _register(
     found: Mapping[str, FoundFile],
     now: datetime,
     cutoff_hours: int,
-    last_stored_day: date | None,
+    last_published_day: date | None,
 ) -> list[Entry]:
     """Writes new files to the manifest, which fixes their delivery day; returns all of it."""
     known = {entry.file for entry in _manifest(warehouse)}
     new = [file for file in found.values() if file.file not in known]
     if new:
-        days = [_delivery_day(file, now, cutoff_hours, last_stored_day) for file in new]
+        days = [_delivery_day(file, now, cutoff_hours, last_published_day) for file in new]
         rows = pa.table(
             {
                 "file": [file.file for file in new],
@@ -590,6 +706,95 @@ def _register(
     return _manifest(warehouse)
 
 
+def _changed(
+    warehouse: Warehouse, entries: Sequence[Entry], found: Mapping[str, FoundFile]
+) -> list[str]:
+    """Sentences on files whose content is no longer what was taken.
+
+    Size and time only say whether to look: a file that was copied or touched is the same.
+    """
+    sentences, same = [], []
+    for entry in entries:
+        file = found.get(entry.file)
+        if not file or entry.status != "loaded":
+            continue
+        now = f"{entry.size} bytes then, {file.size} now"
+        if file.size == entry.size:
+            if not entry.content_hash or file.written_ns == entry.written_ns:
+                continue
+            try:
+                content = _hash_of(file.path)
+            except OSError:
+                continue
+            if content == entry.content_hash:
+                same.append((entry.file, file.written_ns))
+                continue
+            now = f"other content of the same {file.size} bytes"
+        sentences.append(
+            f"{entry.file} changed after it was taken ({now}); files are only ever added: deliver"
+            " the rows again in a new file"
+        )
+    if same:
+        touched = pa.table(
+            {"file": [file for file, _ in same], "written_ns": [when for _, when in same]}
+        )
+        warehouse.connection.register("_touched", touched)
+        warehouse.execute(
+            "update raw_landing.files set written_ns = _touched.written_ns from _touched"
+            " where files.file = _touched.file"
+        )
+        warehouse.connection.unregister("_touched")
+    return sentences
+
+
+def _hash_of(path: Path) -> str:
+    with path.open("rb") as handle:
+        return hashlib.file_digest(handle, "blake2b").hexdigest()[:32]
+
+
+def _still_written(
+    found: Mapping[str, FoundFile], tried: Collection[str], now: datetime, settle_seconds: float
+) -> list[str]:
+    """Files that move. A young one gets until it is `settle_seconds` old to show that."""
+    moment_ns = int(now.replace(tzinfo=UTC).timestamp() * 1e9)
+    young = [
+        file
+        for name in tried
+        if 0 <= moment_ns - (file := found[name]).written_ns < settle_seconds * 1e9
+    ]
+    if not young:
+        return []
+    youngest = max(file.written_ns for file in young)
+    time.sleep(settle_seconds - (moment_ns - youngest) / 1e9)
+    return sorted(file.file for file in young if _moves(file))
+
+
+def _moves(file: FoundFile) -> bool:
+    """Whether a file was written to since it was found."""
+    try:
+        stat = file.path.stat()
+    except OSError:
+        return False  # reading it will say so
+    return (stat.st_size, _written_ns(stat)) != (file.size, file.written_ns)
+
+
+def _told_again(entries: Sequence[Entry], found: Mapping[str, FoundFile]) -> list[str]:
+    """Sentences on files of earlier loads of which no row was taken, as long as they are there."""
+    lost: dict[tuple[str, str], list[Entry]] = {}
+    for entry in entries:
+        if entry.is_lost and entry.file in found:
+            lost.setdefault((entry.source, entry.table), []).append(entry)
+    return [
+        f"{files[0].file}{_and_more(len(files))}: all rows are still in quarantine; deliver them"
+        " corrected in a new file and take this one away"
+        for files in lost.values()
+    ]
+
+
+def _and_more(files: int) -> str:
+    return f" and {_count(files - 1, 'more file')}" if files > 1 else ""
+
+
 def _first_days(
     entries: Sequence[Entry], live_since: LiveSince
 ) -> dict[tuple[str, str, str], date]:
@@ -598,7 +803,7 @@ def _first_days(
     A day set by a person, else the earliest day taken, else the earliest day known.
     """
     days: dict[tuple[str, str, str], date] = {}
-    for status in ("loaded", "pending"):
+    for status in ("loaded", "pending", "unreadable"):
         earliest: dict[tuple[str, str, str], date] = {}
         for entry in entries:
             if entry.status == status:
@@ -684,10 +889,20 @@ def _load(
             for number, (entry, file) in enumerate(files)
         ],
     )
+    hashes = _settled(warehouse, files, outcome)
     known_columns = {name for entry in entries for name in entry.columns or ()}
     _tell(table, files, outcome, known_columns, problems)
     told = {files[number][0].file for number in outcome.faults}
-    taken = [number for number in range(len(files)) if number not in outcome.postponed]
+    # What still cannot be read stays as it stands in the manifest.
+    again = [number for number in outcome.unreadable if files[number][0].status == "unreadable"]
+    if again:
+        numbers = ", ".join(map(str, again))
+        warehouse.execute(f"delete from staged_files where file_number in ({numbers})")
+    taken = [
+        number
+        for number in range(len(files))
+        if number not in outcome.postponed and number not in again
+    ]
     if not taken:
         return problems
     # A first delivery that nobody can read is none: the next one is the first load then.
@@ -704,7 +919,11 @@ def _load(
                     and files[number][0].delivery_day <= first_days[files[number][0].owner]
                     for number in taken
                 ],
+                "delivery_day": [files[number][0].delivery_day for number in taken],
+                "is_late": [files[number][0].is_late for number in taken],
                 "size_bytes": [files[number][1].size for number in taken],
+                "content_hash": pa.array([hashes.get(number) for number in taken], pa.string()),
+                "written_ns": [files[number][1].written_ns for number in taken],
                 "reason": pa.array(
                     [
                         outcome.unreadable.get(number) or outcome.faults.get(number)
@@ -737,11 +956,129 @@ def _load(
             for file, rows in lost
             if file not in told
         ]
+        problems += _conflicts(warehouse, table)
     finally:
         warehouse.connection.unregister("_batch")
         for name in ("staged", "staged_lines", "staged_files", "verdicts"):
             warehouse.execute(f"drop table if exists temp.{name}")
     return problems
+
+
+def _settled(
+    warehouse: Warehouse, files: Sequence[tuple[Entry, FoundFile]], outcome: Outcome
+) -> dict[int, str]:
+    """Hashes of the files as they were read. One that was written to meanwhile is postponed."""
+    hashes = {}
+    for number, (_, file) in enumerate(files):
+        if number in outcome.postponed:
+            continue
+        try:
+            hashes[number] = _hash_of(file.path)
+            fault = "it is still being written" if _moves(file) else ""
+        except OSError as error:
+            fault = error.strerror or "it is gone"
+        if fault:
+            unstage(warehouse, [number])
+            for noted in (outcome.unreadable, outcome.faults, outcome.columns, hashes):
+                noted.pop(number, None)
+            outcome.postponed[number] = fault
+    return hashes
+
+
+def _conflicts(warehouse: Warehouse, table: Table) -> list[str]:
+    """Sentences on the rows of this load that contradict another of the same key and version.
+
+    Which columns differ, and one key as an example. Rows that contradict one of their own delivery
+    are told apart from rows with newer content under an old stamp.
+    """
+    if not warehouse.rows("select 1 from verdicts where status = 'conflicting' limit 1"):
+        return []
+    keys = ["_instance", *(quoted(name) for name in table.key)]
+    same_key = " and ".join(f"standing.{key} is not distinct from new.{key}" for key in keys)
+    names = [column.name for column in table.columns if column.name not in table.key]
+    names = [name for name in names if name not in table.syncs]
+    columns = ["_extra", *map(quoted, names)]
+    warehouse.execute(
+        f"""
+        create or replace temp table contradictions as
+        select
+            {", ".join(f"new.{key}" for key in keys)},
+            new._delivery_day, new.file_number,
+            standing._delivery_day = new._delivery_day as is_of_one_delivery,
+            {", ".join(f"new.{name} as new_{place}" for place, name in enumerate(columns))},
+            {", ".join(f"standing.{name} as old_{place}" for place, name in enumerate(columns))}
+        from staged as new
+        inner join verdicts using (file_number, row_number)
+        left join {table.raw_table} as standing
+            on {same_key}
+            and standing._status = 'accepted'
+            and standing._version_at = {_version_at(table, "new")}
+        where verdicts.status = 'conflicting'
+        qualify row_number() over (
+            partition by new.file_number, new.row_number order by standing._delivery_day
+        ) = 1
+        """
+    )
+    sentences = []
+    for (is_of_one,) in warehouse.rows(
+        "select distinct coalesce(is_of_one_delivery, false) from contradictions order by all"
+    ):
+        where = f"where coalesce(is_of_one_delivery, false) = {is_of_one}"
+        rows = warehouse.rows(
+            f"select {', '.join(quoted(name) for name in table.key)},"
+            f" {', '.join(f'new_{place}, old_{place}' for place in range(len(columns)))}"
+            f" from contradictions {where} order by all limit {COMPARED_ROWS}"
+        )
+        [(count, delivered)] = warehouse.rows(
+            f"select count(*), (select count(*) from staged) from contradictions {where}"
+        )
+        differ = Counter(name for row in rows for name in _differing(row[len(table.key) :], names))
+        shown = [name for name, _ in differ.most_common(SHOWN_COLUMNS)]
+        if len(differ) > SHOWN_COLUMNS:
+            shown.append(_count(len(differ) - SHOWN_COLUMNS, "more column"))
+        example = ", ".join(
+            f"{name} {value}" for name, value in zip(table.key, rows[0], strict=False)
+        )
+        of_key = f"{', '.join(table.key)} (for example {example})"
+        in_columns = f" in {', '.join(shown)}" if shown else ""
+        if is_of_one:
+            text = (
+                f"{count:,} of {delivered:,} rows share {of_key} with another row of their delivery"
+                f" and differ from it{in_columns}: one of each counts, the first by content hash,"
+                " the others are left out as conflicting"
+            )
+            if count >= NARROW_SHARE * delivered:
+                text += (
+                    ". The key is too narrow for this export: deliver one row for each"
+                    f" {', '.join(table.key)}"
+                )
+        else:
+            stamps = (
+                " or ".join(name for name in table.version if name not in table.syncs) or "version"
+            )
+            text = (
+                f"{_count(count, 'row')} with newer content under an old {stamps} left out as"
+                f" conflicting: {of_key} differs{in_columns} from what was taken before, which"
+                f" stands. A formula field changes so; deliver the record with a newer {stamps}"
+            )
+        sentences.append(f"{table.label}: {text}")
+    warehouse.execute("drop table temp.contradictions")
+    return sentences
+
+
+def _differing(pairs: Sequence[object], names: Sequence[str]) -> list[str]:
+    """The columns in which two rows differ: new and old value of _extra, then of each column."""
+    extras = [json.loads(str(extra)) if extra else {} for extra in pairs[:2]]
+    differing = [
+        name
+        for place, name in enumerate(names, start=1)
+        if pairs[2 * place] != pairs[2 * place + 1]
+    ]
+    return differing + [
+        name
+        for name in sorted({*extras[0], *extras[1]})
+        if not name.startswith("_") and extras[0].get(name) != extras[1].get(name)
+    ]
 
 
 def _tell(
@@ -757,9 +1094,14 @@ def _tell(
         if number in outcome.unreadable:
             text = f"cannot be read: {outcome.unreadable[number]}"
         elif number in outcome.postponed:
-            text = f"could not be opened and will be tried again: {outcome.postponed[number]}"
+            text = f"could not be read now and will be tried again: {outcome.postponed[number]}"
         elif number in outcome.faults:
             text = f"all its rows are in quarantine: {outcome.faults[number]}"
+            if number in outcome.header_lines:
+                text += f" (its header was taken to be line {outcome.header_lines[number]})"
+        elif number in outcome.header_lines:
+            line = outcome.header_lines[number]
+            text = f"its header is line {line}; what stands above it is not read"
         else:
             has = outcome.columns.get(number, ())
             lost = [name for name in table.optional if name in known_columns and name not in has]
@@ -768,8 +1110,7 @@ def _tell(
             text = f"lacks {', '.join(lost)}, which earlier files had; these values are empty"
         sentences.setdefault(text, []).append(entry.file)
     for text, names in sentences.items():
-        more = f" and {_count(len(names) - 1, 'more file')}" if len(names) > 1 else ""
-        problems.append(f"{names[0]}{more}: {text}")
+        problems.append(f"{names[0]}{_and_more(len(names))}: {text}")
 
 
 def _taken_for_nothing(
@@ -1176,6 +1517,8 @@ def _append(warehouse: Warehouse, table: Table, load_id: int) -> list[tuple[str,
     warehouse.execute(
         """
         update raw_landing.files set
+            delivery_day = done.delivery_day,
+            is_late = done.is_late,
             is_first_load = done.is_first_load,
             status = case when done.is_unreadable then 'unreadable' else 'loaded' end,
             load_id = done.load_id,
@@ -1186,6 +1529,8 @@ def _append(warehouse: Warehouse, table: Table, load_id: int) -> list[tuple[str,
             quarantined = done.quarantined,
             reason = done.reason,
             size_bytes = done.size_bytes,
+            content_hash = done.content_hash,
+            written_ns = done.written_ns,
             columns = done.columns
         from (select *, ? as load_id from staged_counts) as done
         where files.file = done.file
@@ -1217,7 +1562,7 @@ def _append_quarantine(warehouse: Warehouse, load_id: int) -> int:
             case when is_row then row_number - counts.rows_before else row_number end as row_number,
             faults.reason,
             faults.row_json,
-            files.delivery_day,
+            counts.delivery_day,
             ? as load_id
         from faults
         inner join staged_counts as counts using (file_number)

@@ -19,7 +19,7 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import date, timedelta
+from datetime import date
 from difflib import get_close_matches
 from functools import lru_cache
 from io import StringIO
@@ -70,7 +70,7 @@ _MONEY = (
 )
 _GAP = "[ \u00a0\u202f]*"
 WRITTEN_NUMBER = (
-    f"[(]?{_GAP}[+\u2212-]?{_GAP}{_MONEY}?{_GAP}[+\u2212-]?{_GAP}"
+    f"[(]?{_GAP}[+\u2212-]?{_GAP}(?:{_MONEY}{_GAP}[+\u2212-]?)?{_GAP}"
     "([0-9]{1,3}(?:,[0-9]{3})+(?:[.][0-9]*)?|[0-9]+(?:[.][0-9]*)?|[.][0-9]+)"
     f"{_GAP}(K|MM?|MN|MIO|BN?|TN?)?{_GAP}{_MONEY}?{_GAP}%?{_GAP}[)]?"
 )
@@ -97,7 +97,7 @@ class Layout:
     """What files must share to be read by one statement.
 
     names: columns as delivered; types: the engine's types (parquet only); delimiter, skip (lines
-    before the header), has_long_header (a name holds line breaks), is_zipped, is_odd: csv only.
+    before the header), is_zipped, is_odd, has_title: csv only.
     """
 
     format: str
@@ -106,8 +106,8 @@ class Layout:
     delimiter: str = ""
     skip: int = 0
     is_zipped: bool = False
-    has_long_header: bool = False
     is_odd: bool = False  # it is read through a mended copy
+    has_title: bool = False  # lines that are no header stand above it
 
 
 @dataclass(frozen=True)
@@ -182,7 +182,7 @@ def stage(warehouse: Warehouse, table: Table, files: Sequence[FileToRead]) -> Ou
                 outcome.columns[file.number] = ()
             else:
                 groups.setdefault(layout, []).append(file)
-                if layout.is_odd and layout.skip:
+                if layout.has_title:
                     outcome.header_lines[file.number] = layout.skip + 1
     for layout, group in groups.items():
         _stage_group(warehouse, table, layout, group, outcome)
@@ -233,7 +233,7 @@ def _head(file: FileToRead) -> bytes:
     try:
         with _open(file) as handle:
             head = handle.read(HEAD_BYTES)
-            if len(head) == HEAD_BYTES and not re.search(rb"\S[^\r\n]*[\r\n]", head):
+            if len(head) == HEAD_BYTES and len(head.lstrip().splitlines()) < 2:
                 head += handle.read(LONG_HEAD_BYTES - HEAD_BYTES)
             while file.is_zipped and handle.read(CHUNK_BYTES):
                 pass
@@ -281,14 +281,18 @@ def _csv_layout(file: FileToRead, table: Table) -> Layout | None:
     if not _match(table, names).places and header.lstrip()[:1] in ("{", "["):
         shown = header.strip()[:SHOWN_LETTERS]
         raise UnreadableError(f"JSON and no csv: it begins with {shown}")
+    has_title = any(line.strip() for line in lines[:skip])
     ends = islice(re.finditer(LINE_END, head.removeprefix(BOM)), skip + 1)
-    is_odd = (
-        is_unclosed
-        or "\n" in header
-        or any(line.strip() for line in lines[:skip])
-        or len({end.group() for end in ends}) > 1
+    is_odd = is_unclosed or "\n" in header or has_title or len({end.group() for end in ends}) > 1
+    return Layout(
+        "csv",
+        names,
+        delimiter=delimiter,
+        skip=skip,
+        is_zipped=file.is_zipped,
+        is_odd=is_odd,
+        has_title=has_title and not separator,
     )
-    return Layout("csv", names, (), delimiter, skip, file.is_zipped, "\n" in header, is_odd)
 
 
 def _lines(text: bytes) -> list[bytes]:
@@ -476,7 +480,12 @@ def _blamed(warehouse: Warehouse, file: FileToRead, outcome: Outcome) -> Iterato
 
 
 def _unstage(warehouse: Warehouse, files: Sequence[FileToRead]) -> None:
-    numbers = ", ".join(str(file.number) for file in files)
+    unstage(warehouse, [file.number for file in files])
+
+
+def unstage(warehouse: Warehouse, file_numbers: Sequence[int]) -> None:
+    """Takes what was staged of files back."""
+    numbers = ", ".join(map(str, file_numbers))
     warehouse.execute(f"delete from staged where _file_number in ({numbers})")
     warehouse.execute(f"delete from staged_lines where file_number in ({numbers})")
 
@@ -510,7 +519,7 @@ def _read_alone(
         where = f"where file_number = {file.number}"
         warehouse.execute(f"update staged_files set path = {literal(str(copy.path))} {where}")
         try:
-            plain = replace(layout, skip=0, is_zipped=False, has_long_header=False, is_odd=False)
+            plain = replace(layout, skip=0, is_zipped=False, is_odd=False)
             _stage_csv(warehouse, table, plain, [copy], outcome, True)
         finally:
             warehouse.execute(f"update staged_files set path = {literal(str(file.path))} {where}")
@@ -557,7 +566,7 @@ def _mend(file: FileToRead, layout: Layout, copy: Path) -> list[tuple[int, str, 
     delimiter = layout.delimiter
     with _open(file) as handle:
         lines = _lines(handle.read().removeprefix(BOM))
-    place = layout.skip + 1 + "\n".join(layout.names).count("\n") * layout.has_long_header
+    place = layout.skip + 1 + sum(name.count("\n") for name in layout.names)
     with copy.open("wb") as out:
         # The engine needs a header, and loses its way in names with quotes and line breaks.
         out.write(delimiter.join(f"c{number}" for number in range(width)).encode() + b"\n")
@@ -929,7 +938,7 @@ def _outside(column: Column) -> tuple[str, str]:
         below = f"{name} < date '{least}'"
         if column.is_open_end:
             return below, words
-        return f"{below} or {name} >= date '{greatest + timedelta(days=1)}'", words
+        return f"{below} or {name} >= date '{greatest}' + 1", words
     words = f'" is not between {_number(least)} and {_number(greatest)}'
     return f"{name} not between {least:g} and {greatest:g}", words
 

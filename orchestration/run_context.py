@@ -119,7 +119,7 @@ def outlook(settings: Settings, now: datetime, end: date | None = None) -> Outlo
         if last_day or history:
             raise
         ignored: list[str] = []
-        landing.discover(settings.landing_dir, contract(), ignored)
+        landing.discover(settings.landing_dir, contract(), ignored, now.replace(tzinfo=None))
         raise PlanningError("\n".join([str(error), *ignored])) from None
     return Outlook(plan, history)
 
@@ -146,6 +146,11 @@ def last_complete_day(settings: Settings, warehouse: Warehouse, now: datetime) -
 @cache
 def contract() -> Contract:
     return load_contract(MODELS_DIR)
+
+
+def settle_seconds() -> float:
+    """How long nothing must have been written to a file that is taken (var)."""
+    return float(project_vars(PROJECT_DIR)["landing_settle_seconds"])
 
 
 def cutoff_hours() -> int:

@@ -24,6 +24,7 @@ from orchestration.run_context import (
     cutoff_hours,
     filled_elsewhere,
     flag_words,
+    settle_seconds,
     snapshots,
     sources_off,
 )
@@ -113,6 +114,7 @@ def ingestion(context: dg.AssetExecutionContext) -> Iterator[Any]:
                 sources_off=sources_off(),
                 unread=unread,
                 flag_words=flag_words(),
+                settle_seconds=settle_seconds(),
             )
             delivered = last_deliveries(warehouse, plan.end)
             nothing = landing.missing_universe(
@@ -152,10 +154,11 @@ def freshness_days() -> dict[tuple[str, str], int]:
 
 
 def last_deliveries(warehouse: Warehouse, end: date) -> dict[tuple[str, str], date]:
-    """The last delivery day up to `end` of each table that has landed."""
+    """The last day up to `end` on which each table brought a new row, or an empty file."""
     rows = warehouse.rows(
         "select source, table_name, max(delivery_day) from raw_landing.files"
-        " where status = 'loaded' and delivery_day <= ? group by source, table_name",
+        " where status = 'loaded' and (delivered = 0 or duplicate < delivered)"
+        " and delivery_day <= ? group by source, table_name",
         [end],
     )
     return {(source, table): day for source, table, day in rows}

@@ -4,12 +4,14 @@ Both ask for the days that are missing up to the day they are about, so a day on
 is caught up on by itself. Both are off until someone turns them on.
 """
 
+import os
+from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 
 import dagster as dg
 
 from orchestration.planning import PlanningError
-from orchestration.run_context import RANGE_END_TAG, RANGE_START_TAG, outlook
+from orchestration.run_context import RANGE_END_TAG, RANGE_START_TAG, outlook, settle_seconds
 from orchestration.settings import Settings, load_settings
 from orchestration.warehouse import WarehouseBusyError
 
@@ -43,6 +45,8 @@ def landing_files(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.S
     """The cursor is how many files there were and when the newest was written."""
     settings = load_settings()
     seen = landing_fingerprint(settings)
+    if seen is None:
+        return dg.SkipReason("Landing files are still being written.")
     if seen == context.cursor:
         return dg.SkipReason("No new landing files.")
     request = _request(settings, None, run_key=seen)
@@ -51,10 +55,23 @@ def landing_files(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.S
     return dg.SensorResult(run_requests=[request], cursor=seen)
 
 
-def landing_fingerprint(settings: Settings) -> str:
-    """Changes when a landing file is added."""
-    times = [path.stat().st_mtime_ns for path in settings.landing_dir.rglob("*") if path.is_file()]
-    return f"{len(times)} files, newest {max(times, default=0)}"
+def landing_fingerprint(settings: Settings, now: datetime | None = None) -> str | None:
+    """Changes when a landing file is added; None while the newest may still be written to.
+
+    Hidden files and folders count as little as for a refresh: tools copy into them first.
+    """
+    times = []
+    for folder, folders, names in os.walk(settings.landing_dir):
+        folders[:] = [name for name in folders if not name.startswith((".", "_"))]
+        for name in names:
+            if not name.startswith((".", "_")):
+                with suppress(OSError):  # it may be gone by now
+                    times.append(os.stat(os.path.join(folder, name)).st_mtime_ns)
+    newest = max(times, default=0)
+    age = (now or datetime.now(UTC)).timestamp() - newest / 1e9
+    if 0 <= age < settle_seconds():
+        return None
+    return f"{len(times)} files, newest {newest}"
 
 
 def _request(settings: Settings, end: date | None, run_key: str) -> dg.RunRequest | dg.SkipReason:

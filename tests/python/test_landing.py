@@ -588,8 +588,8 @@ def test_text_in_another_encoding_is_a_bad_row(landed: Landed) -> None:
 
 def test_types_are_taken_strictly(landed: Landed) -> None:
     cases = {
-        "annual_revenue": (["1,000", "nan", "inf", "x"], ["1000", "-1.5", "1e3", " 7 "]),
-        "number_of_employees": (["1.5", "0x10", "1e3"], ["12", "12.0", "-3"]),
+        "annual_revenue": (["1,000", "nan", "inf", "x", "-1.5"], ["1000", "1.5", "1e3", " 7 "]),
+        "number_of_employees": (["1.5", "0x10", "1e3", "-3"], ["12", "12.0", "+3"]),
         "is_deleted": (["perhaps", "2"], ["true", "FALSE", "1", "0", "t"]),
     }
     rows: list[str] = []
@@ -1208,13 +1208,20 @@ def test_a_person_may_set_since_when_a_table_is_live(landed: Landed, tmp_path: P
     assert read_live_since(ROOT / "seeds/landing/live_since.csv") == {}
 
 
-def test_what_comes_after_its_day_was_scored_counts_from_the_next_day(landed: Landed) -> None:
+def publish(landed: Landed, end: date) -> None:
+    """Has a run up to `end` scored and published."""
+    landed.warehouse.execute(
+        "create table if not exists raw_landing.plans (end_date date, published_at timestamp)"
+    )
+    landed.warehouse.execute("insert into raw_landing.plans values (?, now())", [end])
+
+
+def test_what_comes_after_its_day_was_published_counts_from_the_next_day(landed: Landed) -> None:
     landed.put("salesforce/account/loaded_date=2026-06-01/a.csv", lines(ACCOUNT, account(1)))
     landed.ingest()
-    landed.warehouse.execute("create schema scores")
-    landed.warehouse.execute(
-        "create table scores.activation_checkpoints as select date '2026-06-10' as as_of_date"
-    )
+    publish(landed, date(2026, 6, 10))
+    # A run up to the 11th was scored and failed then: the day is computed again, so it is open.
+    landed.warehouse.execute("insert into raw_landing.plans values (date '2026-06-11', null)")
     landed.put("salesforce/account/loaded_date=2026-06-10/late.csv", lines(ACCOUNT, account(2)))
     landed.put("salesforce/account/loaded_date=2026-06-11/a.csv", lines(ACCOUNT, account(3)))
     report = landed.ingest()

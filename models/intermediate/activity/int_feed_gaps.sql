@@ -10,12 +10,13 @@ feeds as (
 
 ),
 
--- An empty file is a delivery; an unreadable one is not.
+-- An empty file is a delivery: the source says that nothing happened. An unreadable one is none, nor
+-- is one that only repeats rows: an exporter that is stuck sends such files too.
 deliveries as (
 
     select distinct source, table_name, source_instance, delivery_date
     from files
-    where status = 'loaded'
+    where status = 'loaded' and (delivered = 0 or duplicate < delivered)
 
 ),
 

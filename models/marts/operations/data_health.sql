@@ -22,7 +22,9 @@ counts as (
     select
         source,
         table_name,
-        max(case when status = 'loaded' then delivery_date end) as last_delivery_date,
+        max(case
+            when status = 'loaded' and (delivered = 0 or duplicate < delivered) then delivery_date
+        end) as last_delivery_date,
         sum(case when status = 'loaded' then 1 else 0 end) as files,
         sum(case when status = 'unreadable' then 1 else 0 end) as unreadable_files,
         sum(case when status = 'pending' then 1 else 0 end) as pending_files,
