@@ -1,6 +1,6 @@
 -- Guards: the activity rollup was made under the present seeds page_types, crm_activity_types,
--- subject_types and offer_rules (and time zone, backfill, sources, rules of bots and scanners), which are baked into
--- it; a changed one makes the model roll up anew.
+-- subject_types and offer_rules (and time zone, backfill, sources, rules of bots and scanners),
+-- which are baked into it; a changed one makes the model roll up anew.
 -- Does not guard: seeds that are joined later, such as activity_types; those need no new rollup.
 with page_types as (
 

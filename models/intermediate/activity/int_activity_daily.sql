@@ -480,8 +480,8 @@ kinds as (
 
 ),
 
--- What an act is may stand in its subject alone: the note of a machine, or a form that asks for nothing
--- of what we sell.
+-- What an act is may stand in its subject alone: the note of a machine, or a form that asks for
+-- nothing of what we sell.
 subjects as (
 
     select

@@ -258,8 +258,8 @@ records as (
 
 ),
 
--- Who says for a record that an outcome holds no more: the record itself, and in its own system the one
--- that took its place.
+-- Who says for a record that an outcome holds no more: the record itself, and in its own system the
+-- one that took its place.
 spoken_for as (
 
     select distinct record_id, source_system, record_id as speaker_id from versions
@@ -315,8 +315,8 @@ opt_out_spans as (
 
 ),
 
--- It is the person's: it holds for each record that has or had an address of the one that says it, and
--- for whoever such a record stands for.
+-- It is the person's: it holds for each record that has or had an address of the one that says it,
+-- and for whoever such a record stands for.
 refused_addresses as (
 
     select
@@ -369,8 +369,9 @@ refusals as (
 
 ),
 
--- A bounce is the address's: the one at which a record's flag rose, or which the record had when the
--- mail came back. A flag that stays up when the record gets another address says nothing of that one.
+-- A bounce is the address's: the one at which a record's flag rose, or which the record had when
+-- the mail came back. A flag that stays up when the record gets another address says nothing of
+-- that one.
 bounce_events as (
 
     select
@@ -445,7 +446,9 @@ deletions as (
 
 absence_claims as (
 
-    select record_id, 'deleted' as absence_reason, 1 as claim_order, valid_from, valid_to from records
+    select
+        record_id, 'deleted' as absence_reason, 1 as claim_order, valid_from, valid_to
+    from records
     where is_deleted
 
     union all

@@ -179,8 +179,8 @@ in_force as (
 
 ),
 
--- A version that does not say whether a bounce or an opt-out still holds takes none back: exports leave
--- columns out.
+-- A version that does not say whether a bounce or an opt-out still holds takes none back: exports
+-- leave columns out.
 carried as (
 
     select

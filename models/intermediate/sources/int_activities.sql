@@ -20,7 +20,8 @@ removals as (
 
 ),
 
--- An act that a complete list no longer names is undone from that day on, and done again when it is back.
+-- An act that a complete list no longer names is undone from that day on, and done again when it is
+-- back.
 removed as (
 
     select

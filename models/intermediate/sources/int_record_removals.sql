@@ -34,9 +34,12 @@ record_changes as (
 
 )
 
--- Staging writes an id as it stands, in the long form of a CRM or with the source in front. Whichever it
--- is, the source's own records have no other.
-{% for record_id in [record_id('record_id'), crm_id('record_id'), "source || ':' || " ~ record_id('record_id')] %}
+-- Staging writes an id as it stands, in the long form of a CRM or with the source in front.
+-- Whichever it is, the source's own records have no other.
+{%- set as_it_stands = record_id('record_id') %}
+{% for record_id in [
+    as_it_stands, crm_id('record_id'), "source || ':' || " ~ as_it_stands
+] %}
 select
     record_kind,
     source as source_system,

@@ -1,3 +1,7 @@
+{%- set version_at -%}
+    case when fivetran_deleted then _version_at else coalesce(system_modstamp, created_date) end
+{%- endset -%}
+
 with source as (
 
     select * from {{ source('salesforce', 'opportunity_contact_role') }}
@@ -12,11 +16,8 @@ select
     role as role_name,
     {{ to_day('created_date') }} as created_date,
     {{ is_deleted() }} as is_deleted,
-    case when fivetran_deleted then _version_at else coalesce(system_modstamp, created_date) end
-        as version_at,
+    {{ version_at }} as version_at,
     _is_first_load as is_first_load,
-    {{ known_date(to_day(
-        'case when fivetran_deleted then _version_at else coalesce(system_modstamp, created_date) end'
-    )) }} as known_date,
+    {{ known_date(to_day(version_at)) }} as known_date,
     _load_id as load_id
 from source

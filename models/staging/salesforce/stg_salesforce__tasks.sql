@@ -18,8 +18,8 @@ select
     lower(task_subtype) as activity_subkind,
     lower(call_disposition) as disposition,
     subject,
-    -- The day it names is the day it is due. A task that was written after that day reports what was
-    -- done then; of another one the day of completion counts, which is never after it was seen done.
+    -- The day it names is the day it is due. A task that was written after that day reports what
+    -- was done then; of another one the day of completion counts, else none after it was seen done.
     case
         when activity_date < {{ to_day('created_date') }} then activity_date
         when completed_date_time is not null then {{ to_day('completed_date_time') }}
