@@ -16,7 +16,7 @@ import csv
 import ipaddress
 import re
 import unicodedata
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
@@ -297,7 +297,8 @@ def columns_of(table: Table) -> list[tuple[Column, str]]:
     ]
 
 
-def unusual(table: Table, given: Sequence[str]) -> tuple[str, str]:
+@lru_cache(maxsize=256)
+def unusual(table: Table, given: tuple[str, ...]) -> tuple[str, str]:
     """SQL conditions: a row has a value to be looked at; one that may be none at all.
 
     given: the columns that the files have.
@@ -317,6 +318,7 @@ def unusual(table: Table, given: Sequence[str]) -> tuple[str, str]:
     )
 
 
+@lru_cache(maxsize=1024)
 def _unusual(name: str, kind: str) -> tuple[str, str]:
     """SQL: a value of this kind may be none or another; it is the same, written otherwise."""
     words = read_words()
@@ -362,23 +364,29 @@ def normalise(warehouse: Warehouse, table: Table) -> None:
         "create or replace temp table staged_rewrites"
         " (file_number integer, column_name varchar, change varchar, rows bigint)"
     )
-    if not warehouse.rows("select 1 from staged where _is_unusual limit 1"):
+    columns = [
+        (column, kind, " or ".join(part for part in _unusual(f'"{column.name}"', kind) if part))
+        for column, kind in columns_of(table)
+    ]
+    if not columns or not warehouse.rows("select 1 from staged where _is_unusual limit 1"):
         return
-    for column, kind in columns_of(table):
-        _rewrite(warehouse, column, kind)
+    looks = ", ".join(f"bool_or({condition})" for _, _, condition in columns)
+    (found,) = warehouse.rows(f"select {looks} from staged where _is_unusual")
+    for (column, kind, condition), is_found in zip(columns, found, strict=True):
+        if is_found:
+            _rewrite(warehouse, column, kind, condition)
     for group in table.required_any:
         if any(column.identity and column.name in group for column in table.columns):
             empty = " and ".join(f'"{name}" is null' for name in group)
             _refuse(warehouse, empty, f"'one of {', '.join(group)} must be filled'")
 
 
-def _rewrite(warehouse: Warehouse, column: Column, kind: str) -> None:
+def _rewrite(warehouse: Warehouse, column: Column, kind: str, condition: str) -> None:
     name, words = f'"{column.name}"', read_words()
-    conditions = " or ".join(condition for condition in _unusual(name, kind) if condition)
     read = READERS.get(kind)
     readings: list[tuple[str, str | None, str | None, str | None]] = []
     for (text,) in warehouse.rows(
-        f"select distinct {name} from staged where _is_unusual and ({conditions})"
+        f"select distinct {name} from staged where _is_unusual and ({condition})"
     ):
         reading = read(text, words) if read else Reading(text)
         host = None
@@ -443,6 +451,8 @@ def _refuse(warehouse: Warehouse, condition: str, reason: str) -> None:
 
 def note(warehouse: Warehouse) -> None:
     """Writes what was changed on reading into the manifest. Within the load's transaction."""
+    if not warehouse.rows("select 1 from staged_rewrites limit 1"):
+        return
     warehouse.execute(
         """
         update raw_landing.files set rewritten = done.rewritten, rewrites = done.rewrites

@@ -1003,19 +1003,22 @@ def _conflicts(warehouse: Warehouse, table: Table) -> list[str]:
         create or replace temp table contradictions as
         select
             {", ".join(f"new.{key}" for key in keys)},
-            new._delivery_day, new.file_number,
+            new._delivery_day, new._file_number,
             standing._delivery_day = new._delivery_day as is_of_one_delivery,
             {", ".join(f"new.{name} as new_{place}" for place, name in enumerate(columns))},
             {", ".join(f"standing.{name} as old_{place}" for place, name in enumerate(columns))}
         from staged as new
-        inner join verdicts using (file_number, row_number)
+        inner join verdicts
+            on
+                new._file_number = verdicts.file_number
+                and new._row_number = verdicts.row_number
         left join {table.raw_table} as standing
             on {same_key}
             and standing._status = 'accepted'
             and standing._version_at = {_version_at(table, "new")}
         where verdicts.status = 'conflicting'
         qualify row_number() over (
-            partition by new.file_number, new.row_number order by standing._delivery_day
+            partition by new._file_number, new._row_number order by standing._delivery_day
         ) = 1
         """
     )

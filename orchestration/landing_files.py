@@ -904,7 +904,7 @@ def _insert(
         for name in table.hosts
         if name in values
     ]
-    is_unusual, is_doubtful = identities.unusual(table, list(values))
+    is_unusual, is_doubtful = identities.unusual(table, tuple(values))
     warehouse.execute(
         f"""
         insert into staged by name

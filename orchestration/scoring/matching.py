@@ -251,8 +251,8 @@ def propose(accounts: pa.Table, rules: MatchRules) -> pa.Table:
         few = table.take(sorted({record for pair in pairs for record in pair}))
         prior = rules.pairs_per_account[DUPLICATE] * len(records) / possible
         with _Splink() as splink:
-            found = splink.score([few], DUPLICATE, min(prior, 0.1), evidence, rules, None)
-        scored[DUPLICATE] |= {pair: found[pair] for pair in pairs if pair in found}
+            judged = splink.score([few], DUPLICATE, min(prior, 0.1), evidence, rules, None)
+        scored[DUPLICATE] |= {pair: judged[pair] for pair in pairs if pair in judged}
     _drop_known(scored, rows, ids)
     # A pair is what it is likelier to be; and whose name adds a country is a unit there.
     doubles = {
