@@ -1004,9 +1004,9 @@ def _conflicts(warehouse: Warehouse, table: Table) -> list[str]:
         select
             {", ".join(f"new.{key}" for key in keys)},
             new._delivery_day, new._file_number,
-            standing._delivery_day = new._delivery_day as is_of_one_delivery,
-            {", ".join(f"new.{name} as new_{place}" for place, name in enumerate(columns))},
-            {", ".join(f"standing.{name} as old_{place}" for place, name in enumerate(columns))}
+            standing._delivery_day = new._delivery_day as _is_of_one_delivery,
+            {", ".join(f"new.{name} as _new_{place}" for place, name in enumerate(columns))},
+            {", ".join(f"standing.{name} as _old_{place}" for place, name in enumerate(columns))}
         from staged as new
         inner join verdicts
             on
@@ -1024,12 +1024,12 @@ def _conflicts(warehouse: Warehouse, table: Table) -> list[str]:
     )
     sentences = []
     for (is_of_one,) in warehouse.rows(
-        "select distinct coalesce(is_of_one_delivery, false) from contradictions order by all"
+        "select distinct coalesce(_is_of_one_delivery, false) from contradictions order by all"
     ):
-        where = f"where coalesce(is_of_one_delivery, false) = {is_of_one}"
+        where = f"where coalesce(_is_of_one_delivery, false) = {is_of_one}"
         rows = warehouse.rows(
             f"select {', '.join(quoted(name) for name in table.key)},"
-            f" {', '.join(f'new_{place}, old_{place}' for place in range(len(columns)))}"
+            f" {', '.join(f'_new_{place}, _old_{place}' for place in range(len(columns)))}"
             f" from contradictions {where} order by all limit {COMPARED_ROWS}"
         )
         [(count, delivered)] = warehouse.rows(
