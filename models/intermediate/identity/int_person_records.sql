@@ -262,13 +262,21 @@ records as (
 -- one that took its place.
 spoken_for as (
 
-    select distinct record_id, source_system, record_id as speaker_id from versions
+    select distinct
+        record_id, source_system, record_id as speaker_id, cast('1900-01-01' as date) as speaks_from
+    from versions
 
-    union
+    union all
 
-    select versions.record_id, versions.source_system, final_records.current_id
+    select
+        versions.record_id,
+        versions.source_system,
+        final_records.current_id,
+        min(final_records.valid_from)
     from final_records
     inner join versions on final_records.record_id = versions.record_id
+    where final_records.current_id != final_records.record_id
+    group by versions.record_id, versions.source_system, final_records.current_id
 
 ),
 
@@ -301,7 +309,9 @@ opt_out_spans as (
     select
         opt_outs.record_id,
         opt_outs.said_on,
-        coalesce(min(flags.valid_from), {{ forever() }}) as said_until
+        coalesce(
+            min(greatest(flags.valid_from, spoken_for.speaks_from)), {{ forever() }}
+        ) as said_until
     from opt_outs
     left join spoken_for on opt_outs.record_id = spoken_for.record_id
     left join flags
@@ -382,6 +392,8 @@ bounce_events as (
             partition by outcomes.record_id, outcomes.version_at, outcomes.known_date
             order by
                 versions.valid_from <= outcomes.known_date desc,
+                case when versions.valid_from > outcomes.known_date
+                    then versions.valid_from end asc,
                 versions.version_at <= outcomes.version_at desc,
                 case when versions.version_at <= outcomes.version_at
                     then versions.version_at end desc,
@@ -412,7 +424,9 @@ bounce_spans as (
         bounces.record_id,
         bounces.email,
         bounces.said_on as valid_from,
-        coalesce(min(flags.valid_from), {{ forever() }}) as valid_to
+        coalesce(
+            min(greatest(flags.valid_from, spoken_for.speaks_from)), {{ forever() }}
+        ) as valid_to
     from bounces
     left join spoken_for on bounces.record_id = spoken_for.record_id
     left join flags
