@@ -46,8 +46,8 @@ excluded_domains as (
 ),
 
 -- Who the contacts' addresses say a domain belongs to, looked at on the first of each month. What
--- is seen then changes only after a contact has, so those months are all there are to look at, in
--- whatever days a run computes.
+-- is seen then changes only after a contact or its account has, so those months are all there are to
+-- look at, in whatever days a run computes.
 contact_changes as (
 
     select email_domain as domain, valid_from as changed_on
@@ -57,6 +57,16 @@ contact_changes as (
     select email_domain as domain, valid_to as changed_on
     from contacts
     where email_domain is not null and valid_to < {{ forever() }}
+    union
+    -- Or an account's records have become one.
+    select contacts.email_domain, survivors.valid_from
+    from contacts
+    inner join survivors
+        on
+            contacts.crm_account_id = survivors.crm_account_id
+            and survivors.valid_from > contacts.valid_from
+            and survivors.valid_from < contacts.valid_to
+    where contacts.email_domain is not null
 
 ),
 
@@ -86,13 +96,14 @@ months as (
 
 ),
 
+-- Two CRMs that hold one company's people speak for one account, not against each other.
 contact_counts as (
 
     select
         months.domain,
         months.valid_from,
         months.valid_to,
-        contacts.crm_account_id,
+        coalesce(survivors.account_id, contacts.crm_account_id) as crm_account_id,
         count(*) as people,
         sum(count(*)) over (partition by months.domain, months.valid_from) as all_people
     from months
@@ -101,7 +112,14 @@ contact_counts as (
             months.domain = contacts.email_domain
             and months.valid_from >= contacts.valid_from
             and months.valid_from < contacts.valid_to
-    group by months.domain, months.valid_from, months.valid_to, contacts.crm_account_id
+    left join survivors
+        on
+            contacts.crm_account_id = survivors.crm_account_id
+            and months.valid_from >= survivors.valid_from
+            and months.valid_from < survivors.valid_to
+    group by
+        months.domain, months.valid_from, months.valid_to,
+        coalesce(survivors.account_id, contacts.crm_account_id)
 
 ),
 
