@@ -54,6 +54,7 @@ from tools.compiled_sql import TEMPLATE, WAREHOUSE, Program
 RESULTS = PROJECT_DIR / "data" / "bench"
 REFRESH = (sys.executable, "-m", "orchestration.refresh")
 ACCOUNTS_PER_MILLION_ACTS = 2_000
+LEAST_MILLIONS = 0.02  # the simulator makes no fewer than 40 accounts
 FULL, DAY = "full build", "next day"
 # The stages of a refresh, as it names them while it runs, and what is outside of them.
 BEFORE, AFTER = "dbt before the scores", "dbt after the scores"
@@ -373,6 +374,10 @@ def _bytes(path: Path) -> int:
 
 def plan_of(millions: float) -> Plan:
     """The company of so many million acts. Raises ValueError for one that is too small."""
+    if not LEAST_MILLIONS <= millions < math.inf:
+        raise ValueError(
+            f"ACTS is in million acts, {LEAST_MILLIONS} at least; {millions:g} is not."
+        )
     accounts = round(millions * ACCOUNTS_PER_MILLION_ACTS)
     return Plan(accounts=accounts, activities=round(millions * 1_000_000), crm="both")
 
@@ -676,9 +681,14 @@ class Change:
     ratio: float
 
     def is_told(self, factor: float) -> bool:
-        """Whether it is a change by this factor, and of more than LEAST_CHANGE_SECONDS."""
+        """Whether it is a change by this factor, and of more than LEAST_CHANGE_SECONDS.
+
+        The pace is that of SQL, and Python may keep another: a stage is told only where it changed
+        in the same direction as measured.
+        """
         is_large = abs(self.ratio - 1) * self.one >= LEAST_CHANGE_SECONDS
-        return is_large and not 1 / factor < self.ratio < factor
+        is_so_as_measured = self.kind != "stage" or (self.other > self.one) == (self.ratio > 1)
+        return is_large and is_so_as_measured and not 1 / factor < self.ratio < factor
 
 
 def pace(then: Run, now: Run) -> float:
@@ -706,7 +716,7 @@ def pace(then: Run, now: Run) -> float:
 def changes(one: Result, other: Result) -> list[Change]:
     """Every stage, floor and model of the sizes that both results have, normalised by `pace`.
 
-    A model that one of them lacks is left out.
+    A model that one of them lacks is left out: see `of_one_alone`.
     """
     found = []
     for before, after in _pairs(one, other):
@@ -725,6 +735,12 @@ def changes(one: Result, other: Result) -> list[Change]:
                 if seconds > 0
             ]
     return found
+
+
+def of_one_alone(one: Run, other: Run) -> dict[str, float]:
+    """Processor seconds of the models that the second run lacks, the dearest first."""
+    alone = {name: s for name, s in models_of(one).items() if name not in models_of(other)}
+    return dict(sorted(alone.items(), key=lambda model: -model[1]))
 
 
 def _pairs(one: Result, other: Result) -> list[tuple[Company, Company]]:
@@ -789,6 +805,25 @@ def print_result(result: Result, console: Console) -> None:
             f"Exponent: 1 grows as the acts do. The {SHOWN_MODELS} models that grow fastest, in"
             f" plain DuckDB, of those of {LEAST_LARGE_SECONDS} processor s and more at the larger"
             f" size; less than {LEAST_SMALL_SECONDS} s counts as that much.",
+            highlight=False,
+        )
+    _warn_of_load(result, console)
+
+
+def _warn_of_load(result: Result, console: Console) -> None:
+    """Names the runs before which more wanted a processor than there were."""
+    cores = int(result["machine"]["cores"])
+    busy = [
+        f"{run['load']:.1f} before {name}, {company['acts']:,} acts"
+        for company in result["companies"]
+        for name, run in company["runs"].items()
+        if run["load"] > cores
+    ]
+    if busy:
+        console.print(
+            f"Warning: {_commit(result)} was measured while more wanted a processor than its"
+            f" {cores} cores: a load of {'; '.join(busy)}. Its seconds are higher than on a quiet"
+            " machine, and not all alike. Measure again.",
             highlight=False,
         )
 
@@ -901,17 +936,34 @@ def print_comparison(one: Result, other: Result, factor: float, console: Console
                     label = "" if change.kind == "stage" else f", floor of {change.kind}"
                     table.add_row(f" {change.name}{label}", *_compared(change, factor))
             told = [change for change in models if change.is_told(factor)]
-            table.add_row(f" {len(told)} of {len(models)} models changed", style="italic")
+            gone, new = of_one_alone(then, now), of_one_alone(now, then)
+            table.add_row(
+                f" {len(told)} of {len(models_of(then)) - len(gone)} models changed,"
+                f" {len(new)} new, {len(gone)} gone",
+                style="italic",
+            )
             for change in sorted(told, key=lambda change: -abs(change.ratio - 1) * change.one):
                 table.add_row(f"  {change.name}", *_compared(change, factor))
+            for model, seconds in new.items():
+                if seconds >= LEAST_CHANGE_SECONDS:
+                    table.add_row(f"  {model}", "", f"{seconds:,.2f}", "", "new")
+            for model, seconds in gone.items():
+                if seconds >= LEAST_CHANGE_SECONDS:
+                    table.add_row(f"  {model}", f"{seconds:,.2f}", "", "", "gone")
     console.print(table)
     console.print(
-        f"Slower, faster: by a factor of {factor} and {LEAST_CHANGE_SECONDS} processor s at least."
+        f"Slower, faster: by a factor of {factor} and {LEAST_CHANGE_SECONDS} processor s at least;"
+        " a stage only if it also changed that way as measured. New, gone:"
+        f" {LEAST_CHANGE_SECONDS} s at least."
+        f" A change of less than {LEAST_CHANGE_SECONDS} s is never told, however large a part of"
+        " its model it is; at small sizes that is most of them."
         " Ratios are normalised: divided by what the median model took in plain DuckDB in the"
         " second result for each second in the first. What makes all models slower or faster alike"
         " is seen in that pace alone.",
         highlight=False,
     )
+    _warn_of_load(one, console)
+    _warn_of_load(other, console)
 
 
 def _compared(change: Change, factor: float) -> list[str]:
@@ -959,6 +1011,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             moment = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
             name = given.result or f"{_git('rev-parse', '--short', 'HEAD') or 'unknown'}-{moment}"
             out = RESULTS / f"{name}.json"
+            if out.exists():
+                raise BenchError(
+                    f"There is a result {name} already: give RESULT another name, or remove {out}."
+                )
             print_result(measure_all(plans, out), console)
             console.print(f"Stored: {out.relative_to(PROJECT_DIR)}", highlight=False)
         elif given.command == "show":

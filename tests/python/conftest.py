@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 from hypothesis import settings
-from runner import PROGRAM, Place, Runs, recorded
+from runner import PROGRAM, Place, Runs, is_recorded, recorded
 
 from orchestration.dbt_runner import OBJECTS_BETWEEN_COLLECTIONS
 from orchestration.demo.company import Plan
@@ -134,6 +134,16 @@ LONG_FILES = (
     "test_exports",
     "test_numbers_have_their_accounts",
 )
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Says what will take a while: the test processes themselves are not heard."""
+    terminal = session.config.pluginmanager.get_plugin("terminalreporter")
+    if terminal and not session.config.option.collectonly and not is_recorded():
+        terminal.write_line(
+            "The models' SQL is not recorded from these files: the first test that needs it has it"
+            " recorded, half a minute and more, once until a file changes."
+        )
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -12,6 +12,7 @@ is a test of its own (test_refresh.py).
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import json
 import multiprocessing
@@ -44,7 +45,9 @@ from tools import compiled_sql
 from tools.compiled_sql import Program, is_fixed, score, take_in
 
 DATES = ("START_DATE", "END_DATE")
-RECORDED_FROM = (*dbt_runner.PARSED_FROM, "orchestration", "tools", "requirements.lock")
+RECORDED_BY = "tools/compiled_sql.py"
+RECORDED_FROM = (*dbt_runner.PARSED_FROM, "requirements.lock")
+RECORDINGS = "target/recorded"
 KEPT_RECORDINGS = 3
 PROGRAM = "ACTIVATION_GAP_TEST_PROGRAM"
 """Names, for every process of the tests, the folder where the models' SQL is recorded."""
@@ -227,11 +230,13 @@ def program(variables: str = "") -> Program:
 
 def recorded() -> Path:
     """The folder of the models' SQL; kept in target/ until a file changes that it is made from."""
-    all_of_them = PROJECT_DIR / "target" / "recorded"
+    all_of_them = PROJECT_DIR / RECORDINGS
     folder, draft = all_of_them / made_from(), all_of_them / "draft"
     all_of_them.mkdir(parents=True, exist_ok=True)
     with FileLock(all_of_them / "lock"):
-        if not folder.exists():
+        if folder.exists():
+            os.utime(folder)  # the least recently used goes first
+        else:
             shutil.rmtree(draft, ignore_errors=True)  # of a recording that was ended
             made = sorted(all_of_them.glob("*/"), key=lambda path: path.stat().st_mtime)
             for old in made[: -KEPT_RECORDINGS + 1]:
@@ -241,15 +246,53 @@ def recorded() -> Path:
     return folder
 
 
+def is_recorded() -> bool:
+    """Whether the models' SQL is recorded from the files as they are."""
+    return (PROJECT_DIR / RECORDINGS / made_from()).exists()
+
+
 def made_from() -> str:
     """A hash of the files that the recorded SQL is made from."""
     digest = hashlib.sha256(sys.version.encode())
-    for start in RECORDED_FROM:
-        for path in sorted([PROJECT_DIR / start, *(PROJECT_DIR / start).rglob("*")]):
-            if path.is_file() and path.suffix != ".pyc":
-                digest.update(f"{path.relative_to(PROJECT_DIR)} {path.stat().st_size} ".encode())
-                digest.update(path.read_bytes())
+    paths = [path for start in RECORDED_FROM for path in _files(PROJECT_DIR / start)]
+    for path in [*paths, *sorted(with_imports(PROJECT_DIR / RECORDED_BY))]:
+        digest.update(f"{path.relative_to(PROJECT_DIR)} {path.stat().st_size} ".encode())
+        digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
+
+
+def _files(start: Path) -> list[Path]:
+    paths = sorted([start, *start.rglob("*")])
+    return [path for path in paths if path.is_file() and path.suffix != ".pyc"]
+
+
+def with_imports(file: Path) -> set[Path]:
+    """A Python file and all of the project that it imports, wherever in a file the import stands.
+
+    A change in any other leaves what is recorded as it is.
+    """
+    found: set[Path] = set()
+    todo = [file, file.with_name("__init__.py")]
+    while todo:
+        path = todo.pop()
+        if path not in found and path.is_file():
+            found.add(path)
+            for name in _imported_by(path):
+                place = Path(*name.split("."))
+                todo.append(PROJECT_DIR / place.with_suffix(".py"))
+                todo += [PROJECT_DIR / each / "__init__.py" for each in (place, *place.parents)]
+    return found
+
+
+def _imported_by(path: Path) -> Iterator[str]:
+    """Modules that a file may import: of `from a import b` both a and a.b."""
+    for node in ast.walk(ast.parse(path.read_bytes())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            above = path.relative_to(PROJECT_DIR).parts[: -node.level] if node.level else ()
+            start = ".".join([*above, *([node.module] if node.module else [])])
+            yield from (start, *(f"{start}.{alias.name}" for alias in node.names))
 
 
 @cache

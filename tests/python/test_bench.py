@@ -6,6 +6,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -259,8 +260,53 @@ def test_stages_are_told_too() -> None:
         ("stage", "whole"): pytest.approx(18 / 12),
     }
     said = printed(lambda console: bench.print_comparison(one, other, 1.3, console))
-    assert "0 of 7 models changed" in said
+    assert "0 of 7 models changed, 0 new, 0 gone" in said
     assert "normalised" in said
+
+
+def test_a_stage_is_not_told_for_the_pace_of_the_sql_alone() -> None:
+    """Python keeps another: here all SQL takes half as long, and Python as long as before."""
+    models = {"first": 1.0, "second": 2.0, "third": 3.0}
+    then = run(2.0, {name: seconds / 2 for name, seconds in models.items()})
+    then["floors"][AFTER]["models"]["a_mart"] = 0.5
+    then["stages"]["publish"]["processor"] = 6.0
+    one, other = result(company(10**6, run(2.0, models))), result(company(10**6, then))
+    stages = {name for kind, name in changed(one, other) if kind == "stage"}
+    assert stages == {"publish", "whole"}
+    assert {
+        c.name for c in bench.changes(one, other) if c.ratio > 1.3 and c.kind == "stage"
+    } > stages
+
+
+def test_new_and_gone_models_are_counted_and_the_dear_ones_named() -> None:
+    one = result(company(10**6, run(2.0, {"same": 2.0, "was": 0.7, "was_cheap": 0.1})))
+    other = result(company(10**6, run(2.0, {"same": 2.0, "slow": 5.0, "cheap": 0.1})))
+    said = printed(lambda console: bench.print_comparison(one, other, 1.3, console))
+    full, _, day = said.partition(DAY)
+    assert "0 of 2 models changed, 2 new, 2 gone" in full
+    assert "0 of 1 models changed, 0 new, 0 gone" in day
+    named = [line.split() for line in full.splitlines() if line.split()[-1:] in (["new"], ["gone"])]
+    assert ["slow", "5.00", "new"] in named
+    assert ["was", "0.70", "gone"] in named
+    assert not re.search("cheap", said)
+    assert "less than 0.2 s is never told" in " ".join(said.split())
+
+
+def test_a_run_on_a_busy_machine_is_warned_of() -> None:
+    quiet, busy = (result(company(10**6, run(2.0, SMALL))) for _ in range(2))
+    cores = int(quiet["machine"]["cores"])
+    quiet["companies"][0]["runs"][FULL]["load"] = cores
+    busy["companies"][0]["runs"][DAY]["load"] = cores + 0.5
+    warning = f"load of {cores + 0.5} before next day, 1,000,000 acts."
+    for is_warned, say in (
+        (False, lambda c: bench.print_result(quiet, c)),
+        (True, lambda c: bench.print_result(busy, c)),
+        (False, lambda c: bench.print_comparison(quiet, quiet, 1.3, c)),
+        (True, lambda c: bench.print_comparison(quiet, busy, 1.3, c)),
+        (True, lambda c: bench.print_comparison(busy, quiet, 1.3, c)),
+    ):
+        said = " ".join(printed(say).split())
+        assert ("Warning" in said) == (warning in said) == is_warned
 
 
 def test_results_without_a_common_size_are_not_compared() -> None:
@@ -279,7 +325,17 @@ def test_a_result_that_is_not_there_is_said(
     assert bench.main(["compare", str(old), str(old)]) == 1
     assert "another version of the bench" in capsys.readouterr().err
     assert bench.main(["run", "0.0001"]) == 1
-    assert "at least 40 accounts" in capsys.readouterr().err
+    assert "0.02 at least" in capsys.readouterr().err
+
+
+def test_a_result_is_not_overwritten(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(bench, "RESULTS", tmp_path)
+    monkeypatch.setattr(bench, "measure_all", lambda *_: pytest.fail("it was measured"))
+    (tmp_path / "before.json").write_text("{}")
+    assert bench.main(["run", "0.02", "--result", "before"]) == 1
+    assert "There is a result before already" in capsys.readouterr().err
 
 
 # --- measuring processes --------------------------------------------------------------------------

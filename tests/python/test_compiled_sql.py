@@ -5,6 +5,9 @@ That it gives what the whole job gives is tested in test_refresh.py.
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -14,6 +17,7 @@ import runner
 from runner import Place, program
 
 from orchestration import dbt_runner
+from orchestration.settings import PROJECT_DIR
 from tools import compiled_sql
 from tools.compiled_sql import STAND_INS, Program
 
@@ -78,18 +82,90 @@ def test_faults_are_given_by_test() -> None:
     assert str(found["end"][0][0]) == "2026-06-30"
 
 
-def test_a_changed_file_is_recorded_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+FILES = {
+    "dbt_project.yml": "",
+    "models/marts/a.sql": "",
+    "seeds/b.csv": "",
+    "tools/compiled_sql.py": "from orchestration import c\ndef f():\n    import tools.other",
+    "tools/__init__.py": "",
+    "tools/other.py": "",
+    "orchestration/__init__.py": "",
+    "orchestration/c.py": "from orchestration.deep.d import name\nfrom json import loads",
+    "orchestration/deep/__init__.py": "from .e import name",
+    "orchestration/deep/d.py": "import orchestration.c",
+    "orchestration/deep/e.py": "",
+}
+OTHER_FILES = (
+    "README.md",
+    "orchestration/deep/not_imported.py",
+    "models/marts/a.pyc",
+    "tools/bench.py",
+    "tests/python/test_a.py",
+)
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder that stands for the project."""
     monkeypatch.setattr(runner, "PROJECT_DIR", tmp_path)
-    for file in ("models/marts/a.sql", "seeds/b.csv", "orchestration/c.py", "dbt_project.yml"):
+    for file, text in FILES.items():
         (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / file).write_text("1")
-    seen = {runner.made_from()}
-    for file in ("models/marts/a.sql", "seeds/b.csv", "orchestration/c.py", "dbt_project.yml"):
-        (tmp_path / file).write_text("2")
-        seen.add(runner.made_from())
-    (tmp_path / "models/marts/a.sql").rename(tmp_path / "models/a.sql")
-    seen.add(runner.made_from())
-    assert len(seen) == 6
-    (tmp_path / "orchestration" / "c.pyc").write_text("3")
-    (tmp_path / "README.md").write_text("4")
-    assert runner.made_from() in seen
+        (tmp_path / file).write_text(text)
+    return tmp_path
+
+
+def test_a_changed_file_is_recorded_anew(project: Path) -> None:
+    seen = [runner.made_from()]
+    for file, text in FILES.items():
+        (project / file).write_text(f"{text}\n#")
+        seen.append(runner.made_from())
+    (project / "models/marts/a.sql").rename(project / "models/a.sql")
+    seen.append(runner.made_from())
+    assert len({*seen}) == len(seen)
+
+
+def test_a_file_that_the_recording_does_not_read_records_nothing_anew(project: Path) -> None:
+    before = runner.made_from()
+    for file in OTHER_FILES:
+        (project / file).parent.mkdir(parents=True, exist_ok=True)
+        (project / file).write_text("3")
+    assert runner.made_from() == before
+
+
+def test_all_that_the_recording_imports_is_named() -> None:
+    """Asked of Python itself."""
+    names = (
+        "import sys, tools.compiled_sql\n"
+        "print(*(module.__file__ for name, module in sys.modules.items()"
+        " if name.split('.')[0] in ('orchestration', 'tools')), sep='\\n')"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", names],
+        cwd=PROJECT_DIR,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    imported = {Path(line) for line in done.stdout.splitlines()}
+    named = runner.with_imports(PROJECT_DIR / runner.RECORDED_BY)
+    assert imported == named
+    assert PROJECT_DIR / "orchestration" / "landing.py" in named
+    assert PROJECT_DIR / "tools" / "bench.py" not in named
+
+
+def test_the_least_recently_used_recording_goes_first(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner, "record", lambda folder: folder.mkdir())
+    model, made = project / "models/marts/a.sql", {}
+    for number in range(runner.KEPT_RECORDINGS):
+        model.write_text(str(number))
+        assert not runner.is_recorded()
+        made[number] = runner.recorded()
+        assert runner.is_recorded()
+        os.utime(made[number], (number, number))
+    model.write_text("0")
+    assert runner.recorded() == made[0]
+    model.write_text("new")
+    runner.recorded()
+    assert [number for number, folder in made.items() if folder.exists()] == [0, 2]
