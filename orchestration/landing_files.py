@@ -449,7 +449,7 @@ def _stage_group(
             _unstage(warehouse, files)
         else:
             if layout.format == "csv":
-                for file in _misread(warehouse, files):
+                for file in _misread(warehouse, layout, files, outcome):
                     _unstage(warehouse, [file])
                     outcome.rows_before.pop(file.number, None)
                     _read_alone(warehouse, table, layout, file, outcome)
@@ -495,7 +495,9 @@ def _in_words(error: Exception, file: FileToRead) -> str:
     return _first_line(error).replace(f"{file.path}", "the file") or type(error).__name__
 
 
-def _misread(warehouse: Warehouse, files: Sequence[FileToRead]) -> list[FileToRead]:
+def _misread(
+    warehouse: Warehouse, layout: Layout, files: Sequence[FileToRead], outcome: Outcome
+) -> list[FileToRead]:
     """Files in which a quote swallowed lines, or of whose lines none came out."""
     seen = {
         number: bool(is_swallowed)
@@ -506,7 +508,18 @@ def _misread(warehouse: Warehouse, files: Sequence[FileToRead]) -> list[FileToRe
             " from staged_lines) as rows group by file_number"
         )
     }
-    return [file for file in files if seen.get(file.number, True)]
+    return [
+        file
+        for file in files
+        if seen.get(file.number, not outcome.columns[file.number] or _has_rows(file, layout))
+    ]
+
+
+def _has_rows(file: FileToRead, layout: Layout) -> bool:
+    """Whether there is anything behind the header of a csv file."""
+    with _open(file) as handle:
+        lines = _lines(handle.read(HEAD_BYTES))
+    return len(lines) > HEAD_LINES or any(line.strip() for line in lines[layout.skip + 1 :])
 
 
 def _read_alone(

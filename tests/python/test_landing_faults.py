@@ -7,7 +7,7 @@ import os
 import random
 import time
 from collections.abc import Callable, Iterator
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pyarrow as pa
@@ -16,9 +16,10 @@ import pytest
 from landed import END, Landed
 
 from orchestration import landing
+from orchestration.assets.triggers import landing_fingerprint
 from orchestration.contract import Column, Contract, Table, load_contract
 from orchestration.landing import IngestReport
-from orchestration.settings import PROJECT_DIR
+from orchestration.settings import PROJECT_DIR, Settings
 
 PAGE = Table(
     source="shop",
@@ -640,3 +641,19 @@ def test_a_key_that_is_too_narrow_is_told_as_that(landed: Landed) -> None:
     report = landed.ingest()
     assert told(report, "1 of 51 rows share order_id", "differ from it in total")
     assert not told(report, "too narrow")
+
+
+def test_the_sensor_passes_over_hidden_files_and_waits_for_those_that_grow(tmp_path: Path) -> None:
+    settings = Settings(tmp_path, tmp_path / "w.duckdb", tmp_path / "published")
+    path = tmp_path / "a.csv"
+    path.write_text("1")
+    written = datetime.fromtimestamp(path.stat().st_mtime, UTC)
+    later = written + timedelta(minutes=10)
+    assert landing_fingerprint(settings, written + timedelta(seconds=1)) is None
+    seen = landing_fingerprint(settings, later)
+    (tmp_path / ".a.csv.part").write_text("1")
+    (tmp_path / "_temporary").mkdir()
+    (tmp_path / "_temporary/b.csv").write_text("1")
+    assert landing_fingerprint(settings, later) == seen is not None
+    (tmp_path / "b.csv").write_text("1")
+    assert landing_fingerprint(settings, later) != seen
