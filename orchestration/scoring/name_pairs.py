@@ -408,6 +408,8 @@ MIN_CONTRACTION_LETTERS = 5
 """ComEd, FedEx: in four letters the beginnings of two words meet by chance."""
 
 
+VOWELS = re.compile("[aeiouy]+")
+
 MIN_LETTERS_SAVED = 4
 """A contraction is made to be short: Allstate is none of Ally State."""
 
@@ -418,6 +420,9 @@ def _is_contraction(text: str, part: tuple[Token, ...], rarity: Rarity) -> bool:
         return not part and not text
     raw = part[0].raw
     begins = [raw[:size] for size in range(2, min(len(raw), len(text)) + 1)]
+    if len(part) == 1:
+        # FedEx ends on a syllable of Express; Centene would end on two and a half of Energy.
+        begins = [begin for begin in begins if begin == raw or len(VOWELS.findall(begin)) < 2]
     return any(
         text.startswith(begin) and _is_contraction(text[len(begin) :], part[1:], rarity)
         for begin in (*begins, *rarity.short_forms.get(part[0].word, ()))

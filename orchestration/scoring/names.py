@@ -82,7 +82,9 @@ OTHER_NAME = re.compile(
 INITIALS = re.compile(r"\b(?:[^\W\d_]\.){2,}(?:[^\W\d_]\b)?")
 LEADING_INITIAL = re.compile(r"\b([^\W\d_])\.(?=[^\W\d_]{2})")
 SLASHED = re.compile(r"\b([a-z])\s?/\s?([a-z])\b")
-JOINED_AND = re.compile(r"\b(\w{1,2})\s?&\s?(\w{1,2})\b")
+JOINED_AND = re.compile(r"\b(\w{1,2})(?:\s?&\s?| and )(\w{1,2})\b")
+"""AT&T, AT and T, B & Q: initials with a word between them."""
+BRITISH = re.compile(r"isation(s?)$")
 ORDINAL = re.compile(r"(\d+)(?:st|nd|rd|th)?")
 ROMAN = re.compile(r"x{0,3}(?:ix|iv|v?i{0,3})")
 """Roman numerals up to 39: larger ones are words oftener than numbers (MD, DC, LI)."""
@@ -155,6 +157,11 @@ def fold(text: str) -> str:
     return unicodedata.normalize("NFC", text)
 
 
+def one_spelling(word: str) -> str:
+    """Organisation is organization."""
+    return BRITISH.sub(r"ization\1", word)
+
+
 def split_words(text: str) -> list[str]:
     """Words of folded text: dotted initials and lone letters become one word."""
     text = INITIALS.sub(lambda found: found.group().replace(".", ""), text)
@@ -163,7 +170,7 @@ def split_words(text: str) -> list[str]:
     text = JOINED_AND.sub(r"\1\2", text).replace("&", " and ").replace("'", "")
     words: list[str] = []
     lone = False
-    for word in WORD.findall(text):
+    for word in map(one_spelling, WORD.findall(text)):
         is_lone = len(word) == 1 and word.isalpha() and word.isascii()
         if is_lone and lone:
             words[-1] += word
@@ -426,7 +433,7 @@ def rules_from_rows(
         share = float(row["companies_per_10000"])
         if not 0 < share < 10_000:
             raise ValueError(f"name_words, {row['word']}: companies_per_10000 must be above 0")
-        words_by_name[row["word"]] = Word(row["word_class"], share)
+        words_by_name[one_spelling(row["word"])] = Word(row["word_class"], share)
     return NameRules(
         legal_any=frozenset(forms["any"]),
         legal_end=frozenset(forms["end"]),
@@ -435,5 +442,7 @@ def rules_from_rows(
         countries=countries,
         countries_in_names=safe,
         words=words_by_name,
-        abbreviations={row["form"]: row["word"] for row in name_abbreviations},
+        abbreviations={
+            one_spelling(row["form"]): one_spelling(row["word"]) for row in name_abbreviations
+        },
     )

@@ -431,3 +431,39 @@ def test_a_slip_in_a_long_word_is_forgiven(word: str, slip: str, data: st.DataOb
     }[slip]
     assert bits(f"{word} Foods", f"{slipped} Foods") > bits("Marlowe Foods", f"{slipped} Foods")
     assert bits(f"{word} Foods", f"{slipped} Foods") > 0
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "expected"),
+    [
+        ("Harbour Modernisation Trust", "Harbour Modernization Trust", "duplicate"),
+        ("B&Q", "B and Q", "duplicate"),
+        ("FedEx", "Federal Express", "duplicate"),
+        ("Centene", "CenterPoint Energy", "none"),
+        ("Fedexo", "Federal Exodus", "none"),
+    ],
+)
+def test_spellings_and_contractions(left: str, right: str, expected: str) -> None:
+    row = {**dict.fromkeys(PAIR_SCHEMA.names), "name_left": left, "name_right": right}
+    judged = judge(pa.Table.from_pylist([row], schema=PAIR_SCHEMA), RULES)
+    assert judged["decision"].to_pylist() == [expected]
+
+
+def test_two_crms_with_one_website_are_proposed_however_unlike() -> None:
+    others = ["Alder", "Birch", "Cedar", "Dune", "Elm", "Fjord", "Grove", "Hill"]
+    rows = [
+        {"account_id": f"{name}{n}", "account_name": f"{name} {n * 7919}", "crm": "one"}
+        for n in range(40)
+        for name in others
+    ]
+    bank = {"domain": "quay.com", "account_name": "Quay Bank", "country": "Germany"}
+    water = {"domain": "quay.com", "account_name": "City Water Works", "country": "France"}
+    for other_crm, expected in (("two", [("bank", "water")]), ("one", [])):
+        table = accounts(
+            {"account_id": "bank", "crm": "one", **bank},
+            {"account_id": "water", "crm": other_crm, **water},
+            *rows,
+        )
+        proposed = propose(table, RULES).to_pylist()
+        pairs = [(row["left_account_id"], row["right_account_id"]) for row in proposed]
+        assert [pair for pair in pairs if "bank" in pair] == expected
