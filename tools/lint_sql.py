@@ -2,13 +2,14 @@
 
 sqlfluff keeps nothing between two runs, and most of its minutes go into files that nobody touched.
 So the key of each file that passed is kept: a hash of the file and of all else its verdict hangs
-on. Only passes are kept; a file with a fault is linted again until it has none. Goes when sqlfluff
-has a cache of its own (its pull request 8418).
+on; its last three keys, for those who go from branch to branch. Only passes are kept; a file with
+a fault is linted again until it has none. Goes when sqlfluff has a cache of its own (its pull
+request 8418).
 
     python -m tools.lint_sql [PATH ...]     from the folder of the project
 
 Prints what sqlfluff prints. Exit code: 0 if every file passed, now or before; 1 if one has faults
-or could not be linted; 2 if sqlfluff cannot start.
+or could not be linted; 2 if sqlfluff cannot start, or there is no SQL file where a path leads.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ LINTED = ("models", "tests/data")
 # macros/lint makes what the templater sees out of the macros and the vars.
 SEEN_BY_TEMPLATER = ("macros", "dbt_project.yml")
 CACHE = Path(".sqlfluff_cache") / "passed.json"
+KEPT_KEYS = 3
 PROCESSES = 2
 # sqlfluff makes millions of objects that live until their file is done. Looking through them for
 # garbage as often as Python does takes a seventh of its time.
@@ -42,13 +44,21 @@ OBJECTS_BETWEEN_COLLECTIONS = 100_000
 def lint(paths: Sequence[str], processes: int = PROCESSES) -> int:
     """Lints the SQL files under the paths; gives the exit code.
 
-    Raises sqlfluff's SQLFluffUserError: a path that is not there, a broken config.
+    Raises sqlfluff's SQLFluffUserError: a path that is not there or leads to no SQL file, a broken
+    config.
     """
-    keys = _keys(paths)
+    keys: dict[str, str] = {}
+    for path in paths:
+        found = _keys([path])
+        if not found:
+            raise SQLFluffUserError(f"{path} is no SQL file and holds none that is linted.")
+        keys |= found
     passed = _read_cache()
-    due = [file for file, key in keys.items() if passed.get(file) != key]
+    due = [file for file, key in keys.items() if key not in passed.get(file, [])]
     print(f"{len(keys) - len(due)} of {len(keys)} SQL files passed before and are unchanged.")
+    known = {file: key for file, key in keys.items() if file not in due}
     if not due:
+        _write_cache(passed, known)
         return EXIT_SUCCESS
 
     linter, formatter = get_linter_and_formatter(FluffConfig.from_root(require_dialect=False))
@@ -57,7 +67,7 @@ def lint(paths: Sequence[str], processes: int = PROCESSES) -> int:
     clean = [record["filepath"] for record in records if not record["violations"]]
     # What changed while it was linted has passed nobody knows how.
     unchanged = _keys(clean).items() & keys.items()
-    _write_cache({**passed, **dict(unchanged)})
+    _write_cache(passed, known | dict(unchanged))
 
     # sqlfluff only warns of a file that is too long for it or makes it stumble.
     left_out = sorted(set(due) - {record["filepath"] for record in records})
@@ -102,21 +112,31 @@ def _hash(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def _read_cache() -> dict[str, str]:
-    """The key under which each file passed last. Empty if there is no cache that can be read."""
+def _read_cache() -> dict[str, list[str]]:
+    """The keys under which each file passed, the last one last. Empty if nothing can be read."""
     try:
         passed = json.loads(CACHE.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    return passed if isinstance(passed, dict) else {}
+    if not isinstance(passed, dict):
+        return {}
+    return {file: keys for file, keys in passed.items() if isinstance(keys, list)}
 
 
-def _write_cache(passed: dict[str, str]) -> None:
-    """Keeps the files that are still there. Swapped in whole: another run may be reading it."""
-    there = {file: key for file, key in sorted(passed.items()) if Path(file).exists()}
+def _write_cache(before: dict[str, list[str]], passed: dict[str, str]) -> None:
+    """Adds the keys of files that passed. Keeps the last KEPT_KEYS of those that are still there.
+
+    Swapped in whole: another run may be reading it.
+    """
+    after = dict(before)
+    for file, key in passed.items():
+        after[file] = [*(other for other in before.get(file, []) if other != key), key]
+    there = {file: keys[-KEPT_KEYS:] for file, keys in after.items() if Path(file).exists()}
+    if there == before:
+        return
     CACHE.parent.mkdir(exist_ok=True)
     draft = CACHE.with_suffix(f".{os.getpid()}")
-    draft.write_text(json.dumps(there, indent=0), encoding="utf-8")
+    draft.write_text(json.dumps(there, indent=0, sort_keys=True), encoding="utf-8")
     draft.replace(CACHE)
 
 

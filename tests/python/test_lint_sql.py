@@ -109,6 +109,30 @@ def test_a_change_around_a_file_lints_it_again(
     assert lint()[:2] == (code, left_out)
 
 
+def test_going_back_to_another_branch_lints_nothing_again(lint: Lint, project: Path) -> None:
+    """Here the branches differ in a macro; the last three are remembered, as they were used."""
+    macro = project / "macros" / "one.sql"
+    for text in ("first", "second", "third"):
+        macro.write_text(text)
+        assert lint()[:2] == (0, 0)
+    macro.write_text("first")
+    assert lint()[:2] == (0, 2)
+    macro.write_text("fourth")
+    assert lint()[:2] == (0, 0)
+    for text in ("third", "first"):
+        macro.write_text(text)
+        assert lint()[:2] == (0, 2)
+    assert {len(keys) for keys in lint_sql._read_cache().values()} == {3}
+
+
+def test_a_path_without_sql_is_said(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (project / "README.md").write_text("words")
+    (project / "empty").mkdir()
+    for path in ("README.md", "empty"):
+        assert lint_sql.main(["models", path, "--processes=1"]) == 2
+        assert f"{path} is no SQL file and holds none" in capsys.readouterr().err
+
+
 def test_another_version_of_a_package_lints_all_again(
     lint: Lint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
