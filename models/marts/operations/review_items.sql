@@ -55,7 +55,7 @@ person_records as (
 
 ),
 
--- Who an account's own contacts are in the end: an address under two accounts is one person, of one.
+-- Who an account's contacts are in the end: an address under two accounts is one person, of one.
 contacts_elsewhere as (
 
     select
