@@ -310,7 +310,9 @@ opt_out_spans as (
         opt_outs.record_id,
         opt_outs.said_on,
         coalesce(
-            min(greatest(flags.valid_from, spoken_for.speaks_from)), {{ forever() }}
+            min(case when flags.valid_from is not null
+                then greatest(flags.valid_from, spoken_for.speaks_from) end),
+            {{ forever() }}
         ) as said_until
     from opt_outs
     left join spoken_for on opt_outs.record_id = spoken_for.record_id
@@ -425,7 +427,9 @@ bounce_spans as (
         bounces.email,
         bounces.said_on as valid_from,
         coalesce(
-            min(greatest(flags.valid_from, spoken_for.speaks_from)), {{ forever() }}
+            min(case when flags.valid_from is not null
+                then greatest(flags.valid_from, spoken_for.speaks_from) end),
+            {{ forever() }}
         ) as valid_to
     from bounces
     left join spoken_for on bounces.record_id = spoken_for.record_id
