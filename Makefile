@@ -58,12 +58,12 @@ guide: $(READY) ## Write the interview guide anew from the codebook in seeds/res
 dev: $(READY) ## Start the Dagster UI on this machine (PORT, 3000)
 	@$(PYTHON) -m orchestration.dev --port $(PORT)
 
-test: $(READY) ## Run the tests
+test: $(READY) ## Run all tests but the long ones
 	@$(PYTHON) -m pytest
 
+# results.xml is written at the end, results.txt test by test (tests/python/conftest.py).
 LONG := data/test-long/$(shell date -u +%Y-%m-%dT%H%M%S)
 test-long: $(READY) $(SPARK)/.ready ## Run what CI cannot afford: simulations, kills (SIMULATIONS, KILLS), Spark's parser
-	@mkdir -p $(LONG)
 	@$(PYTHON) -m pytest -m long --dist=load --junitxml=$(LONG)/results.xml
 
 # Of no use without Java; the test that wants it says so.

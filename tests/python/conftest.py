@@ -146,6 +146,31 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         )
 
 
+class ResultsAsTheyCome:
+    """Writes a line for each test that has ended: somebody may end a long run by hand."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.when != "call" and report.passed:
+            return
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        part = "" if report.when == "call" else f" ({report.when})"
+        with self.path.open("a", encoding="utf-8") as lines:
+            lines.write(f"{report.outcome} {report.duration:.1f} s {report.nodeid}{part}\n")
+            if report.failed:
+                lines.write(f"{report.longreprtext}\n")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    results = config.getoption("xmlpath", None)
+    # The processes of the tests report to the one that started them.
+    if results and not hasattr(config, "workerinput"):
+        path = Path(results).with_suffix(".txt")
+        config.pluginmanager.register(ResultsAsTheyCome(path), "results as they come")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(
         key=lambda item: (
