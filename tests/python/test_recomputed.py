@@ -1,0 +1,224 @@
+"""The marts' main numbers equal those recomputed from the landing files by other means.
+
+`recomputed` shares nothing with the project but its documents, seeds and vars. It is compared with
+two simulated companies: the one other tests refresh, and one with two CRMs over a week.
+"""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+from conftest import REFRESHED, Company, Once
+from recomputed.files import read
+from recomputed.gap import STATES, Gap, History, history
+from runner import Place, Runs, compute
+
+from orchestration.demo.company import Plan
+from orchestration.demo.simulate import simulate
+
+# Every account is compared, of each company at least so many.
+ACCOUNTS = 50
+# A week from Monday to Sunday; the day before is where it opens.
+WEEK = (date(2026, 6, 7), date(2026, 6, 14))
+TWO_CRMS = Plan(accounts=60, months=12, activities=8_000, seed=11, crm="both")
+MARTS = (
+    "accounts",
+    "account_activation",
+    "account_coverage",
+    "account_fit",
+    "account_gap_drivers",
+    "account_readiness",
+    "account_signals",
+    "activation_gap_movements",
+)
+# Marts round to six decimals; points are sums of integers of hundredths of a point.
+ROUNDED, POINTS = 2e-6, 2e-3
+
+
+@dataclass(frozen=True)
+class Compared:
+    """Marts beside what was recomputed of the same days."""
+
+    marts: Path
+    days: History
+    first: date
+    last: date
+
+    @property
+    def there(self) -> Gap:
+        return self.days.days[self.last]
+
+    def rows(self, sql: str) -> list[dict[str, Any]]:
+        with duckdb.connect(str(self.marts), read_only=True) as connection:
+            found = connection.execute(sql)
+            names = [column[0] for column in found.description or ()]
+            return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+
+
+@pytest.fixture(scope="module")
+def one_crm(company: Company, refreshed: Place) -> Compared:
+    days = history(read(company.landing, REFRESHED[1]), *REFRESHED)
+    return Compared(refreshed.warehouse, days, *REFRESHED)
+
+
+@pytest.fixture(scope="module")
+def two_crms(runs: Runs, template: Place, once: Once) -> Compared:
+    def make(folder: Path) -> None:
+        simulate(TWO_CRMS, folder / "landing", folder / "truth", say=lambda _: None)
+        place = template.copy(folder / "place", folder / "landing")
+        days = [str(day) for day in WEEK]
+        runs.start(compute, place, *days, only=MARTS).result().check()
+
+    folder = once("recomputed", make)
+    place = Place(folder / "place", folder / "landing")
+    return Compared(place.warehouse, history(read(place.landing, WEEK[1]), *WEEK), *WEEK)
+
+
+@pytest.fixture(params=["one_crm", "two_crms"])
+def compared(request: pytest.FixtureRequest) -> Compared:
+    found = request.getfixturevalue(request.param)
+    assert isinstance(found, Compared)
+    return found
+
+
+def differences(
+    mart: Iterable[Mapping[str, Any]], recomputed: Mapping[str, Mapping[str, Any]], within: float
+) -> list[str]:
+    """In which columns rows of a mart are not what was recomputed, by account."""
+    found = []
+    for row in mart:
+        account = row["account_id"]
+        for name, value in row.items():
+            other = recomputed[account].get(name) if name != "account_id" else account
+            is_same = value == other
+            if isinstance(value, float) and isinstance(other, int | float):
+                is_same = abs(value - other) <= within
+            if not is_same:
+                found.append(f"{account} {name}: mart {value}, recomputed {other}")
+    return found
+
+
+def test_targets(compared: Compared) -> None:
+    mart = {row["account_id"]: row["is_target"] for row in compared.rows("from marts.accounts")}
+    assert set(mart) == compared.there.accounts
+    assert {one for one, is_target in mart.items() if is_target} == compared.there.targets
+    assert 0 < len(compared.there.targets) < len(mart)
+
+
+def test_fit(compared: Compared) -> None:
+    accounts = compared.there.accounts
+    mart = compared.rows(
+        "select account_id, fit_score, fit_tier, fits_icp, is_fit_assumed, fit_completeness_share"
+        " from marts.account_fit"
+    )
+    assert len(mart) == len(accounts) >= ACCOUNTS
+    assert differences(mart, {one: compared.there.fit(one) for one in accounts}, ROUNDED) == []
+    assert len({row["fit_tier"] for row in mart}) >= 3
+
+
+def test_strength(compared: Compared) -> None:
+    accounts = compared.there.accounts
+    recomputed = {one: compared.there.signals(one) for one in accounts}
+    for signals in recomputed.values():
+        signals["engaged_people"] = len(signals["engaged_people"])
+        signals["signal_channels"] = signals["signal_channels"] or None
+    mart = compared.rows(
+        "select account_id, strength_score, signal_level, intent_points, engagement_points,"
+        " engaged_people, nullif(signal_channels, '') as signal_channels, is_broad,"
+        " last_buying_signal_date"
+        " from marts.account_signals"
+    )
+    assert len(mart) == len(accounts) >= ACCOUNTS
+    assert differences(mart, recomputed, POINTS) == []
+    assert sum(row["strength_score"] > 0 for row in mart) > ACCOUNTS / 4
+
+
+def test_coverage(compared: Compared) -> None:
+    accounts = compared.there.accounts
+    mart = compared.rows(
+        "select account_id, coverage_share, reached_coverage_share, engaged_coverage_share,"
+        " coverage_level from marts.account_coverage"
+    )
+    assert len(mart) == len(accounts) >= ACCOUNTS
+    assert differences(mart, {one: compared.there.coverage(one) for one in accounts}, ROUNDED) == []
+    assert sum(row["reached_coverage_share"] > 0 for row in mart) > ACCOUNTS / 4
+
+
+def test_states(compared: Compared) -> None:
+    mart = {
+        row["account_id"]: row["state"] for row in compared.rows("from marts.account_activation")
+    }
+    states = compared.days.states[compared.last]
+    assert mart == {one: STATES[state.rank - 1]["state"] for one, state in states.items()}
+    assert {"cold", "warming", "active"} <= set(mart.values())
+
+
+def test_drivers_of_all_gap_accounts(compared: Compared) -> None:
+    mart: dict[str, list[tuple[Any, ...]]] = defaultdict(list)
+    for row in compared.rows("from marts.account_gap_drivers"):
+        columns = ("driver", "share", "is_primary", "is_sole_blocker")
+        mart[row["account_id"]].append(tuple(row[name] for name in columns))
+    gap = compared.days.gap(compared.last)
+    assert {one: sorted(rows) for one, rows in mart.items()} == {
+        one: sorted(compared.there.drivers(one)) for one in gap
+    }
+    assert len({driver for rows in mart.values() for driver, *_ in rows}) >= 4
+
+
+def test_movements(one_crm: Compared, two_crms: Compared) -> None:
+    """Of the last week; that of the first company opens on the first of its three days."""
+    for compared in (one_crm, two_crms):
+        (mart,) = compared.rows(
+            "select opening_gap, listed, removed, activated, cooled, closing_gap,"
+            " rule_or_identity_change from marts.activation_gap_movements"
+            " where segment_type = 'all' qualify week_start_date = max(week_start_date) over ()"
+        )
+        assert mart.pop("rule_or_identity_change") == 0
+        assert mart == compared.days.movements(compared.first, compared.last)
+    assert mart["activated"] or mart["cooled"]
+
+
+def test_readiness(compared: Compared) -> None:
+    accounts = compared.there.accounts
+    mart = compared.rows(
+        "select account_id, readiness_segment, decision_capacity, known_dimensions,"
+        " cleared_dimensions, blocking_dimension"
+        " from marts.account_readiness"
+    )
+    assert len(mart) == len(accounts) >= ACCOUNTS
+    assert (
+        differences(mart, {one: compared.there.readiness(one) for one in accounts}, ROUNDED) == []
+    )
+    assert sum(row["readiness_segment"] != "unknown" for row in mart) >= 2
+
+
+def test_recomputing_imports_nothing_of_what_it_checks() -> None:
+    libraries = {"pyarrow", "recomputed", "scipy", "tldextract", "yaml"}
+    allowed = libraries | set(sys.stdlib_module_names) - {"importlib", "runpy", "subprocess"}
+    folder = Path(__file__).parent / "recomputed"
+    imported = set()
+    for path in folder.glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                imported |= {name.name.split(".")[0] for name in node.names}
+            elif isinstance(node, ast.ImportFrom):
+                assert node.level == 0, f"{path.name} imports by a relative name"
+                imported.add((node.module or "").split(".")[0])
+    assert imported
+    assert imported - allowed == set()
+    # Nor does it read the models' or macros' text.
+    for path in folder.glob("*.py"):
+        assert not {"models", "macros"} & {
+            node.value.split("/")[0]
+            for node in ast.walk(ast.parse(path.read_text()))
+            if isinstance(node, ast.Constant) and isinstance(node.value, str)
+        }
