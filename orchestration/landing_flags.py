@@ -44,9 +44,12 @@ def keep(warehouse: Warehouse, table: Table, words: Sequence[str]) -> None:
     found = warehouse.connection.execute(
         f"""
         with marked as (
-            select file_number, staged._extra
+            select staged._file_number as file_number, staged._extra
             from staged
-            left join verdicts using (file_number, row_number)
+            left join verdicts
+                on
+                    staged._file_number = verdicts.file_number
+                    and staged._row_number = verdicts.row_number
             where staged._reason is null and verdicts.status is distinct from 'duplicate'
                 and regexp_matches(staged._extra, ?, 'i')
         ),
