@@ -602,7 +602,7 @@ def test_a_file_delivered_twice_counts_once(laws: Laws) -> None:
     stated = query(
         laws.full.warehouse,
         "select _file like '%again%', _status, count(*) from raw_salesforce.event"
-        f" where account_id = '{CRM_ID['twice']}' group by all order by 1",
+        f" where account_id like '{CRM_ID['twice']}%' group by all order by 1",
     )
     assert stated == [(False, "accepted", 3)]
     assert query(
