@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import cache, cached_property
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock, Timeout
 
@@ -176,6 +177,30 @@ def snapshots() -> Snapshots:
 def flag_words() -> tuple[str, ...]:
     """Words by which a column outside the contract looks like a mark (var flag_words)."""
     return tuple(project_vars(PROJECT_DIR)["flag_words"])
+
+
+def unread_tables(
+    manifest: Mapping[str, Any], of_contract: Contract
+) -> dict[tuple[str, str], landing.Unread]:
+    """Tables of which not all counts.
+
+    Models above staging read the kinds of facts that the var `sources` names, so what it does not
+    name is taken in, and read by nobody.
+    """
+    children: Mapping[str, list[str]] = manifest["child_map"]
+
+    def models_after(unique_id: str) -> list[str]:
+        return [child for child in children.get(unique_id, ()) if child.startswith("model.")]
+
+    unread = {}
+    for unique_id, source in manifest["sources"].items():
+        key = source["source_name"], source["name"]
+        staging = models_after(unique_id)
+        idle = [model for model in staging if not models_after(model)]
+        if key in of_contract.tables and (idle or not staging):
+            names = tuple(manifest["nodes"][model]["name"] for model in idle)
+            unread[key] = landing.Unread(names, is_whole=len(idle) == len(staging))
+    return unread
 
 
 @contextmanager

@@ -22,7 +22,7 @@ import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +40,7 @@ from orchestration.run_context import (
     flag_words,
     snapshots,
     sources_off,
+    unread_tables,
 )
 from orchestration.scoring import matching
 from orchestration.scoring.activation import advance
@@ -250,9 +251,15 @@ def take_in(
         live_since=landing.read_live_since(LIVE_SINCE_SEED),
         snapshots=snapshots(),
         sources_off=sources_off(),
+        unread=_unread(),
         flag_words=flag_words(),
     )
     return plan
+
+
+@cache
+def _unread() -> Mapping[tuple[str, str], landing.Unread]:
+    return unread_tables(dbt_runner.load_manifest(), contract())
 
 
 def score(

@@ -13,7 +13,6 @@ import dagster as dg
 
 from orchestration import landing
 from orchestration.assets.dbt import MANIFEST, TRANSLATOR
-from orchestration.contract import Contract
 from orchestration.planning import PlanningError
 from orchestration.ruleset import SeedError, check_seeds
 from orchestration.run_context import (
@@ -27,6 +26,7 @@ from orchestration.run_context import (
     settle_seconds,
     snapshots,
     sources_off,
+    unread_tables,
 )
 from orchestration.settings import FEEDS_SEED, LIVE_SINCE_SEED, PROJECT_DIR, SettingsError
 from orchestration.stages import TIMES, say
@@ -53,30 +53,6 @@ def raw_specs(manifest: Mapping[str, Any]) -> list[dg.AssetSpec]:
 
 
 SPECS = raw_specs(MANIFEST)
-
-
-def unread_tables(
-    manifest: Mapping[str, Any], contract: Contract
-) -> dict[tuple[str, str], landing.Unread]:
-    """Tables of which not all counts.
-
-    Models above staging read the kinds of facts that the var `sources` names, so what it does not
-    name is taken in, and read by nobody.
-    """
-    children: Mapping[str, list[str]] = manifest["child_map"]
-
-    def models_after(unique_id: str) -> list[str]:
-        return [child for child in children.get(unique_id, ()) if child.startswith("model.")]
-
-    unread = {}
-    for unique_id, source in manifest["sources"].items():
-        key = source["source_name"], source["name"]
-        staging = models_after(unique_id)
-        idle = [model for model in staging if not models_after(model)]
-        if key in contract.tables and (idle or not staging):
-            names = tuple(manifest["nodes"][model]["name"] for model in idle)
-            unread[key] = landing.Unread(names, is_whole=len(idle) == len(staging))
-    return unread
 
 
 @dg.multi_asset(

@@ -75,7 +75,7 @@ ACCOUNTS = "select account_id from marts.accounts"
 
 
 def families(place: Place) -> dict[str, str]:
-    """A family's name by account: whoever shares a parent, a domain or records with another."""
+    """A family's name by account: whoever shares a parent, a domain, records or people."""
     head = {account_id: account_id for (account_id,) in query(place.warehouse, ACCOUNTS)}
 
     def top(account_id: str) -> str:
@@ -91,6 +91,9 @@ def families(place: Place) -> dict[str, str]:
         union select one.account_id, other.account_id
         from marts.domain_ownership as one
         inner join marts.domain_ownership as other using (domain)
+        union select one.account_id, other.account_id
+        from intermediate.int_person_records as one
+        inner join intermediate.int_person_records as other using (person_id)
         """,
     )
     for one, other in ties:

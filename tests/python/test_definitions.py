@@ -24,7 +24,7 @@ from orchestration.assets.dbt import (
     UNIQUE_ID,
     owner_of_test,
 )
-from orchestration.assets.ingestion import FRESHNESS, unread_tables
+from orchestration.assets.ingestion import FRESHNESS
 from orchestration.assets.publish import PUBLISHED
 from orchestration.assets.scores import (
     CHECKPOINTS,
@@ -37,7 +37,7 @@ from orchestration.assets.scores import (
 from orchestration.contract import load_contract
 from orchestration.definitions import defs
 from orchestration.landing import Unread
-from orchestration.run_context import RANGE_END_TAG, RANGE_START_TAG
+from orchestration.run_context import RANGE_END_TAG, RANGE_START_TAG, unread_tables
 from orchestration.settings import MODELS_DIR, PROJECT_DIR
 
 SNAPSHOT = Path(__file__).with_name("definitions_snapshot.json")

@@ -69,6 +69,7 @@ EXCEPTIONS: dict[Fault, str] = {
         for name in (
             "account_readiness_dimensions",
             "account_timing",
+            "data_health",
             "inbound_routing",
             "int_account_hierarchy",
             "int_account_versions",
