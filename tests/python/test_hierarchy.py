@@ -39,7 +39,7 @@ STANDINGS = {"active": 6_908, "inactive": 240, "withdrawn": 433}
 # Accounts with a parent, and those of them that have a choice of several (joint ventures).
 PARENTS_FOUND = 515
 SEVERAL_PARENTS = 6
-PARENTS_BY_DEPTH = [(1, 486), (2, 27), (3, 3)]
+PARENTS_BY_DEPTH = [(1, 487), (2, 25), (3, 3)]
 # Accounts whose company was succeeded by one of another account; accounts of withdrawn records.
 SUCCEEDED_ACCOUNTS = 144
 WITHDRAWN_ACCOUNTS = 198
