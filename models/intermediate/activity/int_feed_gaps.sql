@@ -10,8 +10,8 @@ feeds as (
 
 ),
 
--- An empty file is a delivery: the source says that nothing happened. An unreadable one is none, nor
--- is one that only repeats rows: an exporter that is stuck sends such files too.
+-- An empty file is a delivery: the source says that nothing happened. An unreadable one is none,
+-- nor is one that only repeats rows: an exporter that is stuck sends such files too.
 deliveries as (
 
     select distinct source, table_name, source_instance, delivery_date
