@@ -5,4 +5,13 @@
     'close_date', 'version_at', 'is_first_load', 'known_date'
 ] %}
 
-{{ rows_of_sources('stage_changes', columns) }}
+with changes as (
+
+    {{ rows_of_sources('stage_changes', columns) }}
+
+)
+
+-- Histories tell every field; what says nothing of stage, amount or close date is none of ours.
+select * from changes
+where stage_name is not null or stage_id is not null or previous_stage_name is not null
+    or amount is not null or close_date is not null

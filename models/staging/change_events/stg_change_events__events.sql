@@ -12,5 +12,7 @@ select
     lower(trim(event_type)) as event_type,
     event_date,
     recorded_at as version_at,
-    {{ known_date(to_day('recorded_at')) }} as known_date
+    {{ known_date(to_day('recorded_at')) }} as known_date,
+    _file as file_path,
+    _row as file_row
 from source

@@ -31,5 +31,7 @@ select
     _status = 'conflicting' as is_conflicting,
     _is_first_load as is_first_load,
     {{ known_date(to_day('updated_at')) }} as known_date,
-    _load_id as load_id
+    _load_id as load_id,
+    _file as file_path,
+    _row as file_row
 from source

@@ -15,5 +15,7 @@ select
     date_entered as version_at,
     _is_first_load as is_first_load,
     {{ known_date(to_day('date_entered')) }} as known_date,
-    _load_id as load_id
+    _load_id as load_id,
+    _file as file_path,
+    _row as file_row
 from source

@@ -20,11 +20,14 @@ select
     cast(null as {{ dbt.type_string() }}) as subject,
     {{ to_day('property_hs_timestamp') }} as occurred_date,
     true and not coalesce(fivetran_deleted, false) as is_done,
+    coalesce(fivetran_deleted, false) as is_deleted,
     {{ record_id('property_hubspot_owner_id') }} as owner_id,
     1 as quantity,
     {{ to_day('coalesce(property_hs_createdate, property_hs_timestamp)') }} as created_date,
     _version_at as version_at,
     _is_first_load as is_first_load,
     {{ known_date(to_day('_version_at')) }} as known_date,
-    _load_id as load_id
+    _load_id as load_id,
+    _file as file_path,
+    _row as file_row
 from source

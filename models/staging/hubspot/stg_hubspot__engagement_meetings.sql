@@ -23,6 +23,7 @@ select
         upper(meeting_outcome) not in ('CANCELED', 'CANCELLED', 'RESCHEDULED', 'SCHEDULED'), true
     )
     and not coalesce(fivetran_deleted, false) as is_done,
+    coalesce(fivetran_deleted, false) as is_deleted,
     {{ record_id('property_hubspot_owner_id') }} as owner_id,
     1 as quantity,
     _extra as custom_fields,
@@ -31,5 +32,7 @@ select
     _version_at as version_at,
     _is_first_load as is_first_load,
     {{ known_date(to_day('_version_at')) }} as known_date,
-    _load_id as load_id
+    _load_id as load_id,
+    _file as file_path,
+    _row as file_row
 from source

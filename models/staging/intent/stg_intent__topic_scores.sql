@@ -19,5 +19,7 @@ select
     _delivery_day as version_at,
     _is_first_load as is_first_load,
     {{ known_date('report_date') }} as known_date,
-    _load_id as load_id
+    _load_id as load_id,
+    _file as file_path,
+    _row as file_row
 from source

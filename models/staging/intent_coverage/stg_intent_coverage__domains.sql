@@ -10,5 +10,7 @@ select
     domain_registrable as domain,
     seen_on,
     {{ known_date('seen_on') }} as known_date,
-    _load_id as load_id
+    _load_id as load_id,
+    _file as file_path,
+    _row as file_row
 from source

@@ -22,15 +22,18 @@ select
     cast(null as {{ dbt.type_string() }}) as subject,
     source.date as occurred_date,
     impressions > 0 as is_done,
+    false as is_deleted,
     cast(null as {{ dbt.type_string() }}) as owner_id,
     cast(impressions as integer) as quantity,
     source.date as created_date,
     cast(_delivery_day as timestamp) as version_at,
     _is_first_load as is_first_load,
     {{ known_date('source.date') }} as known_date,
-    _load_id as load_id
+    _load_id as load_id,
+    _file as file_path,
+    _row as file_row
 from source
-where impressions is not null and company_domain_registrable is not null
+where impressions is not null or (clicks is null and leads is null)
 
 union all
 
@@ -50,15 +53,18 @@ select
     cast(null as {{ dbt.type_string() }}) as subject,
     source.date as occurred_date,
     clicks > 0 as is_done,
+    false as is_deleted,
     cast(null as {{ dbt.type_string() }}) as owner_id,
     cast(clicks as integer) as quantity,
     source.date as created_date,
     cast(_delivery_day as timestamp) as version_at,
     _is_first_load as is_first_load,
     {{ known_date('source.date') }} as known_date,
-    _load_id as load_id
+    _load_id as load_id,
+    _file as file_path,
+    _row as file_row
 from source
-where clicks is not null and company_domain_registrable is not null
+where clicks is not null
 
 union all
 
@@ -78,12 +84,15 @@ select
     cast(null as {{ dbt.type_string() }}) as subject,
     source.date as occurred_date,
     leads > 0 as is_done,
+    false as is_deleted,
     cast(null as {{ dbt.type_string() }}) as owner_id,
     cast(leads as integer) as quantity,
     source.date as created_date,
     cast(_delivery_day as timestamp) as version_at,
     _is_first_load as is_first_load,
     {{ known_date('source.date') }} as known_date,
-    _load_id as load_id
+    _load_id as load_id,
+    _file as file_path,
+    _row as file_row
 from source
-where leads is not null and company_domain_registrable is not null
+where leads is not null

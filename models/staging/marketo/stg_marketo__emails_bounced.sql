@@ -7,10 +7,12 @@ with source as (
 
 select
     'marketo:' || {{ record_id('lead_id') }} as record_id,
-    'bounced' as outcome,
+    -- A full mailbox or an absence says nothing of the address.
+    case when coalesce(category, '1') in ('1', '2') then 'bounced' end as outcome,
     activity_date as version_at,
     _is_first_load as is_first_load,
     {{ known_date(to_day('activity_date')) }} as known_date,
-    _load_id as load_id
+    _load_id as load_id,
+    _file as file_path,
+    _row as file_row
 from source
-where coalesce(category, '1') in ('1', '2')

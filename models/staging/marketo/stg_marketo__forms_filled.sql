@@ -20,11 +20,14 @@ select
     primary_attribute_value as subject,
     {{ to_day('activity_date') }} as occurred_date,
     true as is_done,
+    false as is_deleted,
     cast(null as {{ dbt.type_string() }}) as owner_id,
     1 as quantity,
     {{ to_day('activity_date') }} as created_date,
     activity_date as version_at,
     _is_first_load as is_first_load,
     {{ known_date(to_day('activity_date')) }} as known_date,
-    _load_id as load_id
+    _load_id as load_id,
+    _file as file_path,
+    _row as file_row
 from source

@@ -13,5 +13,7 @@ select
     lower(trim(status)) as status,
     nullif(lower(trim(result)), '') as result,
     recorded_at as version_at,
-    {{ known_date(to_day('recorded_at')) }} as known_date
+    {{ known_date(to_day('recorded_at')) }} as known_date,
+    _file as file_path,
+    _row as file_row
 from source

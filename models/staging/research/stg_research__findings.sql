@@ -17,5 +17,7 @@ select
     constraint_type,
     coalesce(is_retracted, false) as is_retracted,
     _is_first_load as is_first_load,
-    _delivery_day as delivery_date
+    _delivery_day as delivery_date,
+    _file as file_path,
+    _row as file_row
 from source

@@ -17,5 +17,7 @@ select
     coalesce(is_retracted, false) as is_retracted,
     recorded_at as version_at,
     _is_first_load as is_first_load,
-    {{ known_date(to_day('recorded_at')) }} as known_date
+    {{ known_date(to_day('recorded_at')) }} as known_date,
+    _file as file_path,
+    _row as file_row
 from source

@@ -22,9 +22,12 @@ select
     coalesce(has_responded, false) and not {{ is_deleted() }} as is_done,
     cast(null as {{ dbt.type_string() }}) as owner_id,
     1 as quantity,
+    {{ is_deleted() }} as is_deleted,
     {{ to_day('created_date') }} as created_date,
     _version_at as version_at,
     _is_first_load as is_first_load,
     {{ known_date(to_day('_version_at')) }} as known_date,
-    _load_id as load_id
+    _load_id as load_id,
+    _file as file_path,
+    _row as file_row
 from source

@@ -16,5 +16,7 @@ select
     system_modstamp as version_at,
     _is_first_load as is_first_load,
     {{ known_date(to_day('system_modstamp')) }} as known_date,
-    _load_id as load_id
+    _load_id as load_id,
+    _file as file_path,
+    _row as file_row
 from source

@@ -19,5 +19,7 @@ select
     {{ version_at }} as version_at,
     _is_first_load as is_first_load,
     {{ known_date(to_day(version_at)) }} as known_date,
-    _load_id as load_id
+    _load_id as load_id,
+    _file as file_path,
+    _row as file_row
 from source

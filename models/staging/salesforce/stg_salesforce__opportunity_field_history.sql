@@ -17,6 +17,7 @@ select
     created_date as version_at,
     _is_first_load as is_first_load,
     {{ known_date(to_day('created_date')) }} as known_date,
-    _load_id as load_id
+    _load_id as load_id,
+    _file as file_path,
+    _row as file_row
 from source
-where lower(field) in ('stagename', 'stage_name', 'amount', 'closedate', 'close_date')

@@ -31,9 +31,12 @@ select
     {{ crm_id('owner_id') }} as owner_id,
     1 as quantity,
     _extra as custom_fields,
+    {{ is_deleted() }} as is_deleted,
     {{ to_day('created_date') }} as created_date,
     _version_at as version_at,
     _is_first_load as is_first_load,
     {{ known_date(to_day('_version_at')) }} as known_date,
-    _load_id as load_id
+    _load_id as load_id,
+    _file as file_path,
+    _row as file_row
 from source

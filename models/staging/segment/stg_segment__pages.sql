@@ -16,5 +16,7 @@ select
     _is_first_load as is_first_load,
     {{ known_date(to_day('received_at')) }} as known_date,
     _version_number as version_number,
-    _load_id as load_id
+    _load_id as load_id,
+    _file as file_path,
+    _row as file_row
 from source

@@ -1,0 +1,584 @@
+{{ config(materialized='view') }}
+
+{%- set place = ['version_at', 'known_date', 'file_path', 'file_row'] -%}
+{%- set of_kind = ['source_table', 'activity_kind', 'activity_subkind', 'disposition'] -%}
+
+-- Acts, who took part in them, page views and what says who a visitor is: why each delivered row does
+-- not count on the last day, null if it does. An act counts when the rollup has it, under the type that
+-- the seeds give it, and an account has who or what it is about.
+with known_ids as (
+
+    select * from {{ ref('int_known_ids') }}
+
+),
+
+known_accounts as (
+
+    select * from known_ids
+    where id_type = 'account'
+
+),
+
+-- An id that several records share names nobody.
+known_people as (
+
+    select * from known_ids
+    where id_type = 'person' and not is_shared
+
+),
+
+known_domains as (
+
+    select * from known_ids
+    where id_type = 'domain'
+
+),
+
+people_domains as (
+
+    select named_id, max({{ dbt.split_part('email', "'@'", 2) }}) as traffic_domain
+    from {{ ref('int_person_records') }}
+    where {{ on_last_day() }}
+    group by named_id
+
+),
+
+activity_types as (
+
+    select * from {{ ref('activity_types') }}
+
+),
+
+rolled_up as (
+
+    select distinct feed, identity_type, identity, occurred_date, activity_type
+    from (
+        select feed, identity_type, identity, occurred_date, activity_type
+        from {{ ref('int_activity_daily') }}
+        where known_date <= {{ end_date() }}
+        group by feed, identity_type, identity, fallback_identity, occurred_date, activity_type
+        having sum(quantity) > 0
+    ) as present
+
+),
+
+-- Who owns what acts that can still count are about.
+owners as (
+
+    select identity_type, identity, max(traffic_domain) as traffic_domain
+    from {{ ref('int_identity_owners') }}
+    where {{ on_last_day() }}
+    group by identity_type, identity
+
+),
+
+blocked as (
+
+    select * from {{ ref('int_traffic_weights') }}
+    where weight_share = 0
+
+),
+
+acts as (
+
+    select
+        *,
+        {{ feed_name() }} as feed,
+        row_number() over (
+            partition by source_system, act_id
+            order by
+                case when known_date <= {{ end_date() }} then 0 else 1 end,
+                version_at desc, load_id desc, file_path desc, file_row desc
+        ) = 1 as is_newest,
+        case
+            when is_first_load and {{ var('backfill_first_load') }} then created_date
+            else known_date
+        end as from_date
+    from (
+        {{ rows_of_sources('activities', of_kind + [
+            'source_system', 'source_instance', 'act_id', 'record_id', 'crm_account_id', 'domain',
+            'campaign_id', 'subject', 'occurred_date', 'is_done', 'is_deleted', 'quantity',
+            'created_date', 'is_first_load', 'load_id'
+        ] + place) }}
+    ) as delivered
+
+),
+
+removals as (
+
+    select
+        source_system, record_id, max_by(is_deleted, load_id) as is_deleted,
+        max(changed_on) as changed_on
+    from {{ ref('int_record_removals') }}
+    where record_kind = 'act' and changed_on <= {{ end_date() }}
+    group by source_system, record_id
+
+),
+
+attendee_rows as (
+
+    select
+        *,
+        row_number() over (
+            partition by source_system, act_id, record_id, crm_account_id
+            order by
+                case when known_date <= {{ end_date() }} then 0 else 1 end,
+                load_id desc, known_date desc, version_at desc, file_row desc
+        ) = 1 as is_newest
+    from (
+        {{ rows_of_sources('attendees', [
+            'source_system', 'act_id', 'record_id', 'crm_account_id', 'is_deleted', 'load_id'
+        ] + place) }}
+    ) as delivered
+
+),
+
+-- What was ever told of who took part: an act that has attendees is theirs and no longer of the
+-- account that it was logged on.
+attended as (
+
+    select
+        source_system,
+        act_id,
+        count(record_id) > 0 as has_people,
+        min_by(crm_account_id, load_id) as crm_account_id
+    from attendee_rows
+    where not is_deleted and known_date <= {{ end_date() }}
+    group by source_system, act_id
+
+),
+
+campaigns as (
+
+    select crm_campaign_id, min_by(campaign_type, load_id) as campaign_type
+    from {{ ref('stg_salesforce__campaigns') }}
+    where known_date <= {{ end_date() }}
+    group by crm_campaign_id
+
+),
+
+kinds as (
+
+    select
+        {{ of_kind | join(', ') }},
+        min_by(activity_type, rule_rank) as activity_type,
+        min_by(counts_copies_once, rule_rank) as counts_copies_once
+    from (
+        select distinct
+            acts.source_table,
+            coalesce(acts.activity_kind, campaigns.campaign_type) as activity_kind,
+            acts.activity_subkind,
+            acts.disposition
+        from acts
+        left join campaigns on acts.campaign_id = campaigns.crm_campaign_id
+    ) as delivered_kinds
+    inner join (
+        select
+            source_table as rule_table, kind_pattern, subkind_pattern, disposition_pattern,
+            rule_rank, activity_type, counts_copies_once
+        from {{ ref('crm_activity_types') }}
+    ) as rules
+        on
+            delivered_kinds.source_table = rules.rule_table
+            and coalesce(activity_kind, '') like coalesce(kind_pattern, '')
+            and coalesce(activity_subkind, '') like coalesce(subkind_pattern, '')
+            and coalesce(disposition, '') like coalesce(disposition_pattern, '')
+    group by {{ of_kind | join(', ') }}
+
+),
+
+subject_types as (
+
+    select * from {{ ref('subject_types') }}
+
+),
+
+named_acts as (
+
+    select
+        acts.*,
+        kinds.activity_type as kind_type,
+        kinds.counts_copies_once,
+        coalesce(acts.crm_account_id, attended.crm_account_id) as logged_on,
+        coalesce(attended.has_people, false) as has_people,
+        nullif(trim(regexp_replace(
+            lower(coalesce(acts.subject, '')), '{{ var("copied_subject_prefix") }}', ''
+        )), '') as plain_subject
+    from acts
+    left join campaigns on acts.campaign_id = campaigns.crm_campaign_id
+    left join kinds
+        on
+            acts.source_table = kinds.source_table
+            and coalesce(acts.activity_kind, campaigns.campaign_type)
+            is not distinct from kinds.activity_kind
+            and acts.activity_subkind is not distinct from kinds.activity_subkind
+            and acts.disposition is not distinct from kinds.disposition
+    left join attended
+        on acts.source_system = attended.source_system and acts.act_id = attended.act_id
+
+),
+
+subjects as (
+
+    select
+        subjects.kind_type,
+        subjects.plain_subject,
+        min_by(subject_types.counts_as, subject_types.rule_rank) as counts_as
+    from (
+        select distinct kind_type, plain_subject from named_acts
+        where plain_subject is not null
+    ) as subjects
+    inner join subject_types
+        on
+            subjects.kind_type = subject_types.activity_type
+            and {{ without_accents('subjects.plain_subject') }} like subject_types.subject_pattern
+    group by subjects.kind_type, subjects.plain_subject
+
+),
+
+typed_acts as (
+
+    select
+        named_acts.*,
+        case
+            when scanner_clicks.act_id is not null then 'scanner_click'
+            else coalesce(subjects.counts_as, named_acts.kind_type)
+        end as activity_type,
+        named_acts.counts_copies_once and named_acts.plain_subject is not null as may_be_a_copy
+    from named_acts
+    left join subjects
+        on
+            named_acts.kind_type = subjects.kind_type
+            and named_acts.plain_subject = subjects.plain_subject
+    left join {{ ref('int_scanner_clicks') }} as scanner_clicks
+        on
+            named_acts.source_system = scanner_clicks.source_system
+            and named_acts.act_id = scanner_clicks.act_id
+
+),
+
+-- Each person, account or domain that an act is about.
+participations as (
+
+    select
+        *,
+        case
+            when record_id is not null then 'person_record'
+            when domain is not null then 'domain'
+            else 'crm_account'
+        end as identity_type,
+        case when record_id is not null or not has_people
+            then coalesce(record_id, domain, logged_on) end as identity,
+        case when record_id is not null then logged_on end as fallback_account,
+        load_id as counted_load_id,
+        from_date as counted_from
+    from typed_acts
+
+    union all
+
+    select
+        typed_acts.*,
+        'person_record',
+        attendee_rows.record_id,
+        typed_acts.logged_on,
+        greatest(typed_acts.load_id, attendee_rows.load_id),
+        typed_acts.from_date
+    from typed_acts
+    inner join attendee_rows
+        on
+            typed_acts.source_system = attendee_rows.source_system
+            and typed_acts.act_id = attendee_rows.act_id
+            and attendee_rows.is_newest
+            and not attendee_rows.is_deleted
+            and attendee_rows.record_id is not null
+            and attendee_rows.record_id is distinct from typed_acts.record_id
+            and attendee_rows.known_date <= {{ end_date() }}
+
+),
+
+-- Of the copies of one mail the first to arrive counts.
+originals as (
+
+    select * from (
+        select
+            source_system, identity_type, identity, occurred_date, activity_type, plain_subject,
+            act_id,
+            row_number() over (
+                partition by
+                    source_system, identity_type, identity, occurred_date, activity_type,
+                    plain_subject
+                order by counted_load_id, counted_from, act_id
+            ) as place
+        from participations
+        where may_be_a_copy and is_done and identity is not null
+    ) as arrivals
+    where place = 1
+
+),
+
+judged_participations as (
+
+    select
+        participations.file_path,
+        participations.file_row,
+        participations.feed,
+        participations.activity_type,
+        participations.quantity,
+        case
+            when greatest(participations.known_date, participations.occurred_date)
+                > {{ end_date() }} then 'not yet known'
+            when not participations.is_newest then 'superseded by a later version'
+            when
+                participations.is_deleted
+                or (
+                    removals.is_deleted
+                    and removals.changed_on >= participations.known_date
+                )
+                then 'record merged or deleted'
+            when not coalesce(participations.is_done, false) then 'not done'
+            when participations.activity_type is null then 'activity unmapped'
+            when participations.identity is null then 'no account'
+            when originals.act_id != participations.act_id then 'repeats another act'
+            when rolled_up.feed is null then 'no reason found'
+            when activity_types.machine is not null or known_people.reason = 'excluded by a rule'
+                or (blocked.category is not null and not activity_types.is_own_touch)
+                then 'excluded by a rule'
+            when
+                coalesce(
+                    known_people.account_id, of_fallback.account_id, known_accounts.account_id,
+                    known_domains.account_id
+                ) is not null
+                then
+                    case
+                        when
+                            owners.identity is null
+                            and participations.occurred_date
+                            >= {{ add_days(end_date(), -var('max_age_days')) }}
+                            then 'no reason found'
+                    end
+            when
+                participations.identity_type = 'person_record'
+                and known_people.id is null and of_fallback.id is null
+                then 'person unknown'
+            when of_fallback.id is not null or known_accounts.id is not null
+                then 'account left out'
+            else 'account unknown'
+        end as reason
+    from participations
+    left join removals
+        on
+            participations.source_system = removals.source_system
+            and participations.act_id = removals.record_id
+    left join originals
+        on
+            participations.may_be_a_copy
+            and participations.source_system = originals.source_system
+            and participations.identity_type = originals.identity_type
+            and participations.identity = originals.identity
+            and participations.occurred_date = originals.occurred_date
+            and participations.activity_type = originals.activity_type
+            and participations.plain_subject = originals.plain_subject
+    left join rolled_up
+        on
+            participations.feed = rolled_up.feed
+            and participations.identity_type = rolled_up.identity_type
+            and participations.identity = rolled_up.identity
+            and participations.occurred_date = rolled_up.occurred_date
+            and participations.activity_type = rolled_up.activity_type
+    left join activity_types on participations.activity_type = activity_types.activity_type
+    left join known_people
+        on
+            participations.identity_type = 'person_record'
+            and participations.identity = known_people.id
+    left join people_domains on known_people.id = people_domains.named_id
+    left join known_accounts as of_fallback on participations.fallback_account = of_fallback.id
+    left join known_accounts
+        on
+            participations.identity_type = 'crm_account'
+            and participations.identity = known_accounts.id
+    left join known_domains
+        on participations.identity_type = 'domain' and participations.identity = known_domains.id
+    left join blocked
+        on
+            coalesce(people_domains.traffic_domain, known_domains.id) = blocked.traffic_domain
+            and participations.occurred_date >= blocked.valid_from
+            and participations.occurred_date < blocked.valid_to
+    left join owners
+        on
+            participations.identity_type = owners.identity_type
+            and participations.identity = owners.identity
+
+),
+
+pages as (
+
+    select * from {{ ref('stg_segment__pages') }}
+
+),
+
+page_types as (
+
+    select paths.page_path, min_by(page_types.activity_type, page_types.rule_rank) as activity_type
+    from (select distinct page_path from pages) as paths
+    inner join {{ ref('page_types') }} as page_types
+        on paths.page_path like page_types.path_pattern
+    group by paths.page_path
+
+),
+
+bot_days as (
+
+    select identity, occurred_date from rolled_up
+    where feed = 'segment.pages' and activity_type = 'bot_page'
+
+),
+
+judged_pages as (
+
+    select
+        pages.file_path,
+        pages.file_row,
+        case
+            when pages.known_date > {{ end_date() }} then 'not yet known'
+            -- A page sent again is no second visit.
+            when pages.version_number > 1 then 'superseded by a later version'
+            when page_types.activity_type is null then 'activity unmapped'
+            when bot_days.identity is not null and rolled_up.feed is null
+                then 'excluded by a rule'
+            when rolled_up.feed is null then 'no reason found'
+            when blocked.category is not null then 'excluded by a rule'
+            when owners.identity is not null then null
+            when visitors.id is null and addresses.id is null then 'visitor unresolved'
+            when coalesce(visitors.account_id, addresses.account_id) is null
+                then 'account unknown'
+            when pages.occurred_date >= {{ add_days(end_date(), -var('max_age_days')) }}
+                then 'no reason found'
+        end as reason
+    from pages
+    left join page_types on pages.page_path = page_types.page_path
+    left join rolled_up
+        on
+            rolled_up.feed = 'segment.pages'
+            and pages.anonymous_id = rolled_up.identity
+            and pages.occurred_date = rolled_up.occurred_date
+            and page_types.activity_type = rolled_up.activity_type
+    left join bot_days
+        on
+            pages.anonymous_id = bot_days.identity
+            and pages.occurred_date = bot_days.occurred_date
+    left join known_ids as visitors
+        on visitors.id_type = 'visitor' and pages.anonymous_id = visitors.id
+    left join known_ids as addresses
+        on addresses.id_type = 'address' and pages.ip = addresses.id
+    left join owners
+        on owners.identity_type = 'visitor' and pages.anonymous_id = owners.identity
+    left join blocked
+        on
+            owners.traffic_domain = blocked.traffic_domain
+            and pages.occurred_date >= blocked.valid_from
+            and pages.occurred_date < blocked.valid_to
+
+),
+
+-- Of several who took part the one that brings the act furthest says what becomes of it.
+{%- set steps = [
+    'not yet known', 'superseded by a later version', 'record merged or deleted', 'not done',
+    'activity unmapped', 'no account', 'repeats another act', 'excluded by a rule',
+    'person unknown', 'account unknown', 'account left out', 'no reason found'
+] %}
+act_rows as (
+
+    select
+        file_path,
+        file_row,
+        max(case reason
+            {%- for step in steps %}
+            when '{{ step }}' then {{ loop.index }}
+            {%- endfor %}
+            else {{ steps | length + 1 }}
+        end) as step
+    from judged_participations
+    group by file_path, file_row
+
+)
+
+select
+    file_path,
+    file_row,
+    case step
+        {%- for step in steps %}
+        when {{ loop.index }} then '{{ step }}'
+        {%- endfor %}
+    end as reason,
+    cast(null as double) as amount_usd
+from act_rows
+
+union all
+
+select
+    attendee_rows.file_path,
+    attendee_rows.file_row,
+    case
+        {{ reasons_of_versions() }}
+        when attendee_rows.is_deleted then 'record merged or deleted'
+        when attendee_rows.record_id is null and attendee_rows.crm_account_id is null
+            then 'says nothing that is read'
+        when act_ids.act_id is null then 'act unknown'
+        when attendee_rows.record_id is not null and known_people.id is null
+            then 'person unknown'
+        when coalesce(known_people.account_id, known_accounts.account_id) is not null then null
+        when known_accounts.id is not null then 'account left out'
+        else 'account unknown'
+    end,
+    cast(null as double)
+from attendee_rows
+left join (
+    select distinct source_system, act_id from acts
+    where known_date <= {{ end_date() }}
+) as act_ids
+    on
+        attendee_rows.source_system = act_ids.source_system
+        and attendee_rows.act_id = act_ids.act_id
+left join known_people on attendee_rows.record_id = known_people.id
+left join known_accounts on attendee_rows.crm_account_id = known_accounts.id
+
+union all
+
+select file_path, file_row, reason, cast(null as double) from judged_pages
+
+union all
+
+select
+    identifies.file_path,
+    identifies.file_row,
+    case
+        {{ reasons_of_versions() }}
+        when identifies.email is null then 'no account'
+        when visitors.account_id is null then 'account unknown'
+    end,
+    cast(null as double)
+from (
+    select *, {{ is_newest(['identify_id']) }} as is_newest
+    from {{ ref('stg_segment__identifies') }}
+) as identifies
+left join known_ids as visitors
+    on visitors.id_type = 'visitor' and identifies.anonymous_id = visitors.id
+
+union all
+
+select
+    resolutions.file_path,
+    resolutions.file_row,
+    case
+        {{ reasons_of_versions() }}
+        when resolutions.domain is null then 'no account'
+        when resolutions.confidence_share < {{ var('resolver_min_confidence') }}
+            then 'excluded by a rule'
+        when known_domains.id is null then 'account unknown'
+    end,
+    cast(null as double)
+from (
+    select *, {{ is_newest(['ip']) }} as is_newest
+    from {{ ref('stg_reveal__ip_companies') }}
+) as resolutions
+left join known_domains on resolutions.domain = known_domains.id

@@ -1,0 +1,94 @@
+with files as (
+
+    select * from {{ ref('stg_landing__files') }}
+    where status = 'loaded' and (delivery_date <= {{ end_date() }} or is_first_load)
+
+),
+
+quarantine as (
+
+    select
+        faults.file_path,
+        coalesce(faults.cause, 'other fault') as cause,
+        count(*) as row_count,
+        min(faults.file_row) as example_row
+    from {{ ref('stg_landing__quarantine') }} as faults
+    group by faults.file_path, coalesce(faults.cause, 'other fault')
+
+),
+
+fates as (
+
+    select
+        source, table_name, fate, reason, row_count, amount_usd, example_file, example_row
+    from {{ ref('int_row_fates') }}
+
+    union all
+
+    select
+        files.source, files.table_name, 'quarantined', quarantine.cause, quarantine.row_count, null,
+        quarantine.file_path, quarantine.example_row
+    from quarantine
+    inner join files on quarantine.file_path = files.file_path
+
+    {% for fate in ['duplicate', 'conflicting'] %}
+    union all
+
+    select source, table_name, '{{ fate }}', null, {{ fate }}, null, file_path, null
+    from files
+    where {{ fate }} > 0
+    {% endfor %}
+
+),
+
+delivered as (
+
+    select source, table_name, sum(delivered) as row_count
+    from files
+    group by source, table_name
+
+),
+
+row_fates as (
+
+    select * from {{ ref('row_fates') }}
+
+),
+
+counted as (
+
+    select
+        source,
+        table_name,
+        fate,
+        reason,
+        cast(sum(row_count) as bigint) as row_count,
+        sum(cast(amount_usd as decimal(18, 2))) as amount_usd,
+        min(example_file) as example_file,
+        min_by(example_row, example_file) as example_row
+    from fates
+    group by source, table_name, fate, reason
+
+)
+
+select
+    {{ end_date() }} as as_of_date,
+    counted.source,
+    counted.table_name,
+    counted.fate,
+    coalesce(counted.reason, counted.fate) as reason,
+    counted.row_count,
+    cast(counted.row_count as double) / delivered.row_count as share,
+    cast(counted.amount_usd as double) as amount_usd,
+    counted.example_file,
+    counted.example_row,
+    row_fates.meaning,
+    row_fates.remedy,
+    coalesce(row_fates.is_loss, true) as is_loss
+from counted
+inner join delivered
+    on counted.source = delivered.source and counted.table_name = delivered.table_name
+left join row_fates
+    on
+        counted.fate = row_fates.fate
+        and coalesce(counted.reason, counted.fate) = row_fates.reason

@@ -1,0 +1,16 @@
+with source as (
+
+    select * from {{ source('landing', 'quarantine') }}
+
+)
+
+select
+    source,
+    table_name,
+    instance as source_instance,
+    file as file_path,
+    row_number as file_row,
+    cast(null as {{ dbt.type_string() }}) as cause,
+    reason,
+    delivery_day as delivery_date
+from source
