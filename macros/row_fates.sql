@@ -19,9 +19,9 @@
 {%- endmacro %}
 
 {#- The reasons that any row can have, as the first branches of a case. -#}
-{% macro reasons_of_versions() -%}
-    when known_date > {{ end_date() }} then 'not yet known'
-    when not is_newest then 'superseded by a later version'
+{% macro reasons_of_versions(prefix='') -%}
+    when {{ prefix }}known_date > {{ end_date() }} then 'not yet known'
+    when not {{ prefix }}is_newest then 'superseded by a later version'
 {%- endmacro %}
 
 {#- Why a row that names an account by id, domain or both counts for none; null if it counts. Looks at

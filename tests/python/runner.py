@@ -378,15 +378,26 @@ def remake(
         sql.run(warehouse.connection, environment, models)
 
 
-def faults(place: Place) -> dict[str, list[tuple[Any, ...]]]:
-    """What the data tests find after the last run, by test."""
+OF_ROWS = (
+    "assert_load_audit_sums",
+    "assert_every_row_has_a_reason",
+    "assert_acts_are_in_the_rollup",
+)
+"""The data tests by which no delivered row is lost without a word."""
+
+
+def faults(
+    place: Place, names: Collection[str] | None = None
+) -> dict[str, list[tuple[Any, ...]]]:
+    """What the data tests find after the last run, by test: all of them, or those named."""
     with connect(place.warehouse, read_only=True) as warehouse:
         (days,) = warehouse.rows(
             "select start_date, end_date, replay_start_date from raw_landing.plans"
             " order by planned_at desc limit 1"
         )
         environment = dbt_environment(Plan(*days), version_of_rules())
-        return program().faults(warehouse.connection, environment)
+        assert set(names or ()) <= set(program().tests), f"{names} are not all there"
+        return program().faults(warehouse.connection, environment, names)
 
 
 def _environment(place: Place, start: str, end: str) -> None:

@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 from marts import one, query, tables
-from runner import PROJECT_DIR, Place, compute, program
+from runner import OF_ROWS, PROJECT_DIR, Place, compute, faults, program
 
 from orchestration.landing import ensure_tables, ingest
 from orchestration.landing_presence import Snapshots
@@ -125,7 +125,7 @@ def lists(template: Place, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Full lists of accounts from March to June."""
     folder = tmp_path_factory.mktemp("lists")
     days = ("2026-06-15", "2026-06-15")
-    models = ("accounts", "int_people")
+    models = ("accounts", "int_people", "load_audit")
     return computed(folder, template, list(LISTS), days, models, (("salesforce", "account"),))
 
 
@@ -551,6 +551,13 @@ def odd_contracts(warehouse: Path) -> None:
 
 
 # --- the tests ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("together", ["files", "lists", "rows"])
+def test_every_row_has_one_fate(together: str, request: pytest.FixtureRequest) -> None:
+    warehouse: Path = request.getfixturevalue(together)
+    place = Place(warehouse.parent, warehouse.parent)
+    assert faults(place, OF_ROWS) == {}
 
 
 def test_every_case_has_its_check() -> None:

@@ -496,7 +496,12 @@ act_rows as (
             when '{{ step }}' then {{ loop.index }}
             {%- endfor %}
             else {{ steps | length + 1 }}
-        end) as step
+        end) as step,
+        -- What the rollup must hold of it.
+        sum(case when reason in (
+            'not yet known', 'superseded by a later version', 'record merged or deleted',
+            'not done', 'activity unmapped', 'no account', 'repeats another act'
+        ) then 0 else quantity end) as acts
     from judged_participations
     group by file_path, file_row
 
@@ -510,7 +515,8 @@ select
         when {{ loop.index }} then '{{ step }}'
         {%- endfor %}
     end as reason,
-    cast(null as double) as amount_usd
+    cast(null as double) as amount_usd,
+    acts
 from act_rows
 
 union all
@@ -519,7 +525,7 @@ select
     attendee_rows.file_path,
     attendee_rows.file_row,
     case
-        {{ reasons_of_versions() }}
+        {{ reasons_of_versions('attendee_rows.') }}
         when attendee_rows.is_deleted then 'record merged or deleted'
         when attendee_rows.record_id is null and attendee_rows.crm_account_id is null
             then 'says nothing that is read'
@@ -530,7 +536,8 @@ select
         when known_accounts.id is not null then 'account left out'
         else 'account unknown'
     end,
-    cast(null as double)
+    cast(null as double),
+    0
 from attendee_rows
 left join (
     select distinct source_system, act_id from acts
@@ -544,7 +551,15 @@ left join known_accounts on attendee_rows.crm_account_id = known_accounts.id
 
 union all
 
-select file_path, file_row, reason, cast(null as double) from judged_pages
+select
+    file_path,
+    file_row,
+    reason,
+    cast(null as double),
+    case when reason in (
+        'not yet known', 'superseded by a later version', 'activity unmapped'
+    ) then 0 else 1 end
+from judged_pages
 
 union all
 
@@ -552,11 +567,12 @@ select
     identifies.file_path,
     identifies.file_row,
     case
-        {{ reasons_of_versions() }}
+        {{ reasons_of_versions('identifies.') }}
         when identifies.email is null then 'no account'
         when visitors.account_id is null then 'account unknown'
     end,
-    cast(null as double)
+    cast(null as double),
+    0
 from (
     select *, {{ is_newest(['identify_id']) }} as is_newest
     from {{ ref('stg_segment__identifies') }}
@@ -570,13 +586,14 @@ select
     resolutions.file_path,
     resolutions.file_row,
     case
-        {{ reasons_of_versions() }}
+        {{ reasons_of_versions('resolutions.') }}
         when resolutions.domain is null then 'no account'
         when resolutions.confidence_share < {{ var('resolver_min_confidence') }}
             then 'excluded by a rule'
         when known_domains.id is null then 'account unknown'
     end,
-    cast(null as double)
+    cast(null as double),
+    0
 from (
     select *, {{ is_newest(['ip']) }} as is_newest
     from {{ ref('stg_reveal__ip_companies') }}

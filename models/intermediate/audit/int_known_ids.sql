@@ -76,8 +76,9 @@ select
     survivors.crm_account_id as id,
     accounts.account_id,
     case
-        when merged.crm_account_id is not null or versions.crm_account_id is null
-            or versions.is_deleted then 'record merged or deleted'
+        when merged.crm_account_id is not null or versions.is_deleted
+            then 'record merged or deleted'
+        when versions.crm_account_id is null then 'no reason found'
         when versions.is_excluded or (of_account.is_excluded and not of_account.is_deleted)
             then 'excluded by a rule'
     end as reason,

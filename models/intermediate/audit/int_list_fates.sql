@@ -253,7 +253,7 @@ select
     targets.file_path,
     targets.file_row,
     case
-        {{ reasons_of_versions() }}
+        {{ reasons_of_versions('targets.') }}
         when targets.removed_on <= {{ end_date() }} then 'taken off the list'
         when targets.listed_on > {{ end_date() }} then 'not yet known'
         when targets.domain is null and targets.crm_account_id is null then 'no account'
@@ -287,7 +287,7 @@ select
     contracts.file_path,
     contracts.file_row,
     case
-        {{ reasons_of_versions() }}
+        {{ reasons_of_versions('contracts.') }}
         when contract_ids.contract_id is not null and known_accounts.account_id is not null
             then null
         when contracts.crm_account_id is null then 'no account'
@@ -307,7 +307,7 @@ select
     {{ rows }}.file_path,
     {{ rows }}.file_row,
     case
-        {{ reasons_of_versions() }}
+        {{ reasons_of_versions(rows ~ '.') }}
         {%- if rows == 'events' %}
         when events.event_date > {{ end_date() }} then 'not yet known'
         {%- elif rows == 'outcomes' %}
@@ -338,7 +338,7 @@ select
     spend.file_path,
     spend.file_row,
     case
-        {{ reasons_of_versions() }}
+        {{ reasons_of_versions('spend.') }}
         when spend.crm_account_id is not null and accounts.id is null then 'account unknown'
         when spend.crm_account_id is not null and accounts.account_id is null
             then 'account left out'
@@ -353,7 +353,7 @@ select
     companies.file_path,
     companies.file_row,
     case
-        {{ reasons_of_versions() }}
+        {{ reasons_of_versions('companies.') }}
         when companies.company_key is null then 'no account'
         when companies_of_accounts.company_key is not null then null
         when known_domains.account_id is not null then null
@@ -371,7 +371,7 @@ select
     relationships.file_path,
     relationships.file_row,
     case
-        {{ reasons_of_versions() }}
+        {{ reasons_of_versions('relationships.') }}
         when relationships.company_key is null or relationships.related_company_key is null
             then 'no account'
         when one.company_key is null and other.company_key is null then 'account unknown'
@@ -387,7 +387,7 @@ select
     intent_scores.file_path,
     intent_scores.file_row,
     case
-        {{ reasons_of_versions() }}
+        {{ reasons_of_versions('intent_scores.') }}
         when intent_scores.domain is null then 'no account'
         when intent_scores.score is null and intent_scores.interactions is null
             then 'says nothing that is read'
@@ -408,7 +408,7 @@ select
     seen_domains.file_path,
     seen_domains.file_row,
     case
-        {{ reasons_of_versions() }}
+        {{ reasons_of_versions('seen_domains.') }}
         when seen_domains.domain is null then 'no account'
         when known_domains.account_id is null then 'account unknown'
     end,
@@ -422,7 +422,7 @@ select
     interviews.file_path,
     interviews.file_row,
     case
-        {{ reasons_of_versions() }}
+        {{ reasons_of_versions('interviews.') }}
         when interviews.is_retracted then 'record merged or deleted'
         when heard.interview_id is not null then null
         else {{ reason_of_account('interviews.crm_account_id', 'interviews.domain', true) }}
@@ -440,7 +440,7 @@ select
     findings.file_path,
     findings.file_row,
     case
-        {{ reasons_of_versions() }}
+        {{ reasons_of_versions('findings.') }}
         when findings.is_retracted or coalesce(interviews.is_retracted, false)
             then 'record merged or deleted'
         when findings_heard.finding_id is not null then null
@@ -467,7 +467,7 @@ select
     survey_rows.file_path,
     survey_rows.file_row,
     case
-        {{ reasons_of_versions() }}
+        {{ reasons_of_versions('survey_rows.') }}
         when answers.heard = 1 then null
         when
             survey_rows.domain is null and survey_rows.crm_account_id is null

@@ -178,7 +178,7 @@ deals as (
         opportunities.is_newest,
         opportunities.amount * currency_rates.usd_per_unit as amount_usd,
         case
-            {{ reasons_of_versions() }}
+            {{ reasons_of_versions('opportunities.') }}
             when known_deals.id is not null and known_deals.account_id is null
                 then 'account left out'
             when known_deals.id is not null then known_deals.reason
@@ -317,7 +317,7 @@ select
     accounts.file_path,
     accounts.file_row,
     case
-        {{ reasons_of_versions() }}
+        {{ reasons_of_versions('accounts.') }}
         when known_accounts.reason is not null then known_accounts.reason
         when known_accounts.account_id is null then 'no reason found'
     end as reason,
@@ -331,7 +331,7 @@ select
     people.file_path,
     people.file_row,
     case
-        {{ reasons_of_versions() }}
+        {{ reasons_of_versions('people.') }}
         when known_people.reason is not null then known_people.reason
         when known_people.account_id is not null then null
         when people.created_date > {{ end_date() }} then 'not yet known'
@@ -362,7 +362,7 @@ select
     stage_changes.file_path,
     stage_changes.file_row,
     case
-        when known_date > {{ end_date() }} then 'not yet known'
+        when stage_changes.known_date > {{ end_date() }} then 'not yet known'
         when
             stage_changes.stage_name is null and stage_changes.stage_id is null
             and stage_changes.previous_stage_name is null
@@ -393,7 +393,7 @@ select
     associations.file_path,
     associations.file_row,
     case
-        {{ reasons_of_versions() }}
+        {{ reasons_of_versions('associations.') }}
         when associations.is_deleted then 'record merged or deleted'
         when deal_fates.crm_opportunity_id is null then 'deal unknown'
         when deal_fates.reason is not null then deal_fates.reason
@@ -411,7 +411,7 @@ select
     deal_merges.file_path,
     deal_merges.file_row,
     case
-        {{ reasons_of_versions() }}
+        {{ reasons_of_versions('deal_merges.') }}
         when deal_fates.crm_opportunity_id is null then 'deal unknown'
         else deal_fates.reason
     end,
@@ -425,7 +425,7 @@ select
     stage_rows.file_path,
     stage_rows.file_row,
     case
-        {{ reasons_of_versions() }}
+        {{ reasons_of_versions('stage_rows.') }}
         when mapped_stages.stage_name is null and not coalesce(stage_rows.is_closed, false)
             then 'stage unmapped'
     end,
@@ -440,7 +440,7 @@ select
     opportunity_roles.file_path,
     opportunity_roles.file_row,
     case
-        {{ reasons_of_versions() }}
+        {{ reasons_of_versions('opportunity_roles.') }}
         when opportunity_roles.is_deleted then 'record merged or deleted'
         when known_people.id is null then 'person unknown'
         when known_people.reason is not null then known_people.reason
@@ -456,7 +456,7 @@ select
     told.file_path,
     told.file_row,
     case
-        when known_date > {{ end_date() }} then 'not yet known'
+        when told.known_date > {{ end_date() }} then 'not yet known'
         when told.is_other then 'says nothing that is read'
         when known_people.id is null then 'person unknown'
     end,

@@ -1,11 +1,11 @@
 -- What became of the accepted rows of each delivery, by reason, with one of them as an example.
 with fates as (
 
-    select file_path, file_row, reason, amount_usd from {{ ref('int_record_fates') }}
+    select file_path, file_row, reason, amount_usd, 0 as acts from {{ ref('int_record_fates') }}
     union all
-    select file_path, file_row, reason, amount_usd from {{ ref('int_act_fates') }}
+    select file_path, file_row, reason, amount_usd, acts from {{ ref('int_act_fates') }}
     union all
-    select file_path, file_row, reason, amount_usd from {{ ref('int_list_fates') }}
+    select file_path, file_row, reason, amount_usd, 0 from {{ ref('int_list_fates') }}
 
 ),
 
@@ -29,6 +29,7 @@ by_file as (
         reason,
         count(*) as row_count,
         sum(cast(amount_usd as decimal(18, 2))) as amount_usd,
+        sum(acts) as acts,
         min(file_row) as example_row
     from fates
     group by file_path, reason
@@ -55,9 +56,9 @@ not_read as (
 
 of_files as (
 
-    select file_path, reason, row_count, amount_usd, example_row from by_file
+    select file_path, reason, row_count, amount_usd, acts, example_row from by_file
     union all
-    select file_path, reason, row_count, null, null from not_read
+    select file_path, reason, row_count, null, 0, null from not_read
 
 ),
 
@@ -69,13 +70,13 @@ placed as (
         files.source_instance,
         files.delivery_date,
         case
-            {%- for source in var('sources_off') %}
-            when files.source = '{{ source }}' then 'source switched off'
-            {%- endfor %}
+            when files.source in ('{{ var("sources_off") | join("', '") }}')
+                then 'source switched off'
             else of_files.reason
         end as reason,
         of_files.row_count,
         of_files.amount_usd,
+        of_files.acts,
         of_files.file_path,
         of_files.example_row
     from of_files
@@ -92,6 +93,7 @@ select
     reason,
     cast(sum(row_count) as bigint) as row_count,
     cast(sum(amount_usd) as double) as amount_usd,
+    cast(sum(acts) as bigint) as acts,
     min(file_path) as example_file,
     min_by(example_row, file_path) as example_row
 from placed
