@@ -1,4 +1,4 @@
-"""Prints the activation gap from a published database: funnel, drivers, states, decisions."""
+"""Prints what a published database says: funnel, drivers, states, decisions, lost rows."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from rich.markup import escape
 from rich.table import Table
 
 from orchestration.publish import open_published
-from orchestration.ruleset import state_rules
+from orchestration.ruleset import project_vars, state_rules
 from orchestration.settings import PROJECT_DIR
 
-# Places of the research queue that are printed.
+# Places of the research queue, and lines on lost rows, that are printed.
 FIRST_PLACES = 3
 
 
@@ -91,6 +91,30 @@ def print_gap(published_path: Path, console: Console | None = None) -> None:
     if scope is not None:
         for line in _readiness(scope, dict(decisions), questions):
             console.print(escape(line), highlight=False)
+
+
+def print_lost_rows(published_path: Path, console: Console | None = None) -> None:
+    """The delivered rows that count for nothing and may be missed, the greatest share first."""
+    console = console or Console()
+    with open_published(published_path) as connection:
+        rows = connection.execute(
+            """
+            select source || '.' || table_name, reason, row_count, share, remedy
+            from marts.load_audit
+            where is_loss and (share >= ? or reason = 'no reason found')
+            order by reason <> 'no reason found', share desc, row_count desc, source, table_name
+            """,
+            [float(project_vars(PROJECT_DIR)["lost_rows_min_share"])],
+        ).fetchall()
+    if not rows:
+        return
+    lines = ["Delivered rows that count for nothing (mart load_audit):"]
+    for table, reason, count, share, remedy in rows[:FIRST_PLACES]:
+        lines.append(f"  {table}: {count:,} ({share:.0%}) {reason}. {remedy or ''}".rstrip())
+    if len(rows) > FIRST_PLACES:
+        lines.append(f"  and {len(rows) - FIRST_PLACES:,} more (mart review_items, lost_rows)")
+    for line in lines:
+        console.print(escape(line), highlight=False)
 
 
 def _funnel(row: Sequence[Any]) -> Table:

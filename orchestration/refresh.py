@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 
 from orchestration import as_of, dbt_process, dbt_runner
 from orchestration.contract import ContractError
-from orchestration.gap_report import print_gap
+from orchestration.gap_report import print_gap, print_lost_rows
 from orchestration.planning import PlanningError, describe
 from orchestration.ruleset import SeedError
 from orchestration.run_context import (
@@ -124,6 +124,7 @@ def _refresh(settings: Settings, options: argparse.Namespace, started: float) ->
         return 1
     say("")
     print_gap(settings.published_path)
+    print_lost_rows(settings.published_path)
     _say_times(time.perf_counter() - started)
     say(f"Published: {settings.published_path} (schema marts; open it read-only)")
     return 0

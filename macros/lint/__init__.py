@@ -79,3 +79,18 @@ def sources_of(kind: str) -> list[dict[str, object]]:
 def rows_of_sources(kind: str, columns: list[str]) -> str:
     """The columns, so that what reads them can be checked."""
     return f"select {', '.join(columns)} from {kind}"
+
+
+def reasons_of_versions(prefix: str = "") -> str:
+    """Branches of a case."""
+    return f"when {prefix}is_newest then 'a reason'"
+
+
+def on_last_day(prefix: str = "") -> str:
+    """The columns it reads, behind the name of their relation."""
+    return f"{prefix}valid_from < {prefix}valid_to"
+
+
+def reason_of_account(crm_account_id: str, domain: str, or_domain: bool = False) -> str:
+    """Both relations that it looks at count as used."""
+    return f"coalesce(accounts.id, domains.id, {crm_account_id}, {domain})"

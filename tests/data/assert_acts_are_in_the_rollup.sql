@@ -1,5 +1,5 @@
--- Guards: of each feed the activity rollup holds as many acts as its accepted rows come to on the last
--- day, one for each person, account or domain they are about: none lost, none counted twice.
+-- Guards: of each feed the activity rollup holds as many acts as its accepted rows come to on the
+-- last day, one for each person, account or domain they are about: none lost, none counted twice.
 -- Does not guard: what acts are worth.
 with audited as (
 

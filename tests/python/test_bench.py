@@ -64,7 +64,7 @@ def build_part(settings, unique_ids, environment):
     yield from (NodeResult(name, "success", "", 0.0, None) for name in left)
 
 dbt_process.build = build_part
-refresh.print_gap = lambda path: None
+refresh.print_gap = refresh.print_lost_rows = lambda path: None
 if not Path(os.environ["WAREHOUSE_PATH"]).exists():
     shutil.copyfile(template, os.environ["WAREHOUSE_PATH"])
 sys.exit(refresh.main([]))

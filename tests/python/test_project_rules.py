@@ -23,6 +23,8 @@ STAGING_READ_ABOVE = {
     ("review_items", "stg_research__findings"): "findings whose conversation never came",
     ("data_health", "stg_landing__files"): "the manifest of the landing is the subject",
     ("data_health", "stg_landing__tables"): "the manifest of the landing is the subject",
+    ("load_audit", "stg_landing__files"): "the manifest of the landing is the subject",
+    ("load_audit", "stg_landing__quarantine"): "the manifest of the landing is the subject",
 }
 SCORES_READ_BY = {
     "int_account_states": "the one reader of the scores as intervals; marts read it",

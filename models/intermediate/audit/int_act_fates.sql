@@ -3,9 +3,9 @@
 {%- set place = ['version_at', 'known_date', 'file_path', 'file_row'] -%}
 {%- set of_kind = ['source_table', 'activity_kind', 'activity_subkind', 'disposition'] -%}
 
--- Acts, who took part in them, page views and what says who a visitor is: why each delivered row does
--- not count on the last day, null if it does. An act counts when the rollup has it, under the type that
--- the seeds give it, and an account has who or what it is about.
+-- Acts, who took part in them, page views and what says who a visitor is: why each delivered row
+-- does not count on the last day, null if it does. An act counts when the rollup has it, under the
+-- type that the seeds give it, and an account has who or what it is about.
 with known_ids as (
 
     select * from {{ ref('int_known_ids') }}
@@ -115,6 +115,13 @@ removals as (
 
 ),
 
+act_ids as (
+
+    select distinct source_system, act_id from acts
+    where known_date <= {{ end_date() }}
+
+),
+
 attendee_rows as (
 
     select
@@ -157,33 +164,39 @@ campaigns as (
 
 ),
 
+delivered_kinds as (
+
+    select distinct
+        acts.source_table,
+        coalesce(acts.activity_kind, campaigns.campaign_type) as activity_kind,
+        acts.activity_subkind,
+        acts.disposition
+    from acts
+    left join campaigns on acts.campaign_id = campaigns.crm_campaign_id
+
+),
+
 kinds as (
 
     select
-        {{ of_kind | join(', ') }},
-        min_by(activity_type, rule_rank) as activity_type,
-        min_by(counts_copies_once, rule_rank) as counts_copies_once
-    from (
-        select distinct
-            acts.source_table,
-            coalesce(acts.activity_kind, campaigns.campaign_type) as activity_kind,
-            acts.activity_subkind,
-            acts.disposition
-        from acts
-        left join campaigns on acts.campaign_id = campaigns.crm_campaign_id
-    ) as delivered_kinds
-    inner join (
-        select
-            source_table as rule_table, kind_pattern, subkind_pattern, disposition_pattern,
-            rule_rank, activity_type, counts_copies_once
-        from {{ ref('crm_activity_types') }}
-    ) as rules
+        {%- for column in of_kind %}
+        delivered_kinds.{{ column }},
+        {%- endfor %}
+        min_by(rules.activity_type, rules.rule_rank) as activity_type,
+        min_by(rules.counts_copies_once, rules.rule_rank) as counts_copies_once
+    from delivered_kinds
+    inner join {{ ref('crm_activity_types') }} as rules
         on
-            delivered_kinds.source_table = rules.rule_table
-            and coalesce(activity_kind, '') like coalesce(kind_pattern, '')
-            and coalesce(activity_subkind, '') like coalesce(subkind_pattern, '')
-            and coalesce(disposition, '') like coalesce(disposition_pattern, '')
-    group by {{ of_kind | join(', ') }}
+            delivered_kinds.source_table = rules.source_table
+            and coalesce(delivered_kinds.activity_kind, '') like coalesce(rules.kind_pattern, '')
+            and coalesce(delivered_kinds.activity_subkind, '')
+            like coalesce(rules.subkind_pattern, '')
+            and coalesce(delivered_kinds.disposition, '')
+            like coalesce(rules.disposition_pattern, '')
+    group by
+        {%- for column in of_kind %}
+        delivered_kinds.{{ column }}{{ ',' if not loop.last }}
+        {%- endfor %}
 
 ),
 
@@ -539,10 +552,7 @@ select
     cast(null as double),
     0
 from attendee_rows
-left join (
-    select distinct source_system, act_id from acts
-    where known_date <= {{ end_date() }}
-) as act_ids
+left join act_ids
     on
         attendee_rows.source_system = act_ids.source_system
         and attendee_rows.act_id = act_ids.act_id

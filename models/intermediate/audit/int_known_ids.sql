@@ -1,5 +1,5 @@
--- What an id stands for on the last day, as the spans of records, people, deals and domains have it. A
--- row that names an id which is not here names somebody unknown.
+-- What an id stands for on the last day, as the spans of records, people, deals and domains have
+-- it. A row that names an id which is not here names somebody unknown.
 with accounts as (
 
     select account_id from {{ ref('int_accounts') }}
@@ -69,8 +69,8 @@ resolutions as (
 
 )
 
--- account_id: the account it counts for, null if there is none. reason: why a record of its own does
--- not count. is_shared: several records have the id, so that it names nobody.
+-- account_id: the account it counts for, null if there is none. reason: why a record of its own
+-- does not count. is_shared: several records have the id, so that it names nobody.
 select
     'account' as id_type,
     survivors.crm_account_id as id,

@@ -75,6 +75,12 @@ findings_heard as (
 
 ),
 
+interviews_heard as (
+
+    select distinct interview_id from findings_heard
+
+),
+
 targets as (
 
     select
@@ -424,13 +430,12 @@ select
     case
         {{ reasons_of_versions('interviews.') }}
         when interviews.is_retracted then 'record merged or deleted'
-        when heard.interview_id is not null then null
+        when interviews_heard.interview_id is not null then null
         else {{ reason_of_account('interviews.crm_account_id', 'interviews.domain', true) }}
     end,
     cast(null as double)
 from interviews
-left join (select distinct interview_id from findings_heard) as heard
-    on interviews.interview_id = heard.interview_id
+left join interviews_heard on interviews.interview_id = interviews_heard.interview_id
 left join known_accounts as accounts on interviews.crm_account_id = accounts.id
 left join known_domains as domains on interviews.domain = domains.id
 

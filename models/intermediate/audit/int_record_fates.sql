@@ -187,7 +187,7 @@ deals as (
                 or (removals.is_deleted and removals.changed_on >= opportunities.known_date)
                 or merged_deals.merged_id is not null
                 then 'record merged or deleted'
-            when exists(
+            when exists (
                 select 1 from exclusions
                 where lower(opportunities.opportunity_name) like exclusions.pattern
             ) then 'excluded by a rule'
@@ -237,6 +237,13 @@ stage_rows as (
             'stage_id', 'stage_name', 'is_closed'
         ] + place) }}
     ) as delivered
+
+),
+
+stages as (
+
+    select stage_id, stage_name, is_closed from stage_rows
+    where is_newest
 
 ),
 
@@ -378,10 +385,7 @@ select
     cast(null as double)
 from stage_changes
 left join deal_fates on stage_changes.crm_opportunity_id = deal_fates.crm_opportunity_id
-left join (
-    select stage_id, stage_name, is_closed from stage_rows
-    where is_newest
-) as stages on stage_changes.stage_id = stages.stage_id
+left join stages on stage_changes.stage_id = stages.stage_id
 left join mapped_stages
     on
         lower(coalesce(stage_changes.stage_name, stages.stage_name, stage_changes.stage_id))

@@ -1,11 +1,16 @@
+{%- set off = "'" ~ var('sources_off') | join("', '") ~ "'" -%}
+
 -- What became of the accepted rows of each delivery, by reason, with one of them as an example.
 with fates as (
 
-    select file_path, file_row, reason, amount_usd, 0 as acts from {{ ref('int_record_fates') }}
+    select file_path, file_row, reason, amount_usd, 0 as acts
+    from {{ ref('int_record_fates') }}
     union all
-    select file_path, file_row, reason, amount_usd, acts from {{ ref('int_act_fates') }}
+    select file_path, file_row, reason, amount_usd, acts
+    from {{ ref('int_act_fates') }}
     union all
-    select file_path, file_row, reason, amount_usd, 0 from {{ ref('int_list_fates') }}
+    select file_path, file_row, reason, amount_usd, 0
+    from {{ ref('int_list_fates') }}
 
 ),
 
@@ -70,8 +75,7 @@ placed as (
         files.source_instance,
         files.delivery_date,
         case
-            when files.source in ('{{ var("sources_off") | join("', '") }}')
-                then 'source switched off'
+            when files.source in ({{ off }}) then 'source switched off'
             else of_files.reason
         end as reason,
         of_files.row_count,
@@ -92,7 +96,7 @@ select
     case when reason is null then 'used' else 'not used' end as fate,
     reason,
     cast(sum(row_count) as bigint) as row_count,
-    cast(sum(amount_usd) as double) as amount_usd,
+    sum(amount_usd) as amount_usd,
     cast(sum(acts) as bigint) as acts,
     min(file_path) as example_file,
     min_by(example_row, file_path) as example_row

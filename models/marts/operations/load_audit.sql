@@ -63,7 +63,7 @@ counted as (
         fate,
         reason,
         cast(sum(row_count) as bigint) as row_count,
-        sum(cast(amount_usd as decimal(18, 2))) as amount_usd,
+        sum(amount_usd) as amount_usd,
         min(example_file) as example_file,
         min_by(example_row, example_file) as example_row
     from fates
@@ -84,7 +84,8 @@ select
     counted.example_row,
     row_fates.meaning,
     row_fates.remedy,
-    coalesce(row_fates.is_loss, true) as is_loss
+    coalesce(row_fates.is_loss, true)
+    and not (coalesce(feeds.meets_few, false) and coalesce(row_fates.is_meeting, false)) as is_loss
 from counted
 inner join delivered
     on counted.source = delivered.source and counted.table_name = delivered.table_name
@@ -92,3 +93,5 @@ left join row_fates
     on
         counted.fate = row_fates.fate
         and coalesce(counted.reason, counted.fate) = row_fates.reason
+left join {{ ref('feeds') }} as feeds
+    on counted.source = feeds.source and counted.table_name = feeds.table_name

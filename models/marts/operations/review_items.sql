@@ -574,6 +574,19 @@ items as (
 
     union all
 
+    -- What a person may miss: the rows of a table that count for nothing for one reason.
+    select
+        'lost_rows',
+        source || '.' || table_name || ': ' || reason,
+        row_count,
+        coalesce(remedy || ' ', '') || coalesce('See ' || example_file
+            || coalesce(', row ' || cast(example_row as {{ dbt.type_string() }}), '') || '.', '')
+    from {{ ref('load_audit') }}
+    where is_loss
+        and (share >= {{ var('lost_rows_min_share') }} or reason = 'no reason found')
+
+    union all
+
     select
         'coders_disagree', dimension, units,
         'Agreement (Krippendorff''s alpha) is ' || {{ in_words('alpha', 2) }} || ', under '
