@@ -114,7 +114,7 @@ def print_lost_rows(published_path: Path, console: Console | None = None) -> Non
     if len(rows) > FIRST_PLACES:
         lines.append(f"  and {len(rows) - FIRST_PLACES:,} more (mart review_items, lost_rows)")
     for line in lines:
-        console.print(escape(line), highlight=False)
+        console.print(escape(line), highlight=False, soft_wrap=True)
 
 
 def _funnel(row: Sequence[Any]) -> Table:

@@ -47,7 +47,8 @@ not_read as (
     select
         files.file_path,
         case
-            when tables.unread_models is not null then 'no model reads it'
+            when tables.unread_models = '' then 'no model reads it'
+            when tables.unread_models is not null then 'source not declared'
             else 'no reason found'
         end as reason,
         files.accepted - coalesce(sum(by_file.row_count), 0) as row_count
