@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
-from conftest import REFRESHED
+from conftest import REFRESHED, Company
 from marts import query
 from runner import OF_ROWS, Place, compute, faults, remake
 
@@ -102,6 +103,43 @@ def _rows(rows: Any, change: str) -> int:
         relation = change.split()[1]
     counted = "sum(quantity)" if "int_activity_daily" in relation else "count(*)"
     return int(rows(f"select {counted} from {relation}")[0][0])
+
+
+def test_planted_mishaps_are_found_under_their_reasons(
+    company: Company, template: Place, tmp_path: Path
+) -> None:
+    place = template.copy(tmp_path / "place", company.landing)
+    end = str(company.plan.end)
+    compute(place, end, end, only=("load_audit", "data_health"))
+    assert faults(place, OF_ROWS) == {}
+    planted: Counter[tuple[str, str]] = Counter()
+    for mishap in pq.read_table(company.truth / "mishaps.parquet").to_pylist():
+        planted[mishap["feed"], mishap["kind"]] += int(mishap["rows"])
+    found = {
+        (feed, reason): count
+        for feed, reason, count in query(
+            place.warehouse,
+            "select source || '/' || table_name, case when fate = 'quarantined' then fate"
+            " else reason end, sum(row_count)::integer from marts.load_audit group by all",
+        )
+    }
+    kinds = {"repeated": "duplicate", "conflicting": "conflicting", "bad_rows": "quarantined"}
+    kinds |= {"renamed_column": "quarantined", "merged": GONE}
+    seen = Counter(kind for _, kind in planted)
+    assert all(seen[kind] for kind in kinds)
+    for (feed, kind), rows in planted.items():
+        if kind in ("repeated", "merged"):  # sources do it of their own accord as well
+            assert found[feed, kinds[kind]] >= rows, (feed, kind)
+        elif kind in kinds:
+            assert found[feed, kinds[kind]] == rows, (feed, kind)
+    # Of a file that nobody can read no row is known.
+    unreadable = query(
+        place.warehouse,
+        "select source || '/' || table_name from marts.data_health where unreadable_files > 0",
+    )
+    assert {feed for (feed,) in unreadable} == {
+        feed for feed, kind in planted if kind == "unreadable"
+    }
 
 
 # --- each reason, by rows of our own --------------------------------------------------------------
