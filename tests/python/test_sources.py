@@ -12,7 +12,7 @@ from typing import Any
 
 import duckdb
 from conftest import COMPANY, REFRESHED, Company
-from runner import Place, compute
+from runner import OF_ROWS, Place, compute, faults
 
 from orchestration.demo.deals import PARTS
 from orchestration.demo.hubspot import BUYING_ROLES
@@ -44,11 +44,12 @@ ACCOUNT_IDS = {
 OTHER_MARTS = {
     "account_crosswalk": "about records, of which each CRM has its own",
     "data_health": "about files",
+    "load_audit": "about files",
     "review_items": "names records",
     "domain_ownership": "lists losing claims by what each CRM says of contacts without an account",
 }
 
-OFF = ["marketo", "linkedin_ads", "intent", "hubspot"]
+OFF = ["salesforce", "marketo", "linkedin_ads", "intent"]
 
 
 def test_a_source_that_is_off_counts_for_nothing_and_breaks_nothing(
@@ -57,7 +58,7 @@ def test_a_source_that_is_off_counts_for_nothing_and_breaks_nothing(
     landing = company.until(REFRESHED[0], tmp_path / "landing")
     place = template.copy(tmp_path / "place", landing)
     day = str(REFRESHED[0])
-    looked_at = ("int_activity_daily", "data_health")
+    looked_at = ("int_activity_daily", "data_health", "load_audit")
     compute(place, day, day, only=looked_at, variables={"sources_off": OFF})
     with duckdb.connect(str(place.warehouse), read_only=True) as connection:
         feeds = {
@@ -69,14 +70,20 @@ def test_a_source_that_is_off_counts_for_nothing_and_breaks_nothing(
         features = dict(
             connection.execute(
                 "select distinct source, features_off from marts.data_health"
-                " where source in ('marketo', 'linkedin_ads', 'intent')"
+                " where source in ('salesforce', 'marketo', 'linkedin_ads', 'intent')"
             ).fetchall()
         )
+        fates = connection.execute(
+            "select distinct reason from marts.load_audit where fate in ('used', 'not used')"
+            " and source in ('salesforce', 'marketo', 'linkedin_ads', 'intent')"
+        ).fetchall()
         ((delivered,),) = connection.execute(
             "select sum(accepted) from marts.data_health where source = 'marketo'"
         ).fetchall()
-    assert "salesforce" in feeds
+    assert "segment" in feeds
     assert not feeds & set(OFF)
+    assert fates == [("source switched off",)]
+    assert faults(place, OF_ROWS) == {}
     assert set(features.values()) == {"switched off in the var sources_off"}
     assert delivered > 0, "files of a source that is off are still taken in"
 
@@ -148,7 +155,7 @@ def test_an_account_that_goes_with_its_source_leaves_the_history_on_that_day(
     before, opened, _ = history()
     assert opened == before
     looked_at = ("accounts", "account_activation_history")
-    off = {"sources_off": ["salesforce"]}
+    off = {"sources_off": OFF}
     compute(place, str(day), str(day), only=looked_at, variables=off)
     accounts, opened, ended = history()
     gone = before - accounts
