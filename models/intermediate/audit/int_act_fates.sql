@@ -240,6 +240,7 @@ subjects as (
     from (
         select distinct kind_type, plain_subject from named_acts
         where plain_subject is not null
+            and kind_type in (select subject_types.activity_type from subject_types)
     ) as subjects
     inner join subject_types
         on
@@ -257,7 +258,7 @@ typed_acts as (
             when scanner_clicks.act_id is not null then 'scanner_click'
             else coalesce(subjects.counts_as, named_acts.kind_type)
         end as activity_type,
-        named_acts.counts_copies_once and named_acts.plain_subject is not null as may_be_a_copy
+        case when named_acts.counts_copies_once then named_acts.plain_subject end as copied_subject
     from named_acts
     left join subjects
         on
@@ -270,7 +271,8 @@ typed_acts as (
 
 ),
 
--- Each person, account or domain that an act is about.
+-- Each person, account or domain that an act is about. (A join on a condition of one side alone is a
+-- loop over both; a key that is null where the condition does not hold is none.)
 participations as (
 
     select
@@ -314,16 +316,16 @@ originals as (
 
     select * from (
         select
-            source_system, identity_type, identity, occurred_date, activity_type, plain_subject,
+            source_system, identity_type, identity, occurred_date, activity_type, copied_subject,
             act_id,
             row_number() over (
                 partition by
                     source_system, identity_type, identity, occurred_date, activity_type,
-                    plain_subject
+                    copied_subject
                 order by counted_load_id, counted_from, act_id
             ) as place
         from participations
-        where may_be_a_copy and is_done and identity is not null
+        where copied_subject is not null and is_done and identity is not null
     ) as arrivals
     where place = 1
 
@@ -384,13 +386,12 @@ judged_participations as (
             and participations.act_id = removals.record_id
     left join originals
         on
-            participations.may_be_a_copy
-            and participations.source_system = originals.source_system
+            participations.source_system = originals.source_system
             and participations.identity_type = originals.identity_type
             and participations.identity = originals.identity
             and participations.occurred_date = originals.occurred_date
             and participations.activity_type = originals.activity_type
-            and participations.plain_subject = originals.plain_subject
+            and participations.copied_subject = originals.copied_subject
     left join rolled_up
         on
             participations.feed = rolled_up.feed
@@ -401,16 +402,18 @@ judged_participations as (
     left join activity_types on participations.activity_type = activity_types.activity_type
     left join known_people
         on
-            participations.identity_type = 'person_record'
-            and participations.identity = known_people.id
+            case when participations.identity_type = 'person_record' then participations.identity end
+            = known_people.id
     left join people_domains on known_people.id = people_domains.named_id
     left join known_accounts as of_fallback on participations.fallback_account = of_fallback.id
     left join known_accounts
         on
-            participations.identity_type = 'crm_account'
-            and participations.identity = known_accounts.id
+            case when participations.identity_type = 'crm_account' then participations.identity end
+            = known_accounts.id
     left join known_domains
-        on participations.identity_type = 'domain' and participations.identity = known_domains.id
+        on
+            case when participations.identity_type = 'domain' then participations.identity end
+            = known_domains.id
     left join blocked
         on
             coalesce(people_domains.traffic_domain, known_domains.id) = blocked.traffic_domain
