@@ -292,6 +292,7 @@ SEEDS_READ_BY_PYTHON = {
     "match_levels": "orchestration/ruleset.py reads it for match review",
     "research_questions": "orchestration/interview_guide.py prints it",
     "live_since": "orchestration/landing.py reads it before dbt runs",
+    "row_fates": "orchestration/landing_fates.py reads it for what a refresh says",
 }
 
 
