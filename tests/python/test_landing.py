@@ -352,7 +352,9 @@ def test_a_file_of_which_every_row_is_bad_is_told_with_the_causes(landed: Landed
     landed.put("salesforce/account/a.csv", lines(ACCOUNT, *bad, "4,short,row", "5,,,,,"))
     landed.put("salesforce/account/b.csv", lines(ACCOUNT, account(7), bad[0]))
     report = landed.ingest()
-    in_all = "salesforce.account: {} of 9 rows in quarantine: {} (first in salesforce/account/a.csv,"
+    in_all = (
+        "salesforce.account: {} of 9 rows in quarantine: {} (first in salesforce/account/a.csv,"
+    )
     again = "; deliver the rows again, corrected, in a new file"
     assert report.problems == (
         "salesforce/account/a.csv: all its rows (7) are in quarantine",
