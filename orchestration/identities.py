@@ -26,6 +26,8 @@ import pyarrow as pa
 import tldextract
 
 from orchestration.contract import Column, Table
+from orchestration.landing_fates import MISSING, Fault, one_more_fault
+from orchestration.landing_fates import ROUNDED as WAS_ROUNDED
 from orchestration.scoring.names import fold, split_words
 from orchestration.settings import PROJECT_DIR
 from orchestration.warehouse import Warehouse
@@ -378,7 +380,8 @@ def normalise(warehouse: Warehouse, table: Table) -> None:
     for group in table.required_any:
         if any(column.identity and column.name in group for column in table.columns):
             empty = " and ".join(f'"{name}" is null' for name in group)
-            _refuse(warehouse, empty, f"'one of {', '.join(group)} must be filled'")
+            words = f"'one of {', '.join(group)} must be filled'"
+            _refuse(warehouse, Fault(empty, words, MISSING))
 
 
 def _rewrite(warehouse: Warehouse, column: Column, kind: str, condition: str) -> None:
@@ -420,9 +423,13 @@ def _rewrite(warehouse: Warehouse, column: Column, kind: str, condition: str) ->
         )
         _refuse(
             warehouse,
-            f"{name} in (select written from _readings where change = '{ROUNDED}')",
-            f"'{column.name} \"' || left({name}, 40) || '\" was rounded by a spreadsheet or a"
-            " program, so nobody can tell whose it is: export it as text'",
+            Fault(
+                f"{name} in (select written from _readings where change = '{ROUNDED}')",
+                f"'{column.name} \"' || left({name}, 40) || '\" was rounded by a spreadsheet or a"
+                " program, so nobody can tell whose it is: export it as text'",
+                WAS_ROUNDED,
+                column.name,
+            ),
         )
         sets = [f'"_host_{column.name}" = host'] if column.is_host else []
         if kind != "domain":
@@ -434,18 +441,15 @@ def _rewrite(warehouse: Warehouse, column: Column, kind: str, condition: str) ->
     finally:
         warehouse.connection.unregister("_readings")
     if column.is_required and kind != "domain":
-        _refuse(
-            warehouse,
-            f"{name} is null and _reason is null",
-            f"'{column.name} is required and empty'",
-        )
+        empty = f"{name} is null and _reason is null"
+        reason = f"'{column.name} is required and empty'"
+        _refuse(warehouse, Fault(empty, reason, MISSING, column.name))
 
 
-def _refuse(warehouse: Warehouse, condition: str, reason: str) -> None:
+def _refuse(warehouse: Warehouse, fault: Fault) -> None:
     """Gives rows that are not as usual a reason for which they go to quarantine."""
     warehouse.execute(
-        f"update staged set _reason = concat_ws('; ', _reason, {reason})"
-        f" where _is_unusual and ({condition})"
+        f"update staged set {one_more_fault(fault)} where _is_unusual and ({fault.condition})"
     )
 
 

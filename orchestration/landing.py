@@ -2,8 +2,8 @@
 
 What belongs here: which files there are and when they were delivered (the manifest), which rows
 repeat earlier ones, appending, the counts. What does not: formats and casts (landing_files.py),
-which records a full list lacks (landing_presence.py), business rules. Nothing here reads the clock;
-`now` comes in from outside.
+which records a full list lacks (landing_presence.py), how the quarantine is told
+(landing_fates.py), business rules. Nothing here reads the clock; `now` comes in from outside.
 
 A row of a file ends in one of four places, so that delivered = accepted + duplicate + conflicting +
 quarantined holds for each file: the raw table with its `_status`, or `raw_landing.quarantine`.
@@ -27,9 +27,10 @@ from datetime import UTC, date, datetime, timedelta
 from difflib import get_close_matches
 from pathlib import Path
 
+import duckdb
 import pyarrow as pa
 
-from orchestration import identities, landing_flags, landing_presence
+from orchestration import identities, landing_fates, landing_flags, landing_presence
 from orchestration.contract import REGISTRABLE_SUFFIX, Contract, Table, plain_name
 from orchestration.identities import registrable_domain
 from orchestration.landing_files import (
@@ -68,7 +69,8 @@ LANDING_TABLES = {
     "files": MANIFEST_COLUMNS,
     "quarantine": (
         "source varchar, table_name varchar, instance varchar, file varchar, row_number bigint,"
-        " reason varchar, row_json varchar, delivery_day date, load_id bigint"
+        " column_name varchar, cause varchar, reason varchar, row_json varchar, delivery_day date,"
+        " load_id bigint"
     ),
     "tables": (
         "source varchar, table_name varchar, has_landed boolean,"
@@ -139,6 +141,17 @@ class IngestReport:
     notes: tuple[str, ...]
 
 
+class LoadError(RuntimeError):
+    """Tables could not be loaded; nothing of them was taken, and all of the others.
+
+    problems: what somebody should look at, in these and in the others, one sentence each.
+    """
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = tuple(problems)
+
+
 @dataclass(frozen=True)
 class FoundFile:
     """A file in the landing folder that the contract knows."""
@@ -190,6 +203,7 @@ def ingest(
     unread: Mapping[tuple[str, str], Unread] = NOTHING_UNREAD,
     flag_words: Sequence[str] = (),
     settle_seconds: float = 0,
+    remedies: Mapping[str, str] = landing_fates.NO_REMEDIES,
 ) -> IngestReport:
     """Takes every pending file delivered up to `end_date`, and each table's first load.
 
@@ -201,7 +215,11 @@ def ingest(
     is the complete list. sources_off, unread: what the models leave out; taken in and said.
     flag_words: in the name of a column outside the contract they tell a mark that nobody reads.
     settle_seconds: a file that was written to less than this ago is waited for, and left for the
-    next run if it moves meanwhile. Running it again changes nothing.
+    next run if it moves meanwhile. remedies: what to do about each cause of the quarantine. Running
+    it again changes nothing.
+
+    Raises LoadError where the load of a table failed: the others are taken, and what was found in
+    them is told by it. The next run goes on with the load and tells the quarantine of all of it.
     """
     snapshots = snapshots or Snapshots()
     problems: list[str] = landing_presence.unfit(snapshots, contract)
@@ -244,8 +262,9 @@ def ingest(
         }
     problems += _told_again(entries, found)
     load_id = _start_load(warehouse, end_date, now) if chosen else None
+    failures: list[tuple[Table, Exception]] = []
     if load_id is not None:
-        problems += _load_all(
+        found_by_tables, failures = _load_all(
             warehouse,
             [
                 (
@@ -261,6 +280,17 @@ def ingest(
             flag_words,
             load_id,
         )
+        problems += found_by_tables
+    try:
+        problems += landing_fates.tell(warehouse, remedies)
+    except duckdb.Error:
+        if not failures:  # of a database that broke, why it did is to be told
+            raise
+    if failures:
+        problems += _taken_for_nothing(chosen, sources_off)
+        problems += _left_out(chosen, sources_off, unread)
+        told = [_failed(table, error) for table, error in failures]
+        raise LoadError([*told, *problems]) from failures[0][1]
     entries = _manifest(warehouse)
     if load_id is not None and not warehouse.rows(
         "select 1 from raw_landing.files where load_id = ? limit 1", [load_id]
@@ -840,10 +870,11 @@ def _load_all(
     snapshots: Snapshots,
     flag_words: Sequence[str],
     load_id: int,
-) -> list[str]:
-    """Loads tables, some at a time; gives the problems in the order of the tables.
+) -> tuple[list[str], list[tuple[Table, Exception]]]:
+    """Loads tables, some at a time; gives the problems and what failed, in the order of the tables.
 
-    Much of a table's load is many small statements, each of which keeps one processor busy.
+    Much of a table's load is many small statements, each of which keeps one processor busy. A table
+    that fails leaves the others to be loaded and told.
     """
 
     def load(one: TableLoad) -> list[str]:
@@ -857,7 +888,19 @@ def _load_all(
         # The largest first, so that no thread is left alone with it at the end.
         largest_first = sorted(range(len(loads)), key=size, reverse=True)
         started = {number: threads.submit(load, loads[number]) for number in largest_first}
-        return [problem for number in sorted(started) for problem in started[number].result()]
+        problems, failures = [], []
+        for number in sorted(started):
+            try:
+                problems += started[number].result()
+            except Exception as error:  # it is raised when the others have ended
+                failures.append((loads[number][0], error))
+        return problems, failures
+
+
+def _failed(table: Table, error: Exception) -> str:
+    """What failed in the load of a table, in words."""
+    message = str(error).strip().split("\n")[0].removeprefix(f"{table.label}: ")
+    return f"{table.label} could not be taken: {message or type(error).__name__}"
 
 
 def _load(
@@ -952,7 +995,7 @@ def _load(
             lost = _append(warehouse, table, load_id)
             identities.note(warehouse)
         problems += [
-            f"{file}: {_all_quarantined(warehouse, file, rows)}"
+            f"{file}: all its rows ({rows:,}) are in quarantine"
             for file, rows in lost
             if file not in told
         ]
@@ -1550,12 +1593,16 @@ def _append_quarantine(warehouse: Warehouse, load_id: int) -> int:
         insert into raw_landing.quarantine by name
         with faults as (
             select
-                _file_number as file_number, _row_number as row_number, _reason as reason,
+                _file_number as file_number, _row_number as row_number,
+                _column_name as column_name, _cause as cause, _reason as reason,
                 _row_json as row_json, true as is_row
             from staged
             where _reason is not null
             union all
-            select file_number, row_number, reason, row_json, false as is_row from staged_lines
+            select
+                file_number, row_number, null as column_name, cause, reason, row_json,
+                false as is_row
+            from staged_lines
         )
         select
             files.source,
@@ -1563,6 +1610,8 @@ def _append_quarantine(warehouse: Warehouse, load_id: int) -> int:
             files.instance,
             files.file,
             case when is_row then row_number - counts.rows_before else row_number end as row_number,
+            faults.column_name,
+            faults.cause,
             faults.reason,
             faults.row_json,
             counts.delivery_day,

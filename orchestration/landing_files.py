@@ -33,6 +33,22 @@ import pyarrow.parquet as pq
 
 from orchestration import identities
 from orchestration.contract import Column, Table, plain_name
+from orchestration.landing_fates import (
+    AHEAD,
+    COLUMN_MISSING,
+    MALFORMED,
+    MISSING,
+    NOT_OF_TYPE,
+    NOT_UTF8,
+    OF_REJECTS,
+    OUT_OF_ORDER,
+    OUT_OF_RANGE,
+    TOO_LONG,
+    UNKNOWN_WORD,
+    Fault,
+    faults_of_a_row,
+    told_of_a_row,
+)
 from orchestration.warehouse import Warehouse
 
 SQL_TYPES = {
@@ -75,6 +91,8 @@ WRITTEN_NUMBER = (
     f"{_GAP}(K|MM?|MN|MIO|BN?|TN?)?{_GAP}{_MONEY}?{_GAP}%?{_GAP}[)]?"
 )
 SHOWN_LETTERS = 80  # of a bad value in a reason
+NOT_TEXT, LONG_VALUE = "not UTF-8", f"field larger than field limit ({LINE_BYTES})"
+NO_CSV_ROWS = {NOT_TEXT: NOT_UTF8, LONG_VALUE: TOO_LONG}  # all else is malformed
 
 
 @dataclass(frozen=True)
@@ -159,11 +177,12 @@ def stage(warehouse: Warehouse, table: Table, files: Sequence[FileToRead]) -> Ou
     """Fills the temporary tables `staged`, `staged_lines` and `staged_files` from the files.
 
     staged: _file_number, _row_number (rising in the file), _instance, _delivery_day, the contract's
-    columns, _extra, _host_<column>, _reason (null = the row is good), _row_json, _is_unusual (an
-    identity in it is to be looked at, see identities.py). What stands beside the contract's columns
-    begins with _, as none of them does, so that they may have any name.
+    columns, _extra, _host_<column>, _reason (null = the row is good) with _cause and _column_name
+    (see landing_fates.py), _row_json, _is_unusual (an identity in it is to be looked at, see
+    identities.py). What stands beside the contract's columns begins with _, as none of them does,
+    so that they may have any name.
     staged_lines: csv and jsonl lines that are no rows: file_number, row_number (the line), reason,
-    row_json. staged_files: file_number, path, instance, delivery_day.
+    cause, row_json. staged_files: file_number, path, instance, delivery_day.
     """
     _create(warehouse, table, files)
     outcome = Outcome()
@@ -414,11 +433,13 @@ def _create(warehouse: Warehouse, table: Table, files: Sequence[FileToRead]) -> 
     warehouse.execute(
         "create or replace temp table staged (_file_number integer, _row_number bigint,"
         f" _instance varchar, _delivery_day date{columns}, _extra varchar"
-        f"{hosts}, _reason varchar, _row_json varchar, _is_unusual boolean)"
+        f"{hosts}, _reason varchar, _cause varchar, _column_name varchar, _row_json varchar,"
+        " _is_unusual boolean)"
     )
     warehouse.execute(
         "create or replace temp table staged_lines"
-        " (file_number integer, row_number bigint, reason varchar, row_json varchar)"
+        " (file_number integer, row_number bigint, reason varchar, cause varchar,"
+        " row_json varchar)"
     )
     values = ", ".join(
         f"({file.number}, {literal(str(file.path))}, {literal(file.instance)},"
@@ -548,7 +569,8 @@ def _read_alone(
                 {
                     "file_number": pa.array([file.number] * len(bad_lines), pa.int32()),
                     "row_number": [number for number, _, _ in bad_lines],
-                    "reason": [reason for _, _, reason in bad_lines],
+                    "reason": [f"not a csv row: {reason}" for _, _, reason in bad_lines],
+                    "cause": [NO_CSV_ROWS.get(reason, MALFORMED) for _, _, reason in bad_lines],
                     "row_json": [json.dumps({"line": line}) for _, line, _ in bad_lines],
                 }
             )
@@ -569,7 +591,7 @@ def _mend(file: FileToRead, layout: Layout, copy: Path) -> list[tuple[int, str, 
             text = b"\n".join(row).decode("utf-8")
             cells = next(csv.reader(StringIO(text, newline=""), delimiter=delimiter, strict=True))
         except UnicodeDecodeError:
-            return "not UTF-8"
+            return NOT_TEXT
         except (csv.Error, StopIteration) as error:
             return str(error) or "no value"
         if len(cells) == width:
@@ -595,7 +617,7 @@ def _mend(file: FileToRead, layout: Layout, copy: Path) -> list[tuple[int, str, 
             length = max(length, 1)
             if why:
                 shown = line.decode("utf-8", "replace")
-                bad.append((place + 1, shown, f"not a csv row: {why}"))
+                bad.append((place + 1, shown, why))
                 length = 1
             else:
                 out.write(b"\n".join(lines[place : place + length]) + b"\n")
@@ -674,10 +696,15 @@ def _stage_csv(
 
 def _keep_rejects(warehouse: Warehouse, what: str) -> None:
     """Puts the lines that the engine's csv reader could not take into `staged_lines`."""
+    # Of several errors of a line the reason and the cause are those of the same one.
+    causes = " ".join(f"when '{kind}' then '{cause}'" for kind, cause in OF_REJECTS.items())
     warehouse.execute(
-        "insert into staged_lines"
-        f" select file_number, min(line), min('{what}: ' || lower(error_message)),"
-        " json_object('line', trim(min(csv_line), chr(10) || chr(13)))"
+        "insert into staged_lines by name"
+        " select file_number, min(line) as row_number,"
+        f" min('{what}: ' || lower(error_message)) as reason,"
+        " case arg_min(error_type::varchar, lower(error_message))"
+        f" {causes} else '{MALFORMED}' end as cause,"
+        " json_object('line', trim(min(csv_line), chr(10) || chr(13))) as row_json"
         " from csv_rejects join csv_reject_scans using (scan_id, file_id)"
         " join staged_files on staged_files.path = csv_reject_scans.file_path"
         " group by file_number, line_byte_position"
@@ -834,8 +861,9 @@ def _stage_jsonl(
         _insert(warehouse, table, match, source, values, extras, "_line")
         _note(outcome, group, match)
     warehouse.execute(
-        "insert into staged_lines select file_number, row_number, reason,"
-        " json_object('line', line) from staged_json where not is_object"
+        "insert into staged_lines by name select file_number, row_number, reason,"
+        f" '{MALFORMED}' as cause, json_object('line', line) as row_json"
+        " from staged_json where not is_object"
     )
     warehouse.execute("drop table staged_json")
 
@@ -858,7 +886,17 @@ def _insert(
     texts: list[str] = []
     typed: list[str] = []
     given: dict[str, str] = {}  # column -> condition that it holds something
-    faults = [("true", literal(match.fault))] if match.missing else []
+    faults = []
+    if match.missing:
+        lacking = next(iter(match.missing)) if len(match.missing) == 1 else None
+        faults.append(
+            Fault(
+                "true",
+                literal(match.fault),
+                COLUMN_MISSING,
+                lacking if lacking in {column.name for column in table.columns} else None,
+            )
+        )
     for place, column in enumerate(columns):
         name, value, text = column.name, values[column.name], f"_text_{place}"
         if value.typed is None:
@@ -869,49 +907,52 @@ def _insert(
             text = value.text
             typed.append(f"{value.typed} as {quoted(name)}")
             given[name] = value.given
+        shown = f"left({text}, {SHOWN_LETTERS})"
         if column.data_type != "text":
-            shown = f"left({text}, {SHOWN_LETTERS})"
             forms = literal('"' + _other_than(column, table))
             faults.append(
-                (
+                Fault(
                     f"{quoted(name)} is null and {given[name]}",
                     f"'{name} is no {column.data_type}: \"' || {shown} || {forms}",
+                    NOT_OF_TYPE[column.data_type],
+                    name,
                 )
             )
         if column.one_of:
             words = ", ".join(literal(word) for word in column.one_of)
             known = literal('" is none of ' + ", ".join(column.one_of))
             faults.append(
-                (
+                Fault(
                     f"{given[name]} and lower(trim({text})) not in ({words})",
-                    f"'{name} \"' || left({text}, {SHOWN_LETTERS}) || {known}",
+                    f"'{name} \"' || {shown} || {known}",
+                    UNKNOWN_WORD,
+                    name,
                 )
             )
         if column.limits:
             condition, limits = _outside(column)
-            faults.append(
-                (condition, f"'{name} \"' || left({text}, {SHOWN_LETTERS}) || {literal(limits)}")
-            )
+            outside = f"'{name} \"' || {shown} || {literal(limits)}"
+            faults.append(Fault(condition, outside, OUT_OF_RANGE, name))
         if name in table.version:
-            late = f"{quoted(name)} > _delivery_day + interval {WAIT_DAYS} day"
             faults.append(
-                (
-                    late,
-                    f"'{name} \"' || left({text}, {SHOWN_LETTERS})"
-                    " || '\" is more than a year after the delivery'",
+                Fault(
+                    f"{quoted(name)} > _delivery_day + interval {WAIT_DAYS} day",
+                    f"'{name} \"' || {shown} || '\" is more than a year after the delivery'",
+                    AHEAD,
+                    name,
                 )
             )
         if column.is_required:
-            faults.append((f"not ({given[name]})", f"'{name} is required and empty'"))
+            empty = f"not ({given[name]})"
+            faults.append(Fault(empty, f"'{name} is required and empty'", MISSING, name))
     for group in table.required_any:
         if present := [given[name] for name in group if name in given]:
             empty = f"not ({' or '.join(present)})"
-            faults.append((empty, f"'one of {', '.join(group)} must be filled'"))
+            faults.append(Fault(empty, f"'one of {', '.join(group)} must be filled'", MISSING))
     for first, last in table.ordered:
         if first in given and last in given:
-            faults.append(
-                (f"{quoted(first)} > {quoted(last)}", f"'{first} is after {last}'"),
-            )
+            late = f"{quoted(first)} > {quoted(last)}"
+            faults.append(Fault(late, f"'{first} is after {last}'", OUT_OF_ORDER))
     hosts = [
         f"{_host(quoted(name))} as {quoted('_host_' + name)}"
         for name in table.hosts
@@ -930,11 +971,12 @@ def _insert(
             inner join staged_files as files on files.path = rows._path
         ),
         typed as (select {_list("*", *typed)} from delivered),
-        checked as (select *, {_reason(faults)} as _reason from typed)
+        faulty as (select *, {faults_of_a_row(faults)} as _faults from typed),
+        checked as (select *, {told_of_a_row("_faults")} from faulty)
         select
             {_list(*map(_kept, columns), *hosts, "_file_number, _row_number")},
             _instance, _delivery_day, _extra,
-            _reason, {is_unusual} as _is_unusual,
+            _reason, _cause, _column_name, {is_unusual} as _is_unusual,
             case when _reason is not null or {is_doubtful} then {row_json} end as _row_json
         from checked
         """
@@ -1072,15 +1114,6 @@ def _other_than(column: Column, table: Table) -> str:
     if not table.date_formats or column.data_type not in ("date", "timestamp"):
         return ""
     return f" (neither YYYY-MM-DD nor {' nor '.join(table.date_formats)})"
-
-
-def _reason(faults: Sequence[tuple[str, str]]) -> str:
-    """What is wrong with a row, in words; null if nothing. faults: (condition, SQL of sentence)."""
-    if not faults:
-        return "null::varchar"
-    anything = " or ".join(f"({condition})" for condition, _ in faults)
-    sentences = ", ".join(f"case when {condition} then {text} end" for condition, text in faults)
-    return f"case when {anything} then concat_ws('; ', {sentences}) end"
 
 
 def content_hash(table: Table) -> str:

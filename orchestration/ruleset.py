@@ -38,8 +38,9 @@ NOT_RULES = (
     "match_decisions.csv",
     "persona_overrides.csv",
     "live_since.csv",
+    "row_fates.csv",
 )
-"""Dated decisions on single records: they change what is known, not how it is judged."""
+"""Dated decisions on single records, which change what is known, and words for people."""
 
 
 class SeedError(ValueError):

@@ -18,10 +18,18 @@ from filelock import FileLock, Timeout
 
 from orchestration import landing, score_store
 from orchestration.contract import Contract, load_contract
+from orchestration.landing_fates import read_remedies
 from orchestration.landing_presence import Snapshots, read_snapshots
 from orchestration.planning import History, Plan, PlanningError, plan_range
 from orchestration.ruleset import check_seeds, project_vars, ruleset_version
-from orchestration.settings import FEEDS_SEED, MODELS_DIR, PROJECT_DIR, Settings, load_settings
+from orchestration.settings import (
+    FEEDS_SEED,
+    MODELS_DIR,
+    PROJECT_DIR,
+    ROW_FATES_SEED,
+    Settings,
+    load_settings,
+)
 from orchestration.warehouse import Warehouse, connect
 
 # Dagster's names for the days of a run.
@@ -172,6 +180,11 @@ def sources_off() -> tuple[str, ...]:
 def snapshots() -> Snapshots:
     """The tables that land as full lists (seeds/landing/feeds.csv, var snapshot_min_share)."""
     return read_snapshots(FEEDS_SEED, float(project_vars(PROJECT_DIR)["snapshot_min_share"]))
+
+
+def remedies() -> dict[str, str]:
+    """What to do about each cause of the quarantine (seeds/landing/row_fates.csv)."""
+    return read_remedies(ROW_FATES_SEED)
 
 
 def flag_words() -> tuple[str, ...]:

@@ -17,6 +17,7 @@ PROJECT_DIR = Path(__file__).absolute().parent.parent
 MODELS_DIR = PROJECT_DIR / "models"
 FEEDS_SEED = PROJECT_DIR / "seeds" / "landing" / "feeds.csv"
 LIVE_SINCE_SEED = PROJECT_DIR / "seeds" / "landing" / "live_since.csv"
+ROW_FATES_SEED = PROJECT_DIR / "seeds" / "landing" / "row_fates.csv"
 PUBLISHED_FILE = "marts.duckdb"
 
 # First day that can be refreshed at all: the daily partitions begin here.

@@ -38,6 +38,7 @@ from orchestration.run_context import (
     contract,
     cutoff_hours,
     flag_words,
+    remedies,
     snapshots,
     sources_off,
     unread_tables,
@@ -253,6 +254,7 @@ def take_in(
         sources_off=sources_off(),
         unread=_unread(),
         flag_words=flag_words(),
+        remedies=remedies(),
     )
     return plan
 

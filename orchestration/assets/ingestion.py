@@ -5,7 +5,7 @@ Raw tables are append-only and hold all days, so they are not partitioned. The w
 """
 
 import csv
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -23,6 +23,7 @@ from orchestration.run_context import (
     cutoff_hours,
     filled_elsewhere,
     flag_words,
+    remedies,
     settle_seconds,
     snapshots,
     sources_off,
@@ -33,6 +34,7 @@ from orchestration.stages import TIMES, say
 from orchestration.warehouse import Warehouse, WarehouseBusyError
 
 FRESHNESS = "is_fresh"
+SAID: set[tuple[str, str]] = set()  # run and problem
 
 # Faults that a second try does not mend.
 NO_RETRY = (SettingsError, PlanningError, SeedError, BusyError, WarehouseBusyError)
@@ -91,6 +93,7 @@ def ingestion(context: dg.AssetExecutionContext) -> Iterator[Any]:
                 unread=unread,
                 flag_words=flag_words(),
                 settle_seconds=settle_seconds(),
+                remedies=remedies(),
             )
             delivered = last_deliveries(warehouse, plan.end)
             nothing = landing.missing_universe(
@@ -102,8 +105,11 @@ def ingestion(context: dg.AssetExecutionContext) -> Iterator[Any]:
             )
     except NO_RETRY as error:
         raise dg.Failure(str(error), allow_retries=False) from error
-    for problem in report.problems:
-        say(f"  note: {problem}")
+    except landing.LoadError as error:
+        # The failure is told by the words of its cause alone, so all else is said before.
+        _say(run, error.problems)
+        raise
+    _say(run, report.problems)
     if nothing:
         # Models and scores would run for a minute to find that there is nobody to compute.
         raise dg.Failure(nothing, allow_retries=False)
@@ -115,6 +121,14 @@ def ingestion(context: dg.AssetExecutionContext) -> Iterator[Any]:
     limits = freshness_days()
     for owner in contract().tables:
         yield freshness(owner, delivered.get(owner), plan.end, limits.get(owner))
+
+
+def _say(run: Run, problems: Sequence[str]) -> None:
+    """Says what an earlier try of the run has not said."""
+    for problem in problems:
+        if (run.run_id, problem) not in SAID:
+            SAID.add((run.run_id, problem))
+            say(f"  note: {problem}")
 
 
 def freshness_days() -> dict[tuple[str, str], int]:

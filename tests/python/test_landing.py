@@ -346,18 +346,24 @@ def test_the_columns_that_a_connector_lands_for_salesforce_are_enough(tmp_path: 
     ) == [(name,) for name in sorted(tables)]
 
 
-def test_a_file_of_which_every_row_is_bad_is_told_with_the_reasons(landed: Landed) -> None:
+def test_a_file_of_which_every_row_is_bad_is_told_with_the_causes(landed: Landed) -> None:
     bad = [account(number, "yesterday") for number in range(2)]
     bad += [account(number, "soon") for number in range(3)]
     landed.put("salesforce/account/a.csv", lines(ACCOUNT, *bad, "4,short,row", "5,,,,,"))
     landed.put("salesforce/account/b.csv", lines(ACCOUNT, account(7), bad[0]))
     report = landed.ingest()
+    in_all = (
+        "salesforce.account: {} of 9 rows in quarantine: {} (first in salesforce/account/a.csv,"
+    )
+    again = "; deliver the rows again, corrected, in a new file"
     assert report.problems == (
-        "salesforce/account/a.csv: all its rows (7) are in quarantine:"
-        ' system_modstamp is no timestamp: "soon" (3);'
-        ' system_modstamp is no timestamp: "yesterday" (2);'
-        " name is required and empty; one of system_modstamp, fivetran_synced must be filled (1);"
-        " 1 more reason",
+        "salesforce/account/a.csv: all its rows (7) are in quarantine",
+        in_all.format(6, "system_modstamp no date")
+        + f' row 1: system_modstamp is no timestamp: "yesterday"; also in 1 more file){again}',
+        in_all.format(1, "malformed line")
+        + f" line 7: not a csv row: expected number of columns: 6 found: 3){again}",
+        in_all.format(1, "missing") + " row 6: name is required and empty; one of system_modstamp,"
+        f" fivetran_synced must be filled){again}",
     )
 
 

@@ -9,17 +9,22 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
+import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from landed import END, Landed
 
-from orchestration import landing
+from orchestration import landing, landing_files
+from orchestration.assets.ingestion import ingestion
 from orchestration.assets.triggers import landing_fingerprint
 from orchestration.contract import Column, Contract, Table, load_contract
 from orchestration.landing import IngestReport
-from orchestration.settings import PROJECT_DIR, Settings
+from orchestration.landing_fates import CAUSES, read_remedies
+from orchestration.settings import PROJECT_DIR, ROW_FATES_SEED, Settings
+from orchestration.warehouse import Warehouse
 
 PAGE = Table(
     source="shop",
@@ -657,3 +662,373 @@ def test_the_sensor_passes_over_hidden_files_and_waits_for_those_that_grow(tmp_p
     assert landing_fingerprint(settings, later) == seen is not None
     (tmp_path / "b.csv").write_text("1")
     assert landing_fingerprint(settings, later) != seen
+
+
+# --- what is in quarantine, told ------------------------------------------------------------------
+
+
+STAYS = Table(
+    source="hotel",
+    name="stays",
+    columns=(
+        Column("stay_id", "text", is_required=True, identity="id"),
+        Column("guest", "text"),
+        Column("badge", "text"),
+        Column("stars", "integer", between=(1, 5)),
+        Column("price", "double"),
+        Column("is_paid", "boolean"),
+        Column("board", "text", one_of=("half", "full")),
+        Column("came_on", "date"),
+        Column("left_on", "date"),
+        Column("edited_at", "timestamp", is_required=True),
+    ),
+    key=("stay_id",),
+    version=("edited_at",),
+    required_any=(("guest", "badge"),),
+    ordered=(("came_on", "left_on"),),
+)
+GOOD_STAY = {
+    "stay_id": "S-1",
+    "guest": "Eve",
+    "badge": "",
+    "stars": "4",
+    "price": "80.5",
+    "is_paid": "true",
+    "board": "half",
+    "came_on": "2026-04-02",
+    "left_on": "2026-04-09",
+    "edited_at": "2026-04-10T07:00:00Z",
+}
+STAYS_DAY = "hotel/stays/loaded_date=2026-06-0"
+
+
+@pytest.fixture
+def hotel(tmp_path: Path) -> Landed:
+    tables = {(table.source, table.name): table for table in (STAYS, CLUB)}
+    return Landed(tmp_path / "landing", Contract(tables))
+
+
+def stays(*rows: dict[str, str], without: str = "") -> str:
+    """A csv file of stays with ids S-1, S-2 ...; a row says where it differs from a good one."""
+    names = [name for name in GOOD_STAY if name != without]
+    made = [
+        GOOD_STAY | {"stay_id": f"S-{number}"} | row for number, row in enumerate(rows, start=1)
+    ]
+    return "".join(
+        ",".join(line) + "\n" for line in (names, *([row[name] for name in names] for row in made))
+    )
+
+
+def faults(landed: Landed) -> list[tuple[int, str | None, str | None]]:
+    """Row, column and cause of what is in quarantine."""
+    return landed.rows(
+        "select row_number, column_name, cause from raw_landing.quarantine order by row_number"
+    )
+
+
+FAULTS: dict[str, tuple[dict[str, str], str | None]] = {
+    "missing": ({"edited_at": ""}, "edited_at"),
+    "missing, of several columns": ({"guest": ""}, None),
+    "missing, where a placeholder stands": ({"stay_id": "undefined"}, "stay_id"),
+    "no number": ({"price": "about 80"}, "price"),
+    "no number, where a whole one is wanted": ({"stars": "4.5"}, "stars"),
+    "no true or false": ({"is_paid": "half of it"}, "is_paid"),
+    "no date": ({"left_on": "9.4.2026"}, "left_on"),
+    "no date, where a time is wanted": ({"edited_at": "Friday"}, "edited_at"),
+    "unknown word": ({"board": "vegan"}, "board"),
+    "out of range": ({"stars": "9"}, "stars"),
+    "out of range, of all columns": ({"came_on": "0226-04-02"}, "came_on"),
+    "ahead of its delivery": ({"edited_at": "2028-01-01T00:00:00Z"}, "edited_at"),
+    "out of order": ({"left_on": "2026-03-31"}, None),
+    "rounded": ({"stay_id": "5.55E+12"}, "stay_id"),
+    # Several faults of one column have the first one for their cause.
+    "out of range, and ahead": ({"edited_at": "2199-01-01T00:00:00Z"}, "edited_at"),
+    "no date, in two columns": ({"came_on": "2.4.", "left_on": "9.4."}, None),
+    "missing, in two columns": ({"edited_at": "", "guest": ""}, None),
+    "several faults": ({"board": "vegan", "is_paid": "no idea"}, None),
+    "several faults, one of a column and one of two": ({"stars": "0", "guest": ""}, None),
+    "several faults, both of two columns": ({"guest": "", "left_on": "2026-03-31"}, None),
+    "several faults, one seen later": ({"stay_id": "5.55E+12", "stars": "0"}, None),
+}
+
+
+@pytest.mark.parametrize("name", FAULTS)
+@pytest.mark.parametrize("form", ["csv", "jsonl", "parquet"])
+def test_each_fault_has_its_cause_and_column(hotel: Landed, name: str, form: str) -> None:
+    wrong, column = FAULTS[name]
+    good = GOOD_STAY | {"stay_id": "S-0"}
+    rows = [good, GOOD_STAY | wrong, GOOD_STAY | {"stay_id": "S-2"}]
+    if form == "parquet":
+        hotel.parquet(
+            f"{STAYS_DAY}1/a.parquet", {name: [row[name] for row in rows] for name in good}
+        )
+    elif form == "jsonl":
+        hotel.put(f"{STAYS_DAY}1/a.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
+    else:
+        hotel.put(f"{STAYS_DAY}1/a.csv", stays(good, wrong, {"stay_id": "S-2"}))
+    report = hotel.ingest()
+    cause = name.split(",")[0]
+    assert faults(hotel) == [(2, column, cause)]
+    assert len(report.problems) == 1
+    told_as = f"{column} {cause}" if column else cause
+    assert told(report, f"hotel.stays: 1 of 3 rows in quarantine: {told_as} (first in ", ", row 2")
+
+
+def test_a_column_that_the_file_lacks_goes_before_what_else_is_wrong(hotel: Landed) -> None:
+    hotel.put(f"{STAYS_DAY}1/a.csv", stays({}, {"stars": "x"}, without="edited_at"))
+    hotel.put(f"{STAYS_DAY}1/b.csv", stays({"stay_id": "7.1E+10"}, {}, without="edited_at"))
+    report = hotel.ingest()
+    assert faults(hotel) == [(row, "edited_at", "column missing") for row in (1, 1, 2, 2)]
+    assert told(report, "hotel.stays: 4 of 4 rows in quarantine: edited_at column missing (first")
+    # Of two columns it lacks there is none to name.
+    hotel.put(f"{STAYS_DAY}2/c.csv", "guest,stars\nEve,4\n")
+    assert told(hotel.ingest(), "hotel.stays: 1 of 1 rows in quarantine: column missing (first in")
+
+
+def test_lines_that_are_no_rows_are_told_by_line(
+    hotel: Landed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(landing_files, "LINE_BYTES", 5_000)
+    lines = stays({}, {}, {}, {}, {}).encode().splitlines(keepends=True)
+    lines[2] = lines[2].replace(b"Eve", b"\xe4\xf6")
+    lines[3] = lines[3].replace(b"Eve", b"E" * 9_000)
+    lines[4] = lines[4].replace(b",half", b"")
+    hotel.put(f"{STAYS_DAY}1/a.csv", b"".join(lines))
+    hotel.put(f"{STAYS_DAY}1/b.jsonl", json.dumps(GOOD_STAY) + '\n["S-9"]\n')
+    report = hotel.ingest()
+    assert hotel.rows(
+        "select file[-5:], row_number, column_name, cause from raw_landing.quarantine order by all"
+    ) == [
+        ("a.csv", 3, None, "not UTF-8"),
+        ("a.csv", 4, None, "too long"),
+        ("a.csv", 5, None, "malformed line"),
+        ("jsonl", 2, None, "malformed line"),
+    ]
+    place = f"(first in {STAYS_DAY}1/a.csv, line"
+    assert told(report, f"2 of 7 rows in quarantine: malformed line {place} 5: not a csv row: ")
+    assert told(report, f"1 of 7 rows in quarantine: too long {place} 4: ")
+    assert told(report, f"1 of 7 rows in quarantine: not UTF-8 {place} 3: ")
+
+
+def test_a_file_that_is_read_line_by_line_has_the_same_causes(hotel: Landed) -> None:
+    lines = stays({}, {}, {"price": "x"}, {}).encode().splitlines(keepends=True)
+    lines[1] = lines[1].replace(b"Eve", b'"Eve')
+    lines[2] = lines[2].replace(b"Eve", b"\xe4")
+    hotel.put(f"{STAYS_DAY}1/a.csv", b"".join(lines))
+    hotel.ingest()
+    assert faults(hotel) == [
+        (1, "price", "no number"),  # the first that is a row
+        (2, None, "malformed line"),
+        (3, None, "not UTF-8"),
+    ]
+
+
+def test_a_sentence_says_how_many_where_first_and_what_to_do(hotel: Landed) -> None:
+    many = [{"stay_id": f"A-{number}"} for number in range(1_500)]
+    for number in range(700, 1_450):
+        many[number]["came_on"] = "1.4.2026"
+    hotel.put(f"{STAYS_DAY}1/a.csv", stays(*many))
+    few = {"came_on": "soon"}, {"stars": "7"}, {"stars": "6"}, {"stay_id": "B-4"}
+    hotel.put(f"{STAYS_DAY}1/b.csv", stays(*few))
+    hotel.put(STAYS_DAY.replace("/", "@asia/", 1) + "1/a.csv", stays({}, {"stars": "0"}))
+    remedies = {"no date": "ask for ISO dates", "out of range": "ask the owner"}
+    assert hotel.ingest(remedies=remedies).problems == (
+        "hotel.stays of asia: 1 of 2 rows in quarantine: stars out of range (first in"
+        ' hotel@asia/stays/loaded_date=2026-06-01/a.csv, row 2: stars "0" is not between 1 and 5);'
+        " ask the owner",
+        "hotel.stays: 751 of 1,504 rows in quarantine: came_on no date (first in"
+        f' {STAYS_DAY}1/a.csv, row 701: came_on is no date: "1.4.2026"; also in 1 more file);'
+        " ask for ISO dates",
+        "hotel.stays: 2 of 1,504 rows in quarantine: stars out of range (first in"
+        f' {STAYS_DAY}1/b.csv, row 2: stars "7" is not between 1 and 5); ask the owner',
+    )
+    # What was said is not said each day, and is not counted with what comes later.
+    assert hotel.ingest().problems == ()
+    hotel.put(f"{STAYS_DAY}2/c.csv", stays(*[{"came_on": "late"}] * 2, {"stay_id": "C-3"}))
+    assert told(hotel.ingest(), "hotel.stays: 2 of 3 rows in quarantine: came_on no date")
+
+
+def test_a_corrected_file_is_taken_and_the_quarantine_stays(hotel: Landed) -> None:
+    hotel.put(f"{STAYS_DAY}1/a.csv", stays({}, {"price": "80 a night"}, {"board": "none"}))
+    assert len(hotel.ingest().problems) == 2
+    hotel.put(f"{STAYS_DAY}2/a.csv", stays({}, {"price": "80"}, {"board": "full"}))
+    second = hotel.ingest()
+    assert second.problems == ()
+    assert second.tables["hotel", "stays"].accepted == 2
+    assert hotel.rows("select stay_id from raw_hotel.stays order by 1") == [
+        ("S-1",),
+        ("S-2",),
+        ("S-3",),
+    ]
+    assert faults(hotel) == [(2, "price", "no number"), (3, "board", "unknown word")]
+
+
+def test_the_worst_causes_of_a_table_are_told_and_the_others_counted(hotel: Landed) -> None:
+    wrong = [{"price": "x"}] * 2 + [{"stars": "8"}] * 9 + [{"board": "b"}] * 4
+    wrong += [{"came_on": "y"}] * 3 + [{"is_paid": "z"}] * 5 + [{"guest": ""}]
+    wrong += [{"left_on": "2026-01-01"}]
+    hotel.put(f"{STAYS_DAY}1/a.csv", stays(*wrong, {}))
+    hotel.put("club/members/a.csv", "id,name\n,Flo\n1,Gus\n")
+    _, *of_stays = hotel.ingest().problems
+    assert [sentence.split(" (first")[0] for sentence in of_stays[:5]] == [
+        "hotel.stays: 9 of 26 rows in quarantine: stars out of range",
+        "hotel.stays: 5 of 26 rows in quarantine: is_paid no true or false",
+        "hotel.stays: 4 of 26 rows in quarantine: board unknown word",
+        "hotel.stays: 3 of 26 rows in quarantine: came_on no date",
+        "hotel.stays: 2 of 26 rows in quarantine: price no number",
+    ]
+    assert of_stays[5:] == [
+        "hotel.stays: and 2 more causes (2 of 26 rows); all are in raw_landing.quarantine of the"
+        " warehouse"
+    ]
+
+
+def break_append(monkeypatch: pytest.MonkeyPatch, source: str, error: BaseException) -> None:
+    plain = landing._append
+
+    def append(warehouse: Warehouse, table: Table, load_id: int) -> list[tuple[str, int]]:
+        if table.source == source:
+            raise error
+        return plain(warehouse, table, load_id)
+
+    monkeypatch.setattr(landing, "_append", append)
+
+
+@pytest.mark.parametrize("broken", ["club", "hotel"])
+def test_what_was_found_is_told_when_another_table_fails(
+    hotel: Landed, monkeypatch: pytest.MonkeyPatch, broken: str
+) -> None:
+    hotel.put(f"{STAYS_DAY}1/a.csv", stays({}, {"stars": "11"}))
+    hotel.put(f"{STAYS_DAY}1/b.parquet", b"no parquet")
+    hotel.put("club/members/a.csv", "id,name\n1,Flo\n,Gus\n,Hal\n")
+    sentences = {
+        "club": "club.members: 2 of 3 rows in quarantine: id missing",
+        "hotel": "hotel.stays: 1 of 2 rows in quarantine: stars out of range",
+    }
+    whole = "club" if broken == "hotel" else "hotel"
+    break_append(monkeypatch, broken, duckdb.OutOfMemoryException("no room\nleft"))
+    for _ in range(2):  # a second try takes nothing new, and tells it again
+        with pytest.raises(landing.LoadError) as raised:
+            hotel.ingest()
+        assert isinstance(raised.value.__cause__, duckdb.OutOfMemoryException)
+        said = raised.value.problems
+        assert said[0].endswith(" could not be taken: no room")
+        assert said[0].startswith(broken)
+        assert [part for part in sentences.values() if part in str(raised.value)] == [
+            sentences[whole]
+        ]
+    # Each table is taken whole or not at all.
+    assert hotel.rows("select distinct source from raw_landing.quarantine") == [(whole,)]
+    monkeypatch.undo()
+    report = hotel.ingest()
+    assert told(report, sentences["club"]), report.problems
+    assert told(report, sentences["hotel"])
+    assert not any("quarantine" in problem for problem in hotel.ingest().problems)
+
+
+def test_of_two_tables_that_fail_both_are_told(
+    hotel: Landed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hotel.put(f"{STAYS_DAY}1/a.csv", stays({}))
+    hotel.put("club/members/a.csv", "id,name\n1,Flo\n")
+
+    def fail(warehouse: Warehouse, table: Table, load_id: int) -> None:
+        raise RuntimeError(f"{table.label}: rows got lost")
+
+    monkeypatch.setattr(landing, "_append", fail)
+    with pytest.raises(landing.LoadError) as raised:
+        hotel.ingest()
+    assert raised.value.problems == (
+        "hotel.stays could not be taken: rows got lost",
+        "club.members could not be taken: rows got lost",
+    )
+
+
+def test_of_a_database_that_broke_the_failure_is_told_and_later_the_rest(
+    hotel: Landed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> list[str]:
+        raise duckdb.FatalException("invalidated")
+
+    hotel.put(f"{STAYS_DAY}1/a.csv", stays({}, {"price": "free"}))
+    hotel.put("club/members/a.csv", "id,name\n1,Flo\n")
+    break_append(monkeypatch, "club", duckdb.FatalException("the disk is full"))
+    monkeypatch.setattr(landing.landing_fates, "tell", broken)
+    with pytest.raises(landing.LoadError, match=r"members could not be taken: the disk"):
+        hotel.ingest()
+    monkeypatch.undo()
+    assert told(hotel.ingest(), "hotel.stays: 1 of 2 rows in quarantine: price no number")
+
+
+def test_a_run_after_a_killed_one_tells_what_that_put_aside(
+    hotel: Landed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class KilledError(BaseException):
+        pass
+
+    hotel.put(f"{STAYS_DAY}1/a.csv", stays({}, {"is_paid": "in part"}))
+    hotel.put("club/members/a.csv", "id,name\n1,Flo\n")
+    break_append(monkeypatch, "club", KilledError())
+    with pytest.raises(KilledError):
+        hotel.ingest()
+    monkeypatch.undo()
+    sentence = "hotel.stays: 1 of 2 rows in quarantine: is_paid no true or false"
+    assert told(hotel.ingest(), sentence)
+    assert not told(hotel.ingest(), sentence)
+
+
+def test_rows_put_aside_before_there_were_causes_are_told_by_their_reason(hotel: Landed) -> None:
+    hotel.put(f"{STAYS_DAY}1/a.csv", stays({}, {"stars": "12"}, {"stars": "13"}))
+    hotel.ingest()
+    for column in ("column_name", "cause"):
+        hotel.warehouse.execute(f"alter table raw_landing.quarantine drop column {column}")
+    hotel.warehouse.execute("update raw_landing.loads set is_finished = false")  # as if killed
+    report = hotel.ingest(remedies={"out of range": "ask the owner"})
+    assert faults(hotel) == [(2, None, None), (3, None, None)]
+    assert sorted(report.problems) == [
+        f'hotel.stays: 1 of 3 rows in quarantine: stars "{stars}" is not between 1 and 5 (first in'
+        f" {STAYS_DAY}1/a.csv, row {row}); deliver the rows again, corrected, in a new file"
+        for row, stars in ((2, "12"), (3, "13"))
+    ]
+    hotel.put(f"{STAYS_DAY}2/a.csv", stays({}, {"stars": "14"}))
+    hotel.ingest()
+    assert (2, "stars", "out of range") in faults(hotel)
+
+
+def test_a_refresh_says_what_was_found_before_it_fails_and_once(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = Landed(tmp_path / "landing", ONE)
+    folder.put(
+        "salesforce/account/a.csv", "id,name,system_modstamp\n1,Ox,2026-01-01\n2,,2026-01-01\n"
+    )
+    folder.put("targets/target_accounts/a.csv", "domain\nox.com\n")
+    settings = Settings(
+        folder.folder, tmp_path / "w.duckdb", tmp_path / "published", END, END
+    ).as_environment()
+    for name, value in {**settings, "START_DATE": str(END), "END_DATE": str(END)}.items():
+        monkeypatch.setenv(name, value)
+    context = SimpleNamespace(run_id="a run", run=SimpleNamespace(tags={}))
+    monkeypatch.setattr("orchestration.assets.ingestion.settle_seconds", lambda: 0)
+    step = ingestion.op.compute_fn.decorated_fn
+    sentence = "  note: salesforce.account: 1 of 2 rows in quarantine: name missing (first in "
+    remedy = read_remedies(ROW_FATES_SEED)["missing"]
+    break_append(monkeypatch, "targets", RuntimeError("it is on fire"))
+    for expected in (1, 0):  # Dagster tries a step again
+        with pytest.raises(landing.LoadError):
+            next(step(context))
+        said = [line for line in capsys.readouterr().out.splitlines() if line.startswith(sentence)]
+        assert len(said) == expected
+        assert all(line.endswith(f"; {remedy}") for line in said)
+
+
+def test_every_cause_has_a_remedy_and_every_remedy_a_cause(tmp_path: Path) -> None:
+    assert set(read_remedies(ROW_FATES_SEED)) == set(CAUSES)
+    assert read_remedies(tmp_path / "none.csv") == {}
+    seed = tmp_path / "row_fates.csv"
+    seed.write_text("fate,reason,remedy,meaning\nnot used,old,,x\nquarantined,no dat,ask,x\n")
+    with pytest.raises(ValueError, match=r"row_fates.csv, line 3: .* got 'ask' for 'no dat'"):
+        read_remedies(seed)
+    seed.write_text("fate,reason,remedy,meaning\nquarantined,no date, ,x\n")
+    with pytest.raises(ValueError, match=r"line 2: .* got '' for 'no date'"):
+        read_remedies(seed)

@@ -119,8 +119,8 @@ def test_planted_mishaps_are_found_under_their_reasons(
         (feed, reason): count
         for feed, reason, count in query(
             place.warehouse,
-            "select source || '/' || table_name, case when fate = 'quarantined' then fate"
-            " else reason end, sum(row_count)::integer from marts.load_audit group by all",
+            "select source || '/' || table_name, case when fate = 'not used' then reason"
+            " else fate end, sum(row_count)::integer from marts.load_audit group by all",
         )
     }
     kinds = {"repeated": "duplicate", "conflicting": "conflicting", "bad_rows": "quarantined"}

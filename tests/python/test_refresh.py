@@ -323,7 +323,7 @@ def test_an_empty_feed_is_a_delivery(crm_only: Place, company: Company) -> None:
 
 
 def test_a_renamed_required_column_quarantines_the_file_and_the_rest_goes_on(
-    crm_only: Place,
+    crm_only: Place, scenes: Scenes
 ) -> None:
     assert query(
         crm_only.published,
@@ -332,6 +332,17 @@ def test_a_renamed_required_column_quarantines_the_file_and_the_rest_goes_on(
     ) == [(3, 0, 3)]
     reasons = query(crm_only.warehouse, "select distinct reason from raw_landing.quarantine")
     assert "created_date" in reasons[0][0]
+    said = scenes["crm only"].result().result.out
+    assert (
+        "note: salesforce.lead: 3 of 3 rows in quarantine: created_date column missing (first in"
+        " salesforce/lead/" in said
+    )
+    assert "; export the column, or give the column of the file the name of the contract" in said
+    with connect(crm_only.warehouse, read_only=True) as warehouse:
+        assert warehouse.rows(
+            "select source_instance, file_row, column_name, cause"
+            " from staging.stg_landing__quarantine where table_name = 'lead' order by file_row"
+        ) == [("main", row, "created_date", "column missing") for row in (1, 2, 3)]
 
 
 # --- what is published ----------------------------------------------------------------------------

@@ -143,9 +143,7 @@ def test_a_rule_seed_added_or_removed_changes_the_version(project: Path) -> None
 
 
 @pytest.mark.parametrize("name", NOT_RULES)
-def test_a_decision_on_a_single_record_does_not_change_the_version(
-    project: Path, name: str
-) -> None:
+def test_what_is_no_rule_does_not_change_the_version(project: Path, name: str) -> None:
     before = ruleset_version(project)
     (path,) = (project / "seeds").rglob(name)
     width = path.read_text(encoding="utf-8").splitlines()[0].count(",")

@@ -271,8 +271,8 @@ typed_acts as (
 
 ),
 
--- Each person, account or domain that an act is about. (A join on a condition of one side alone is a
--- loop over both; a key that is null where the condition does not hold is none.)
+-- Each person, account or domain that an act is about. Below they are joined by keys that are null
+-- where they do not apply: a condition on one side of a join alone makes it a loop over both.
 participations as (
 
     select
@@ -402,8 +402,9 @@ judged_participations as (
     left join activity_types on participations.activity_type = activity_types.activity_type
     left join known_people
         on
-            case when participations.identity_type = 'person_record' then participations.identity end
-            = known_people.id
+            case
+                when participations.identity_type = 'person_record' then participations.identity
+            end = known_people.id
     left join people_domains on known_people.id = people_domains.named_id
     left join known_accounts as of_fallback on participations.fallback_account = of_fallback.id
     left join known_accounts

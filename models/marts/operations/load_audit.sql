@@ -31,13 +31,20 @@ fates as (
     from quarantine
     inner join files on quarantine.file_path = files.file_path
 
-    {% for fate in ['duplicate', 'conflicting'] %}
     union all
 
-    select source, table_name, '{{ fate }}', null, {{ fate }}, null, file_path, null
+    select
+        source, table_name, 'duplicate', 'repeats an earlier row', duplicate, null, file_path, null
     from files
-    where {{ fate }} > 0
-    {% endfor %}
+    where duplicate > 0
+
+    union all
+
+    select
+        source, table_name, 'conflicting', 'contradicts another row', conflicting, null, file_path,
+        null
+    from files
+    where conflicting > 0
 
 ),
 
@@ -76,14 +83,14 @@ select
     counted.source,
     counted.table_name,
     counted.fate,
-    coalesce(counted.reason, counted.fate) as reason,
+    coalesce(counted.reason, 'used') as reason,
     counted.row_count,
     cast(counted.row_count as double) / delivered.row_count as share,
     cast(counted.amount_usd as double) as amount_usd,
     counted.example_file,
     counted.example_row,
-    row_fates.meaning,
-    row_fates.remedy,
+    coalesce(row_fates.meaning, 'The row cannot be read as the contract wants it') as meaning,
+    upper(left(row_fates.remedy, 1)) || substring(row_fates.remedy, 2) as remedy,
     coalesce(row_fates.is_loss, true)
     and not (coalesce(feeds.meets_few, false) and coalesce(row_fates.is_meeting, false)) as is_loss
 from counted
@@ -92,6 +99,6 @@ inner join delivered
 left join row_fates
     on
         counted.fate = row_fates.fate
-        and coalesce(counted.reason, counted.fate) = row_fates.reason
+        and coalesce(counted.reason, 'used') = row_fates.reason
 left join {{ ref('feeds') }} as feeds
     on counted.source = feeds.source and counted.table_name = feeds.table_name

@@ -579,7 +579,7 @@ items as (
         'lost_rows',
         source || '.' || table_name || ': ' || reason,
         row_count,
-        coalesce(remedy || ' ', '') || coalesce('See ' || example_file
+        coalesce(remedy || '. ', '') || coalesce('See ' || example_file
             || coalesce(', row ' || cast(example_row as {{ dbt.type_string() }}), '') || '.', '')
     from {{ ref('load_audit') }}
     where is_loss

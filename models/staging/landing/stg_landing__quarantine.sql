@@ -10,7 +10,8 @@ select
     instance as source_instance,
     file as file_path,
     row_number as file_row,
-    cast(null as {{ dbt.type_string() }}) as cause,
+    column_name,
+    cause,
     reason,
     delivery_day as delivery_date
 from source
