@@ -110,7 +110,9 @@ def print_lost_rows(published_path: Path, console: Console | None = None) -> Non
         return
     lines = ["Delivered rows that count for nothing (mart load_audit):"]
     for table, reason, count, share, remedy in rows[:FIRST_PLACES]:
-        lines.append(f"  {table}: {count:,} ({share:.0%}) {reason}{f'. {remedy}' if remedy else ''}")
+        lines.append(
+            f"  {table}: {count:,} ({share:.0%}) {reason}{f'. {remedy}' if remedy else ''}"
+        )
     if len(rows) > FIRST_PLACES:
         lines.append(f"  and {len(rows) - FIRST_PLACES:,} more (mart review_items, lost_rows)")
     for line in lines:

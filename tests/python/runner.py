@@ -386,9 +386,7 @@ OF_ROWS = (
 """The data tests by which no delivered row is lost without a word."""
 
 
-def faults(
-    place: Place, names: Collection[str] | None = None
-) -> dict[str, list[tuple[Any, ...]]]:
+def faults(place: Place, names: Collection[str] | None = None) -> dict[str, list[tuple[Any, ...]]]:
     """What the data tests find after the last run, by test: all of them, or those named."""
     with connect(place.warehouse, read_only=True) as warehouse:
         (days,) = warehouse.rows(

@@ -371,9 +371,12 @@ def test_the_next_days_change_what_they_bring_and_no_day_before(
 
 def test_every_reason_has_a_meaning(template: Place) -> None:
     """What the models can say stands in the seed, and the other way round."""
-    sql = "".join(
-        path.read_text() for path in (PROJECT_DIR / "models/intermediate/audit").glob("*.sql")
-    ) + (PROJECT_DIR / "macros/row_fates.sql").read_text()
+    sql = (
+        "".join(
+            path.read_text() for path in (PROJECT_DIR / "models/intermediate/audit").glob("*.sql")
+        )
+        + (PROJECT_DIR / "macros/row_fates.sql").read_text()
+    )
     said = set(re.findall(r"(?:then|else) '([a-z ]+)'", sql))
     told = {
         reason
