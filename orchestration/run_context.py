@@ -17,17 +17,28 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from orchestration import landing, score_store
+from orchestration.circuit_breakers import Limits
 from orchestration.contract import Contract, load_contract
 from orchestration.landing_presence import Snapshots, read_snapshots
 from orchestration.planning import History, Plan, PlanningError, plan_range
 from orchestration.ruleset import check_seeds, project_vars, ruleset_version
-from orchestration.settings import FEEDS_SEED, MODELS_DIR, PROJECT_DIR, Settings, load_settings
+from orchestration.settings import (
+    FEEDS_SEED,
+    MODELS_DIR,
+    PROJECT_DIR,
+    Settings,
+    load_settings,
+    parse_confirm,
+)
 from orchestration.warehouse import Warehouse, connect
 
 # Dagster's names for the days of a run.
 PARTITION_TAG = "dagster/partition"
 RANGE_START_TAG = "dagster/asset_partition_range_start"
 RANGE_END_TAG = "dagster/asset_partition_range_end"
+# What a person has confirmed, for this run alone. Runs do not read it from the environment, or what
+# the schedule and the sensor start would confirm all that comes as long as their process lives.
+CONFIRM_TAG = "activation_gap/confirm"
 
 
 class BusyError(RuntimeError):
@@ -42,6 +53,7 @@ class Run:
     requested_start: date | None
     requested_end: date | None
     settings: Settings
+    confirm: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, run_id: str, tags: Mapping[str, str]) -> Run:
@@ -54,6 +66,7 @@ class Run:
             requested_start=date.fromisoformat(first) if first else settings.start_date,
             requested_end=date.fromisoformat(last) if last else settings.end_date,
             settings=settings,
+            confirm=parse_confirm(tags.get(CONFIRM_TAG, "")),
         )
 
     @property
@@ -172,6 +185,19 @@ def sources_off() -> tuple[str, ...]:
 def snapshots() -> Snapshots:
     """The tables that land as full lists (seeds/landing/feeds.csv, var snapshot_min_share)."""
     return read_snapshots(FEEDS_SEED, float(project_vars(PROJECT_DIR)["snapshot_min_share"]))
+
+
+def breaker_limits() -> Limits:
+    """From where on a table breaks with its own past (vars)."""
+    values = project_vars(PROJECT_DIR)
+    return Limits(
+        min_rows=int(values["breaker_min_rows"]),
+        past_deliveries=int(values["breaker_past_deliveries"]),
+        full_min_share=float(values["full_column_min_share"]),
+        empty_max_share=float(values["empty_column_max_share"]),
+        meet_min_share=float(values["fewer_meet_min_share"]),
+        deletion_max_share=float(values["mass_deletion_max_share"]),
+    )
 
 
 def flag_words() -> tuple[str, ...]:

@@ -5,32 +5,50 @@ The work is done by `orchestration.publish`.
 
 import dagster as dg
 
+from orchestration import circuit_breakers, score_store
 from orchestration import publish as publishing
-from orchestration import score_store
 from orchestration.assets.dbt import PUBLISHED_KEYS
-from orchestration.run_context import Run
+from orchestration.run_context import Run, breaker_limits, contract, filled_elsewhere
 from orchestration.stages import TIMES
 
 PUBLISHED = dg.AssetKey(["published", "marts"])
+STOPS = (
+    circuit_breakers.StoppedError,
+    publishing.PublishError,
+    score_store.StoredScoresError,
+)
+FATES = dg.AssetKey([*circuit_breakers.FATES])
 
 
 @dg.asset(
     key=PUBLISHED,
-    deps=sorted(PUBLISHED_KEYS),
+    deps=sorted({*PUBLISHED_KEYS, FATES}),
     description="The marts as people and BI tools read them: PUBLISHED_DIR/marts.duckdb, and beside"
     " it what is restricted and what is exported.",
     group_name="published",
     kinds={"duckdb"},
 )
 def published_marts(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
-    """Swaps in a new published copy."""
+    """Swaps in a new published copy, unless a table breaks with its own past."""
     run = Run.of(context.run_id, context.run.tags)
     try:
         with TIMES.stage("publish"), run.warehouse() as warehouse:
             score_store.check_publishable(warehouse)
+            plan = run.plan(warehouse)
+            verdict = circuit_breakers.judge(
+                warehouse,
+                contract(),
+                breaker_limits(),
+                (plan.start, plan.end),
+                run_id=run.run_id,
+                now=run.now,
+                confirm=run.confirm,
+                filled_elsewhere=filled_elsewhere(),
+            )
+            verdict.heed()
             published = publishing.publish(warehouse, run.settings.published_dir)
             score_store.mark_published(warehouse, run.now)
-    except (publishing.PublishError, score_store.StoredScoresError) as error:
+    except STOPS as error:
         raise dg.Failure(str(error), allow_retries=False) from error
     return dg.MaterializeResult(
         metadata={
@@ -38,5 +56,7 @@ def published_marts(context: dg.AssetExecutionContext) -> dg.MaterializeResult[N
             "as_of_date": str(published.as_of_date),
             "tables": len(published.rows),
             "rows": sum(published.rows.values()),
+            "warnings": list(verdict.warnings),
+            "confirmed": list(verdict.confirmed),
         }
     )
