@@ -52,7 +52,7 @@ class StoppedError(RuntimeError):
 class Limits:
     """From where on a table breaks with its past (vars of dbt_project.yml have the reasons).
 
-    min_rows: rows; past_deliveries: deliveries; the others are shares of 0 to 1.
+    min_rows, meet_min_rows: rows; past_deliveries: deliveries; the others are shares of 0 to 1.
     """
 
     min_rows: int
@@ -60,6 +60,7 @@ class Limits:
     full_min_share: float
     empty_max_share: float
     meet_min_share: float
+    meet_min_rows: int
     deletion_max_share: float
 
 
@@ -269,6 +270,15 @@ def _percent(share: float) -> str:
     return f"{share:.0%}" if share >= 0.1 or share == 0 else f"{share:.1%}"
 
 
+def _is_marked(table: Table) -> str:
+    """SQL of whether a row says that its record is deleted."""
+    marks = [
+        *table.deletions,
+        *(column.name for column in table.columns if column.name == SOURCE_MARK),
+    ]
+    return " or ".join(f"coalesce({quoted(name)}, false)" for name in marks) or "false"
+
+
 # --- the checks -----------------------------------------------------------------------------------
 
 
@@ -334,48 +344,51 @@ def raw_rows(scene: Scene) -> Iterator[Finding]:
 def empty_column(scene: Scene) -> Iterator[Finding]:
     """Columns that were full in the deliveries before and are empty in one that is judged.
 
-    Accepted rows alone, for these the models read. Stamps of copying tools say nothing of a record.
+    Of accepted rows, for these the models read, without those of deleted records, of which some
+    tools bring the id alone. Stamps of copying tools say nothing of a record.
     """
     limits = scene.limits
     for table, of_table in scene.tables():
         rows = {one: one.accepted for one in of_table if one.accepted >= limits.min_rows}
         pasts = {one: scene.past(one, rows) for one in rows if one.is_judged}
-        pasts = {one: past for one, past in pasts.items() if past}
-        if not pasts:
+        wanted = [each.day for one, past in pasts.items() if past for each in (one, past[0])]
+        if not wanted:
             continue
         names = [column.name for column in table.columns if not column.is_sync]
-        wanted = [day for one, past in pasts.items() for day in (one.day, past[0].day)]
         filled = {
-            (instance, day): [count / total for count in counts]
+            (instance, day): (total, [count / total for count in counts])
             for instance, day, total, *counts in scene.warehouse.rows(
                 f"""
                 select
-                    _instance, _delivery_day, count(*),
+                    _instance, _delivery_day, count(*) as total,
                     {", ".join(f"count({quoted(name)})" for name in names)}
                 from {table.raw_table}
-                where _status = 'accepted' and _delivery_day between ? and ?
+                where
+                    _status = 'accepted' and not ({_is_marked(table)})
+                    and _delivery_day between ? and ?
                 group by _instance, _delivery_day
+                having total >= ?
                 """,
-                [min(wanted), max(wanted)],
+                [min(wanted), max(wanted), limits.min_rows],
             )
         }
         for one, past in pasts.items():
-            now = filled.get((one.instance, one.day))
-            before = [shares for each in past if (shares := filled.get((each.instance, each.day)))]
-            if not now or not before:  # raw_rows tells what is lost
+            total, now = filled.get((one.instance, one.day), (0, []))
+            days = [(each.instance, each.day) for each in past]
+            before = [filled[day][1] for day in days if day in filled]
+            if not now or not before:
                 continue
-            lost = []
+            lost = {}
             for place, name in enumerate(names):
                 median = _median([shares[place] for shares in before])
                 if now[place] <= limits.empty_max_share and median >= limits.full_min_share:
-                    lost.append(f"{name} (filled in {_percent(median)} before)")
+                    lost[f"{name} (filled in {_percent(median)} before)"] = now[place]
             if lost:
                 more = len(lost) - SHOWN_COLUMNS
-                shown = lost[:SHOWN_COLUMNS] + ([f"{more} more"] if more > 0 else [])
-                largest = max(share for share in now if share <= limits.empty_max_share)
+                shown = [*lost][:SHOWN_COLUMNS] + ([f"{more} more"] if more > 0 else [])
                 message = (
-                    f"{', '.join(shown)}: now filled in at most {_percent(largest)} of"
-                    f" {one.accepted:,} rows"
+                    f"{', '.join(shown)}: now filled in at most {_percent(max(lost.values()))} of"
+                    f" {total:,} rows"
                 )
                 yield Finding("empty_column", *one.owner, one.day, message, one.is_first_load)
 
@@ -431,7 +444,8 @@ def fewer_meet(scene: Scene) -> Iterator[Finding]:
         if not past:
             continue
         median = _median([share[each] for each in past])
-        if share[one] < limits.meet_min_share * median and median * rows[one] >= limits.min_rows:
+        expected = median * rows[one]
+        if share[one] < limits.meet_min_share * median and expected >= limits.meet_min_rows:
             message = f"{numbers} {met}. Before it were {_percent(median)}"
             yield Finding("fewer_meet", *one.owner, one.day, message)
 
@@ -442,9 +456,6 @@ def mass_deletion(scene: Scene) -> Iterator[Finding]:
     By marks in the rows, and by full lists that were believed (landing_presence.py).
     """
     for table, of_table in scene.tables():
-        names = {column.name for column in table.columns}
-        marks = [*table.deletions, *({SOURCE_MARK} & names)]
-        is_marked = " or ".join(f"coalesce({quoted(name)}, false)" for name in marks) or "false"
         judged = {(one.instance, one.day): one for one in of_table if one.is_judged}
         if not judged:
             continue
@@ -453,7 +464,7 @@ def mass_deletion(scene: Scene) -> Iterator[Finding]:
             f"""
             select _instance, _delivery_day
             from {table.raw_table}
-            where _status = 'accepted' and ({is_marked}) and _delivery_day between ? and ?
+            where _status = 'accepted' and ({_is_marked(table)}) and _delivery_day between ? and ?
             union
             select instance, delivery_day
             from raw_landing.presence_changes
@@ -463,14 +474,14 @@ def mass_deletion(scene: Scene) -> Iterator[Finding]:
             [min(days), max(days), table.source, table.name],
         ):
             one = judged.get((instance, day))
-            if one and (finding := _deleted(scene, table, is_marked, one)):
+            if one and (finding := _deleted(scene, table, one)):
                 yield finding
 
 
-def _deleted(scene: Scene, table: Table, is_marked: str, one: Delivery) -> Finding | None:
+def _deleted(scene: Scene, table: Table, one: Delivery) -> Finding | None:
     """What is wrong with the deletions of a delivery, if anything."""
     keys = ", ".join(quoted(name) for name in table.key)
-    last = "(_version_at, _version_number)"
+    last, is_marked = "(_version_at, _version_number)", _is_marked(table)
     ((there, gone),) = scene.warehouse.rows(
         f"""
         with
@@ -515,26 +526,26 @@ def _deleted(scene: Scene, table: Table, is_marked: str, one: Delivery) -> Findi
     return Finding("mass_deletion", *one.owner, one.day, message, one.is_first_load)
 
 
+AGAIN = (
+    "mend the export and deliver the rows again in a new file: for the same day where they then"
+    " have a newer modification time, else for the next day, and confirm this delivery."
+)
 CHECKS: Mapping[str, Check] = {
     "raw_rows": Check(
         raw_rows,
         "Put back a copy of the warehouse, or make a new one from the landing files under another"
-        " WAREHOUSE_PATH. If rows were taken out on purpose, confirm it.",
+        " WAREHOUSE_PATH.",
     ),
     "empty_column": Check(
-        empty_column,
-        "Look whether the export still brings these columns, and deliver the rows again in a new"
-        " file of the same day, with a newer modification time where they have one.",
+        empty_column, f"Look whether the source still has these values. If so, {AGAIN}"
     ),
     "fewer_meet": Check(
         fewer_meet,
-        "Look whether ids, addresses or domains come otherwise than before, or whether the CRM's"
-        " tables lag behind; deliver what is missing in a new file of the same day.",
+        "Look whether ids, addresses or domains come otherwise than before, or the tables that they"
+        f" name lag behind: deliver those for the same day. Else {AGAIN}",
     ),
     "mass_deletion": Check(
-        mass_deletion,
-        "Look into the source whether they are gone. If not, mend the export and deliver them again"
-        " in a new file of the same day.",
+        mass_deletion, f"Look into the source whether they are gone. If not, {AGAIN}"
     ),
 }
 NAMES = tuple(CHECKS)

@@ -196,6 +196,7 @@ def breaker_limits() -> Limits:
         full_min_share=float(values["full_column_min_share"]),
         empty_max_share=float(values["empty_column_max_share"]),
         meet_min_share=float(values["fewer_meet_min_share"]),
+        meet_min_rows=int(values["fewer_meet_min_rows"]),
         deletion_max_share=float(values["mass_deletion_max_share"]),
     )
 
