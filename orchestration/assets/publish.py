@@ -17,12 +17,11 @@ STOPS = (
     publishing.PublishError,
     score_store.StoredScoresError,
 )
-FATES = dg.AssetKey([*circuit_breakers.FATES])
 
 
 @dg.asset(
     key=PUBLISHED,
-    deps=sorted({*PUBLISHED_KEYS, FATES}),
+    deps=sorted(PUBLISHED_KEYS),
     description="The marts as people and BI tools read them: PUBLISHED_DIR/marts.duckdb, and beside"
     " it what is restricted and what is exported.",
     group_name="published",

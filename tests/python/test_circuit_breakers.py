@@ -567,12 +567,14 @@ def look(feed: Feed, **options: Any) -> Verdict:
         "update raw_crm.company set _status = 'conflicting' where id = '7'",
         "insert into raw_crm.company select * from raw_crm.company where id = '7'",
         "update raw_crm.company set _file = 'crm/company/other.csv' where id = '7'",
+        "delete from raw_crm.company where _status = 'conflicting'",
         "delete from raw_landing.files",
         "delete from raw_crm.company",
     ],
 )
 def test_raw_rows_of_another_status_file_or_number_stop(feed: Feed, fault: str) -> None:
     feed.put(1, range(40))
+    feed.put(1, range(3), name="Other", file="b")
     feed.run(1)
     assert found(look(feed)) == NOTHING
     feed.warehouse.execute(fault)
