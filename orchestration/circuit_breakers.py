@@ -267,7 +267,8 @@ def _median(shares: Sequence[float]) -> float:
 
 def _percent(share: float) -> str:
     """A share in words: small ones must not look like none."""
-    return f"{share:.0%}" if share >= 0.1 or share == 0 else f"{share:.1%}"
+    whole = f"{share:.0%}"
+    return whole if len(whole) > len("9%") or share == 0 else f"{share:.1%}"
 
 
 def _is_marked(table: Table) -> str:
@@ -382,12 +383,12 @@ def empty_column(scene: Scene) -> Iterator[Finding]:
             for place, name in enumerate(names):
                 median = _median([shares[place] for shares in before])
                 if now[place] <= limits.empty_max_share and median >= limits.full_min_share:
-                    lost[f"{name} (filled in {_percent(median)} before)"] = now[place]
+                    lost[f"{name} ({_percent(median)} before)"] = now[place]
             if lost:
                 more = len(lost) - SHOWN_COLUMNS
                 shown = [*lost][:SHOWN_COLUMNS] + ([f"{more} more"] if more > 0 else [])
                 message = (
-                    f"{', '.join(shown)}: now filled in at most {_percent(max(lost.values()))} of"
+                    f"{', '.join(shown)} filled in at most {_percent(max(lost.values()))} of"
                     f" {total:,} rows"
                 )
                 yield Finding("empty_column", *one.owner, one.day, message, one.is_first_load)
@@ -396,8 +397,9 @@ def empty_column(scene: Scene) -> Iterator[Finding]:
 def fewer_meet(scene: Scene) -> Iterator[Finding]:
     """Deliveries of which far fewer rows than before meet an account, a person, a deal or an act.
 
-    Reads int_row_fates as the run's models made it. Raises RuntimeError where it is missing: after
-    dbt it always stands.
+    Of the rows that are used or meet nothing. Others are not asked: of an old delivery most are
+    superseded by now, and it would look as if all of them had met somebody. Reads int_row_fates as
+    the run's models made it; raises RuntimeError where it is missing, for after dbt it stands.
     """
     limits, warehouse = scene.limits, scene.warehouse
     if not warehouse.has_table(*FATES):
@@ -406,20 +408,21 @@ def fewer_meet(scene: Scene) -> Iterator[Finding]:
     rows: dict[Delivery, int] = {}
     share: dict[Delivery, float] = {}
     reason: dict[Delivery, str] = {}
-    for *owner, day, count, lost, most in warehouse.rows(
+    for *owner, day, count, used, most in warehouse.rows(
         f"""
-        with lost as (
+        with fates as (
             select
-                source, table_name, source_instance, delivery_date, reason,
+                source, table_name, source_instance, delivery_date, fate, reason,
                 sum(row_count) as row_count
             from {".".join(FATES)}
+            where fate = 'used' or list_contains($1, reason)
             group by all
         )
         select
             source, table_name, source_instance, delivery_date, sum(row_count)::bigint,
-            coalesce(sum(row_count) filter (list_contains($1, reason)), 0)::bigint,
-            arg_max(reason, row_count) filter (list_contains($1, reason))
-        from lost
+            coalesce(sum(row_count) filter (fate = 'used'), 0)::bigint,
+            arg_max(reason, row_count) filter (fate != 'used')
+        from fates
         group by all
         order by all
         """,
@@ -427,17 +430,17 @@ def fewer_meet(scene: Scene) -> Iterator[Finding]:
     ):
         one = manifest.get((*owner, day))
         if one is not None and count >= limits.min_rows:
-            rows[one], share[one] = count, 1 - lost / count
-            reason[one] = most
+            rows[one], share[one], reason[one] = count, used / count, most
     for one in [each for each in rows if each.is_judged]:
         past = scene.past(one, rows)
         numbers = f"{_percent(share[one])} of {rows[one]:,} rows meet"
-        met = f"an account, a person, a deal or an act; most others: {reason[one]}"
+        met = "an account, a person, a deal or an act"
+        others = f"; of most others: {reason[one]}"
         if one.is_first_load:
             if share[one] < limits.meet_min_share:
                 message = (
-                    f"{numbers} {met}. That is normal for visits, intent and registers; of other"
-                    " tables look whether ids and domains are those of the CRM"
+                    f"{numbers} {met}{others}. That is normal for visits, intent and registers;"
+                    " of other tables look whether ids and domains are those of the CRM"
                 )
                 yield Finding("fewer_meet", *one.owner, one.day, message, is_first_load=True)
             continue
@@ -446,7 +449,7 @@ def fewer_meet(scene: Scene) -> Iterator[Finding]:
         median = _median([share[each] for each in past])
         expected = median * rows[one]
         if share[one] < limits.meet_min_share * median and expected >= limits.meet_min_rows:
-            message = f"{numbers} {met}. Before it were {_percent(median)}"
+            message = f"{numbers} {met}, {_percent(median)} before{others}"
             yield Finding("fewer_meet", *one.owner, one.day, message)
 
 

@@ -172,7 +172,7 @@ def test_a_full_column_that_comes_empty_stops(feed: Feed) -> None:
     assert found(verdict) == [(EMPTY, 3)]
     message = said(verdict)
     assert "crm.company, delivery of 2026-06-03" in message
-    assert "owner (filled in 100% before): now filled in at most 0% of 40 rows" in message
+    assert "owner (100% before) filled in at most 0% of 40 rows" in message
     assert "name" not in message
     assert "make refresh CONFIRM=empty_column" in message
 
@@ -233,8 +233,8 @@ def test_a_deleted_record_need_not_say_anything(feed: Feed) -> None:
     """Some tools bring of a deleted record its id alone."""
     feed.put(1, range(100))
     feed.run(1)
-    feed.put(2, range(45), owner="", deleted=range(45))
-    assert found(feed.run(2)) == NOTHING
+    feed.put(2, range(49), owner="", deleted=range(30))
+    assert found(feed.run(2)) == NOTHING  # nineteen are left, too few to tell
     feed.put(3, range(200, 245), owner="", deleted=range(200, 225))
     assert found(feed.run(3)) == [(EMPTY, 3)]
     assert "of 20 rows" in said(feed.run(3))
@@ -434,6 +434,15 @@ def test_full_lists_that_are_believed_stop_and_lists_that_are_held_do_not(feed: 
     assert "30 of the 40 records" in said(verdict)
 
 
+def test_who_was_gone_from_an_earlier_list_does_not_count(feed: Feed) -> None:
+    lists = Snapshots(frozenset({KEY}), min_share=0)
+    for day, records in ((1, 40), (2, 20)):
+        feed.put(day, range(records))
+        assert found(feed.run(day, snapshots=lists)) == NOTHING
+    feed.put(3, range(9))
+    assert "11 of the 20 records" in said(feed.run(3, snapshots=lists))
+
+
 def test_marks_and_lists_count_together(feed: Feed) -> None:
     lists = Snapshots(frozenset({KEY}), min_share=0)
     feed.put(1, range(40))
@@ -472,9 +481,8 @@ def test_a_share_that_falls_below_half_stops(feed: Feed) -> None:
     assert [found(verdict) for verdict in before] == [NOTHING] * 3
     assert found(last) == [(FATE_CHECK, 4)]
     message = said(last)
-    assert "19% of 200 rows meet an account" in message
-    assert "most others: account unknown" in message
-    assert "Before it were 40%" in message
+    assert "19% of 200 rows meet an account, a person, a deal or an act, 40% before" in message
+    assert "of most others: account unknown" in message
     feed.put(5, [5])
     feed.fates(5, 39, 161)
     assert found(feed.run(4, 5, confirm=[FATE_CHECK])) == NOTHING
@@ -503,18 +511,29 @@ def test_a_first_load_that_meets_nobody_is_only_warned_about(feed: Feed) -> None
     (warning,) = verdicts[0].warnings
     assert "crm.company, first load of 2026-06-01: 1.0% of 1,000 rows meet" in warning
     assert verdicts[1].warnings == ()
-    assert meets(Feed(feed.landed.folder / "other"), (60, 40))[0].warnings == ()
+    for place, share in enumerate([(60, 40), (0, 19)]):
+        assert meets(Feed(feed.landed.folder / str(place)), share)[0].warnings == ()
 
 
-def test_rows_that_are_left_out_for_other_reasons_have_met_somebody(feed: Feed) -> None:
-    meets(feed, (80, 20))
-    feed.put(2, [2])
-    feed.fates(2, 0, 20)
+def test_deliveries_of_a_few_rows_are_no_measure(feed: Feed) -> None:
+    last = meets(feed, (80, 120), (0, 5), (0, 5), (0, 5), (0, 5), (30, 170))[-1]
+    assert found(last) == [(FATE_CHECK, 6)]
+
+
+@pytest.mark.parametrize(("meeting", "stops"), [(80, False), (38, True)])
+def test_rows_that_are_left_out_for_other_reasons_say_nothing(
+    feed: Feed, meeting: int, stops: bool
+) -> None:
+    """Most rows of an old delivery are superseded by now; those of the newest one are not."""
+    meets(feed, (80, 120))
     feed.warehouse.execute(
-        "insert into intermediate.int_row_fates values"
-        " ('crm', 'company', 'main', date '2026-06-02', 'not used', 'bot', 80, null, 'a.csv', 1)"
+        "insert into intermediate.int_row_fates values ('crm', 'company', 'main', ?, 'not used',"
+        " 'superseded by a later version', 800, null, 'a.csv', 1)",
+        [june(1)],
     )
-    assert found(feed.run(2)) == NOTHING
+    feed.put(2, [2])
+    feed.fates(2, meeting, 200 - meeting)
+    assert found(feed.run(2)) == ([(FATE_CHECK, 2)] if stops else NOTHING)
 
 
 def test_without_the_fates_of_rows_nothing_is_published(feed: Feed) -> None:
