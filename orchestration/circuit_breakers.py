@@ -177,21 +177,20 @@ def judge(
     now: datetime,
     confirm: Collection[str] = (),
     names: Collection[str] | None = None,
-    filled_elsewhere: Collection[str] = (),
+    left_out: Collection[str] = (),
 ) -> Verdict:
     """What the checks find in the deliveries of `days`, first and last, that are not published.
 
     confirm: checks whose findings this run takes for right. They are kept in
     raw_landing.confirmations and stop no later run. names: the checks to make, by default all.
-    filled_elsewhere: sources whose raw tables another tool fills: they have no manifest.
+    left_out: sources of which nothing counts, and those whose raw tables another tool fills, for
+    they have no manifest.
     """
     warehouse.execute(
         f"create table if not exists raw_landing.{CONFIRMATIONS} ({CONFIRMATION_COLUMNS})"
     )
-    landed = {
-        key: table for key, table in contract.tables.items() if key[0] not in filled_elsewhere
-    }
-    scene = Scene(warehouse, Contract(landed), limits, _deliveries(warehouse, days))
+    looked_at = {key: table for key, table in contract.tables.items() if key[0] not in left_out}
+    scene = Scene(warehouse, Contract(looked_at), limits, _deliveries(warehouse, days))
     made = [name for name in CHECKS if names is None or name in names]
     findings = [finding for name in made for finding in CHECKS[name].find(scene)]
     open_ones = [finding for finding in findings if not finding.is_first_load]
@@ -429,7 +428,7 @@ def fewer_meet(scene: Scene) -> Iterator[Finding]:
         [list(MEETS_NOTHING)],
     ):
         one = manifest.get((*owner, day))
-        if one is not None and count >= limits.min_rows:
+        if one and one.owner[:2] in scene.contract.tables and count >= limits.min_rows:
             rows[one], share[one], reason[one] = count, used / count, most
     for one in [each for each in rows if each.is_judged]:
         past = scene.past(one, rows)

@@ -6,7 +6,7 @@ step and read by the later ones (score_store.plan_of_run).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -17,7 +17,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from orchestration import landing, score_store
-from orchestration.circuit_breakers import Limits
+from orchestration.circuit_breakers import Limits, Verdict, judge
 from orchestration.contract import Contract, load_contract
 from orchestration.landing_presence import Snapshots, read_snapshots
 from orchestration.planning import History, Plan, PlanningError, plan_range
@@ -82,6 +82,21 @@ class Run:
         """The warehouse, with the lock that keeps other refreshes away."""
         with lock(self.settings), connect(self.settings.warehouse_path) as warehouse:
             yield warehouse
+
+    def judge(self, warehouse: Warehouse, names: Collection[str] | None = None) -> Verdict:
+        """What circuit breakers, by default all, find in the deliveries of this run."""
+        plan = self.plan(warehouse)
+        return judge(
+            warehouse,
+            contract(),
+            breaker_limits(),
+            (plan.start, plan.end),
+            run_id=self.run_id,
+            now=self.now,
+            confirm=self.confirm,
+            names=names,
+            left_out=filled_elsewhere().union(sources_off()),
+        )
 
     def plan(self, warehouse: Warehouse) -> Plan:
         """The days of this run."""

@@ -11,14 +11,14 @@ from typing import Any
 
 import dagster as dg
 
-from orchestration import circuit_breakers, landing
+from orchestration import landing
 from orchestration.assets.dbt import MANIFEST, TRANSLATOR
+from orchestration.circuit_breakers import BEFORE_THE_MODELS, StoppedError
 from orchestration.planning import PlanningError
 from orchestration.ruleset import SeedError, check_seeds
 from orchestration.run_context import (
     BusyError,
     Run,
-    breaker_limits,
     check_landing_dir,
     contract,
     cutoff_hours,
@@ -101,17 +101,7 @@ def ingestion(context: dg.AssetExecutionContext) -> Iterator[Any]:
                 sources_off=sources_off(),
                 unread=unread,
             )
-            verdict = circuit_breakers.judge(
-                warehouse,
-                contract(),
-                breaker_limits(),
-                (plan.start, plan.end),
-                run_id=run.run_id,
-                now=run.now,
-                confirm=run.confirm,
-                names=circuit_breakers.BEFORE_THE_MODELS,
-                filled_elsewhere=filled_elsewhere(),
-            )
+            verdict = run.judge(warehouse, BEFORE_THE_MODELS)
     except NO_RETRY as error:
         raise dg.Failure(str(error), allow_retries=False) from error
     for problem in report.problems:
@@ -121,7 +111,7 @@ def ingestion(context: dg.AssetExecutionContext) -> Iterator[Any]:
         raise dg.Failure(nothing, allow_retries=False)
     try:
         verdict.heed()
-    except circuit_breakers.StoppedError as error:
+    except StoppedError as error:
         raise dg.Failure(str(error), allow_retries=False) from error
     for spec in SPECS:
         counts = report.tables.get((spec.key.path[0], spec.key.path[-1]))

@@ -5,18 +5,14 @@ The work is done by `orchestration.publish`.
 
 import dagster as dg
 
-from orchestration import circuit_breakers, score_store
 from orchestration import publish as publishing
+from orchestration import score_store
 from orchestration.assets.dbt import PUBLISHED_KEYS
-from orchestration.run_context import Run, breaker_limits, contract, filled_elsewhere
+from orchestration.circuit_breakers import StoppedError
+from orchestration.run_context import Run
 from orchestration.stages import TIMES
 
 PUBLISHED = dg.AssetKey(["published", "marts"])
-STOPS = (
-    circuit_breakers.StoppedError,
-    publishing.PublishError,
-    score_store.StoredScoresError,
-)
 
 
 @dg.asset(
@@ -33,21 +29,11 @@ def published_marts(context: dg.AssetExecutionContext) -> dg.MaterializeResult[N
     try:
         with TIMES.stage("publish"), run.warehouse() as warehouse:
             score_store.check_publishable(warehouse)
-            plan = run.plan(warehouse)
-            verdict = circuit_breakers.judge(
-                warehouse,
-                contract(),
-                breaker_limits(),
-                (plan.start, plan.end),
-                run_id=run.run_id,
-                now=run.now,
-                confirm=run.confirm,
-                filled_elsewhere=filled_elsewhere(),
-            )
+            verdict = run.judge(warehouse)
             verdict.heed()
             published = publishing.publish(warehouse, run.settings.published_dir)
             score_store.mark_published(warehouse, run.now)
-    except STOPS as error:
+    except (StoppedError, publishing.PublishError, score_store.StoredScoresError) as error:
         raise dg.Failure(str(error), allow_retries=False) from error
     return dg.MaterializeResult(
         metadata={

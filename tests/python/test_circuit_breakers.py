@@ -389,6 +389,16 @@ def test_marks_on_most_records_stop(feed: Feed, records: int, deleted: int, stop
         assert found(feed.run(2, confirm=[GONE])) == NOTHING
 
 
+def test_marks_in_rows_that_no_model_reads_delete_nobody(feed: Feed) -> None:
+    feed.put(1, range(40))
+    feed.run(1)
+    feed.put(2, [*range(40), 200], name="Acme AG", deleted=[200])
+    feed.run(2, publishes=False)
+    feed.put(2, range(40), deleted=range(40), file="b")
+    assert found(feed.run(2)) == NOTHING
+    assert feed.landed.verdicts()[-1] == (0, 0, 40)
+
+
 def test_the_mark_of_the_crm_itself_counts(feed: Feed) -> None:
     feed.put(1, range(40))
     feed.run(1)
@@ -615,11 +625,17 @@ def test_quarantined_repeated_and_contradicting_rows_are_accounted_for(feed: Fee
     assert found(look(feed)) == NOTHING
 
 
-def test_tables_that_another_tool_fills_have_no_manifest(feed: Feed) -> None:
-    feed.put(1, range(40))
+def test_of_sources_that_are_left_out_nothing_stops(feed: Feed) -> None:
+    """Of one that is switched off nothing counts; one that another tool fills has no manifest."""
+    feed.put(1, range(100))
+    feed.fates(1, 90, 10)
     feed.run(1)
-    feed.warehouse.execute("delete from raw_landing.files")
-    assert found(look(feed, filled_elsewhere=["crm"])) == NOTHING
+    feed.put(2, range(100), owner="", deleted=range(60))
+    feed.fates(2, 10, 90)
+    assert len(feed.run(2).stops) == 3
+    feed.warehouse.execute("delete from raw_crm.company where id = '99'")
+    feed.landed.reconcile = lambda: None  # type: ignore[method-assign]
+    assert found(feed.run(2, left_out=["crm"])) == NOTHING
 
 
 # --- all together ---------------------------------------------------------------------------------
