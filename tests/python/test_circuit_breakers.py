@@ -188,6 +188,14 @@ def test_a_column_that_the_file_no_longer_has_is_empty_too(feed: Feed) -> None:
     assert "tool_deleted" in said(verdict)
 
 
+def test_the_stamp_of_the_copying_tool_may_go(feed: Feed) -> None:
+    for day, stamp in ((1, "2026-06-01T08:00:00Z"), (2, "2026-06-02T08:00:00Z"), (3, "")):
+        rows = (f"{day}-{number},Acme,{stamp}" for number in range(40))
+        file = f"crm/company/loaded_date={june(day)}/a.csv"
+        feed.landed.put(file, lines("id,name,synced", *rows))
+        assert found(feed.run(day)) == NOTHING
+
+
 @pytest.mark.parametrize(
     ("rows", "without_owner", "stops"),
     [(1_000, 0, False), (40, 37, False), (40, 38, True), (20, 20, True), (19, 19, False)],
@@ -278,6 +286,7 @@ def test_a_confirmation_is_for_its_delivery_alone(feed: Feed) -> None:
     assert found(feed.run(2, confirm=[GONE])) == [(EMPTY, 2)]
     verdict = feed.run(2, confirm=[EMPTY], publishes=False)
     assert found(verdict) == NOTHING
+    assert verdict.idle == ()
     assert verdict.confirmed[0].startswith("empty_column: crm.company, delivery of 2026-06-02: ")
     assert feed.landed.rows(
         "select check_name, source, table_name, instance, day(delivery_day), run_id, confirmed_at"
