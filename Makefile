@@ -1,5 +1,5 @@
 # Every command of the project. Each sets up its own environment first; `make` alone lists them.
-# Settings (LANDING_DIR, WAREHOUSE_PATH, PUBLISHED_DIR, START_DATE, END_DATE) come from the
+# Settings (LANDING_DIR, WAREHOUSE_PATH, PUBLISHED_DIR, START_DATE, END_DATE, CONFIRM) come from the
 # environment or stand after the command: make refresh LANDING_DIR=/path/to/files
 
 .DEFAULT_GOAL := help

@@ -10,7 +10,7 @@ import shutil
 from dataclasses import replace
 from datetime import date
 
-from orchestration import landing_flags, landing_presence, score_store
+from orchestration import circuit_breakers, landing_flags, landing_presence, score_store
 from orchestration.run_context import lock
 from orchestration.settings import Settings, SettingsError
 from orchestration.warehouse import Warehouse, connect
@@ -71,7 +71,7 @@ def cut_after(warehouse: Warehouse, day: date) -> None:
         warehouse.execute(
             "delete from raw_landing.files where delivery_day > ? and not is_first_load", [day]
         )
-    for table in landing_presence.PRESENCE_TABLES:
+    for table in (*landing_presence.PRESENCE_TABLES, circuit_breakers.CONFIRMATIONS):
         if warehouse.has_table("raw_landing", table):
             warehouse.execute(f"delete from raw_landing.{table} where delivery_day > ?", [day])
     score_store.prepare(warehouse)

@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import UTC, date, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from orchestration import as_of, dbt_process, dbt_runner
 from orchestration.contract import ContractError
@@ -26,6 +26,7 @@ from orchestration.gap_report import print_gap, print_lost_rows
 from orchestration.planning import PlanningError, describe
 from orchestration.ruleset import SeedError
 from orchestration.run_context import (
+    CONFIRM_TAG,
     RANGE_END_TAG,
     RANGE_START_TAG,
     BusyError,
@@ -126,6 +127,9 @@ def _refresh(settings: Settings, options: argparse.Namespace, started: float) ->
     print_gap(settings.published_path)
     print_lost_rows(settings.published_path)
     _say_times(time.perf_counter() - started)
+    for kind, title in (("warnings", "Look at"), ("confirmed", "Confirmed")):
+        for sentence in _said_of_publishing(result, kind):
+            say(f"{title}: {sentence}")
     say(f"Published: {settings.published_path} (schema marts; open it read-only)")
     return 0
 
@@ -149,6 +153,7 @@ def _run_job(
             tags={
                 RANGE_START_TAG: ahead.plan.start.isoformat(),
                 RANGE_END_TAG: ahead.plan.end.isoformat(),
+                **({CONFIRM_TAG: ",".join(settings.confirm)} if settings.confirm else {}),
             },
             run_config={
                 "loggers": {
@@ -169,7 +174,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="make refresh",
         description="From landing files to published marts. LANDING_DIR, WAREHOUSE_PATH,"
-        " PUBLISHED_DIR, START_DATE and END_DATE are read from the environment.",
+        " PUBLISHED_DIR, START_DATE, END_DATE and CONFIRM are read from the environment.",
     )
     parser.add_argument(
         "--as-of",
@@ -198,6 +203,12 @@ def _has_published(result: ExecuteInProcessResult) -> bool:
     return any(
         event.is_step_success and event.step_key == PUBLISH_STEP for event in result.all_events
     )
+
+
+def _said_of_publishing(result: ExecuteInProcessResult, kind: str) -> list[str]:
+    """Sentences that the publishing step has left: `warnings` or `confirmed`."""
+    (published,) = result.asset_materializations_for_node(PUBLISH_STEP)
+    return cast("list[str]", published.metadata[kind].value)
 
 
 def _failure_of(result: ExecuteInProcessResult, verbose: bool) -> tuple[str, str]:

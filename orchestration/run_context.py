@@ -6,7 +6,7 @@ step and read by the later ones (score_store.plan_of_run).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -17,6 +17,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from orchestration import landing, score_store
+from orchestration.circuit_breakers import Limits, Verdict, judge
 from orchestration.contract import Contract, load_contract
 from orchestration.landing_fates import read_remedies
 from orchestration.landing_presence import Snapshots, read_snapshots
@@ -29,6 +30,7 @@ from orchestration.settings import (
     ROW_FATES_SEED,
     Settings,
     load_settings,
+    parse_confirm,
 )
 from orchestration.warehouse import Warehouse, connect
 
@@ -36,6 +38,9 @@ from orchestration.warehouse import Warehouse, connect
 PARTITION_TAG = "dagster/partition"
 RANGE_START_TAG = "dagster/asset_partition_range_start"
 RANGE_END_TAG = "dagster/asset_partition_range_end"
+# What a person has confirmed, for this run alone. Runs do not read it from the environment, or what
+# the schedule and the sensor start would confirm all that comes as long as their process lives.
+CONFIRM_TAG = "activation_gap/confirm"
 
 
 class BusyError(RuntimeError):
@@ -50,6 +55,7 @@ class Run:
     requested_start: date | None
     requested_end: date | None
     settings: Settings
+    confirm: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, run_id: str, tags: Mapping[str, str]) -> Run:
@@ -62,6 +68,7 @@ class Run:
             requested_start=date.fromisoformat(first) if first else settings.start_date,
             requested_end=date.fromisoformat(last) if last else settings.end_date,
             settings=settings,
+            confirm=parse_confirm(tags.get(CONFIRM_TAG, "")),
         )
 
     @property
@@ -77,6 +84,21 @@ class Run:
         """The warehouse, with the lock that keeps other refreshes away."""
         with lock(self.settings), connect(self.settings.warehouse_path) as warehouse:
             yield warehouse
+
+    def judge(self, warehouse: Warehouse, names: Collection[str] | None = None) -> Verdict:
+        """What circuit breakers, by default all, find in the deliveries of this run."""
+        plan = self.plan(warehouse)
+        return judge(
+            warehouse,
+            contract(),
+            breaker_limits(),
+            (plan.start, plan.end),
+            run_id=self.run_id,
+            now=self.now,
+            confirm=self.confirm,
+            names=names,
+            left_out=filled_elsewhere().union(sources_off()),
+        )
 
     def plan(self, warehouse: Warehouse) -> Plan:
         """The days of this run."""
@@ -185,6 +207,20 @@ def snapshots() -> Snapshots:
 def remedies() -> dict[str, str]:
     """What to do about each cause of the quarantine (seeds/landing/row_fates.csv)."""
     return read_remedies(ROW_FATES_SEED)
+
+
+def breaker_limits() -> Limits:
+    """From where on a table breaks with its own past (vars)."""
+    values = project_vars(PROJECT_DIR)
+    return Limits(
+        min_rows=int(values["breaker_min_rows"]),
+        past_deliveries=int(values["breaker_past_deliveries"]),
+        full_min_share=float(values["full_column_min_share"]),
+        empty_max_share=float(values["empty_column_max_share"]),
+        meet_min_share=float(values["fewer_meet_min_share"]),
+        meet_min_rows=int(values["fewer_meet_min_rows"]),
+        deletion_max_share=float(values["mass_deletion_max_share"]),
+    )
 
 
 def flag_words() -> tuple[str, ...]:

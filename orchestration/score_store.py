@@ -11,6 +11,7 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from typing import cast
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -127,6 +128,12 @@ def read_history(warehouse: Warehouse) -> History | None:
         f"select min(start_date) from {PLANS} where scored_at is not null and published_at is null"
     )
     return History(first, last, frozenset(day for (day,) in days), redo_from)
+
+
+def last_published_day(warehouse: Warehouse) -> date | None:
+    """The last day that was published from this warehouse."""
+    ((day,),) = warehouse.rows(f"select max(end_date) from {PLANS} where published_at is not null")
+    return cast("date | None", day)
 
 
 def plan_of_run(

@@ -43,13 +43,17 @@ class SettingsError(ValueError):
 
 @dataclass(frozen=True)
 class Settings:
-    """Paths are absolute. start_date and end_date are None where the job is to choose."""
+    """Paths are absolute. start_date and end_date are None where the job is to choose.
+
+    confirm: checks of the circuit breakers whose findings a person holds for right.
+    """
 
     landing_dir: Path
     warehouse_path: Path
     published_dir: Path
     start_date: date | None = None
     end_date: date | None = None
+    confirm: tuple[str, ...] = ()
 
     @property
     def published_path(self) -> Path:
@@ -80,6 +84,7 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         published_dir=_path(environment, "PUBLISHED_DIR"),
         start_date=_date(environment, "START_DATE"),
         end_date=_date(environment, "END_DATE"),
+        confirm=parse_confirm(environment.get("CONFIRM", "")),
     )
     _check(settings)
     return settings
@@ -98,6 +103,22 @@ def parse_date(name: str, text: str) -> date:
     if day < FIRST_DAY:
         raise SettingsError(f"{name} is {day}, but the first day that can be run is {FIRST_DAY}.")
     return day
+
+
+def parse_confirm(text: str) -> tuple[str, ...]:
+    """Names of checks, separated by commas. Raises SettingsError that lists the known ones."""
+    if not text.strip():
+        return ()
+    from orchestration.circuit_breakers import NAMES
+
+    names = tuple(dict.fromkeys(name.strip() for name in text.split(",")))
+    for name in names:
+        if name not in NAMES:
+            raise SettingsError(
+                f"CONFIRM names '{name}', which is no check. Known are {', '.join(NAMES)};"
+                " several are separated by commas."
+            )
+    return names
 
 
 def dagster_home() -> Path:

@@ -13,6 +13,7 @@ import dagster as dg
 
 from orchestration import landing
 from orchestration.assets.dbt import MANIFEST, TRANSLATOR
+from orchestration.circuit_breakers import BEFORE_THE_MODELS, StoppedError
 from orchestration.planning import PlanningError
 from orchestration.ruleset import SeedError, check_seeds
 from orchestration.run_context import (
@@ -103,6 +104,7 @@ def ingestion(context: dg.AssetExecutionContext) -> Iterator[Any]:
                 sources_off=sources_off(),
                 unread=unread,
             )
+            verdict = run.judge(warehouse, BEFORE_THE_MODELS)
     except NO_RETRY as error:
         raise dg.Failure(str(error), allow_retries=False) from error
     except landing.LoadError as error:
@@ -113,6 +115,10 @@ def ingestion(context: dg.AssetExecutionContext) -> Iterator[Any]:
     if nothing:
         # Models and scores would run for a minute to find that there is nobody to compute.
         raise dg.Failure(nothing, allow_retries=False)
+    try:
+        verdict.heed()
+    except StoppedError as error:
+        raise dg.Failure(str(error), allow_retries=False) from error
     for spec in SPECS:
         counts = report.tables.get((spec.key.path[0], spec.key.path[-1]))
         yield dg.MaterializeResult(

@@ -8,6 +8,7 @@ import dagster as dg
 from orchestration import publish as publishing
 from orchestration import score_store
 from orchestration.assets.dbt import PUBLISHED_KEYS
+from orchestration.circuit_breakers import StoppedError
 from orchestration.run_context import Run
 from orchestration.stages import TIMES
 
@@ -23,14 +24,16 @@ PUBLISHED = dg.AssetKey(["published", "marts"])
     kinds={"duckdb"},
 )
 def published_marts(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
-    """Swaps in a new published copy."""
+    """Swaps in a new published copy, unless a table breaks with its own past."""
     run = Run.of(context.run_id, context.run.tags)
     try:
         with TIMES.stage("publish"), run.warehouse() as warehouse:
             score_store.check_publishable(warehouse)
+            verdict = run.judge(warehouse)
+            verdict.heed()
             published = publishing.publish(warehouse, run.settings.published_dir)
             score_store.mark_published(warehouse, run.now)
-    except (publishing.PublishError, score_store.StoredScoresError) as error:
+    except (StoppedError, publishing.PublishError, score_store.StoredScoresError) as error:
         raise dg.Failure(str(error), allow_retries=False) from error
     return dg.MaterializeResult(
         metadata={
@@ -38,5 +41,7 @@ def published_marts(context: dg.AssetExecutionContext) -> dg.MaterializeResult[N
             "as_of_date": str(published.as_of_date),
             "tables": len(published.rows),
             "rows": sum(published.rows.values()),
+            "warnings": list(verdict.warnings),
+            "confirmed": list(verdict.confirmed),
         }
     )

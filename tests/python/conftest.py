@@ -121,6 +121,7 @@ LONG_FILES = (
     "test_dbt_unit_tests",
     "test_refresh",
     "test_crash",
+    "test_circuit_breakers",
     "test_bench",
     "test_maven",
     "test_sources",

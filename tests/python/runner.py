@@ -191,6 +191,7 @@ def refresh(
     with_dbt: bool = True,
     models: Collection[str] = (),
     checks: Collection[str] = (),
+    confirm: str = "",
     kill_at: str = "",
     kill_after: float | None = None,
 ) -> int:
@@ -199,12 +200,13 @@ def refresh(
     whole=False leaves the data tests out, and what the template has already; and where `models` are
     given, all others too. with_dbt=False leaves them out and has the models' recorded SQL said
     instead of dbt, for tests of what the job does around it. `checks` are data tests that dbt runs
-    all the same. kill_at: the point of KILL_POINTS at which the process kills itself. kill_after:
-    seconds after which it does, wherever it is.
+    all the same. confirm: as in `make refresh CONFIRM=...`. kill_at: the point of KILL_POINTS at
+    which the process kills itself. kill_after: seconds after which it does, wherever it is.
     """
     from orchestration import refresh as command
 
     _environment(place, start, end)
+    os.environ["CONFIRM"] = confirm
     if not with_dbt:
         _without_dbt(checks)
     elif not whole:
