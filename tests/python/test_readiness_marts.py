@@ -648,6 +648,7 @@ OF_READINESS = {
     "coder_agreement",
     "data_health",
     "effort_allocation",
+    "load_audit",
     "research_programme",
     "research_queue",
     "research_scope",

@@ -236,7 +236,8 @@ def test_nobody_who_said_no_in_any_system_is_contacted(refreshed: Place) -> None
                 select email
                 from staging.{events} as said
                 inner join intermediate.int_person_versions as versions using (record_id)
-                where said.known_date <= {day} and {in_force} and email is not null
+                where said.known_date <= {day} and said.outcome is not null
+                        and {in_force} and email is not null
             )
         """
 
