@@ -164,6 +164,7 @@ class FoundFile:
     format: str
     size: int
     written_ns: int  # when it was last written to
+    state: tuple[int, int, int]  # another one where its content is another
     folder_day: date | None
 
 
@@ -542,6 +543,7 @@ def discover(
                         format=suffixes[1],
                         size=stat.st_size,
                         written_ns=_written_ns(stat),
+                        state=_state(stat),
                         folder_day=folder_day,
                     )
                 )
@@ -551,6 +553,11 @@ def discover(
 def _written_ns(stat: os.stat_result) -> int:
     """When a file was last written to; a copy keeps the time of its model, but not the second."""
     return max(stat.st_mtime_ns, stat.st_ctime_ns)
+
+
+def _state(stat: os.stat_result) -> tuple[int, int, int]:
+    """What changes with the content of a file, and not when a backup links to it."""
+    return stat.st_size, stat.st_mtime_ns, stat.st_ino
 
 
 def _sorted_entries(folder: Path, landing_dir: Path, problems: list[str]) -> list[os.DirEntry[str]]:
@@ -805,7 +812,7 @@ def _moves(file: FoundFile) -> bool:
         stat = file.path.stat()
     except OSError:
         return False  # reading it will say so
-    return (stat.st_size, _written_ns(stat)) != (file.size, file.written_ns)
+    return _state(stat) != file.state
 
 
 def _told_again(entries: Sequence[Entry], found: Mapping[str, FoundFile]) -> list[str]:

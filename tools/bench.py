@@ -202,7 +202,7 @@ class Meter:
     def __init__(self, root: int) -> None:
         self.stages: dict[str, Stage] = {REST: _nothing()}
         self._root, self._stage = root, REST
-        self._roots: dict[int, int] = {}  # by process: the process of dbt that it belongs to, or 0
+        self._roots: dict[int, int] = {}  # by process of dbt: the one that it belongs to
         self._of_dbt: dict[int, float] = {}  # seconds by process of dbt
         self._waited_for = 0.0  # seconds of dbt that are now among those of others
         self._others = 0.0  # seconds of all others
@@ -216,8 +216,10 @@ class Meter:
             current = self.stages[self._stage]
             for process in _processes(self._root):
                 current["peak_bytes"] = max(current["peak_bytes"], process.bytes)
-                root = self._roots.setdefault(process.pid, self._dbt_of(process))
+                # Seen between fork and exec a process still has its parent's words: look again.
+                root = self._roots.get(process.pid) or self._dbt_of(process)
                 if root:
+                    self._roots[process.pid] = root
                     of_dbt[root] = of_dbt.get(root, 0.0) + process.seconds
                     here |= set() if process.has_ended else {root}
                 else:
