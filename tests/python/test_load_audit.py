@@ -232,6 +232,19 @@ ROWS: dict[str, tuple[str, list[tuple[str, str | None]]]] = {
             ("R4,T1,O1,true,2026-05-02,2026-05-02", "says nothing that is read"),
         ],
     ),
+    f"salesforce/event/loaded_date={FIRST_LOAD}/e.csv": (
+        "id,who_id,account_id,type,subject,activity_date,created_date,system_modstamp",
+        [("E1,C1,A1,Meeting,Talk,2026-05-02,2026-05-01,2026-05-02", None)],
+    ),
+    f"salesforce/event_relation/loaded_date={FIRST_LOAD}/r.csv": (
+        "id,event_id,relation_id,is_what,created_date,system_modstamp",
+        [
+            ("V1,E1,C2,false,2026-05-02,2026-05-02", None),
+            # One of our own, and what the meeting is about.
+            ("V2,E1,0055e000000004Q,false,2026-05-02,2026-05-02", "says nothing that is read"),
+            ("V3,E1,C2,true,2026-05-02,2026-05-02", "says nothing that is read"),
+        ],
+    ),
     f"marketo/activity_open_email/loaded_date={FIRST_LOAD}/o.csv": (
         "id,lead_id,activity_date",
         [("M1,1,2026-05-02", "person unknown"), ("M2,2,2026-05-02", "person unknown")],

@@ -42,6 +42,16 @@ has_ror = pytest.mark.skipif(
 )
 
 
+NUMBERS = "two three four five six seven eight nine ten eleven twelve"
+ORDERS = "second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth"
+
+
+@pytest.mark.parametrize("words", [NUMBERS, ORDERS])
+def test_a_number_in_words_is_the_number(words: str) -> None:
+    read = [read_name(f"{word} Rivers", RULES.names).tokens[0].word for word in words.split()]
+    assert read == [str(number) for number in range(2, 13)]
+
+
 def bits(left: str, right: str) -> float:
     names = read_name(left, RULES.names), read_name(right, RULES.names)
     return compare_names(*names, RARITY, RULES.weights).bits

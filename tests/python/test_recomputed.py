@@ -34,6 +34,7 @@ MARTS = (
     "accounts",
     "account_activation",
     "account_coverage",
+    "account_decisions",
     "account_fit",
     "account_gap_drivers",
     "account_readiness",
@@ -151,6 +152,18 @@ def test_coverage(compared: Compared) -> None:
     assert len(mart) == len(accounts) >= ACCOUNTS
     assert differences(mart, {one: compared.there.coverage(one) for one in accounts}, ROUNDED) == []
     assert sum(row["reached_coverage_share"] > 0 for row in mart) > ACCOUNTS / 4
+
+
+def test_open_deals(compared: Compared) -> None:
+    """A renewal is no deal of the pipeline."""
+    mart = compared.rows("select account_id, open_deals from marts.account_decisions")
+    recomputed = {
+        one: sum(not deal.is_renewal for deal in compared.there.open_deals(one))
+        for one in compared.there.accounts
+    }
+    of_mart = {row["account_id"]: row["open_deals"] or 0 for row in mart}
+    assert {one: recomputed[one] for one in of_mart} == of_mart
+    assert any(of_mart.values())
 
 
 def test_states(compared: Compared) -> None:

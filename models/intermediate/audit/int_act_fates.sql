@@ -131,7 +131,9 @@ attendee_rows as (
             order by
                 case when known_date <= {{ end_date() }} then 0 else 1 end,
                 load_id desc, known_date desc, version_at desc, file_row desc
-        ) = 1 as is_newest
+        ) = 1
+        -- Those that name nobody are no versions of each other.
+        or (record_id is null and crm_account_id is null) as is_newest
     from (
         {{ rows_of_sources('attendees', [
             'source_system', 'act_id', 'record_id', 'crm_account_id', 'is_deleted', 'load_id'
