@@ -29,6 +29,8 @@ CONFIRMATION_COLUMNS = (
     " found varchar, message varchar, run_id varchar, confirmed_at timestamp"
 )
 FATES = ("intermediate", "int_row_fates")
+ROLLUP = ("intermediate", "int_activity_daily")
+"""The activity rollup, which the next build rolls up anew when it is empty."""
 MEETS_NOTHING = (
     "no account",
     "account unknown",
@@ -208,6 +210,9 @@ def judge(
                 f"insert into raw_landing.{CONFIRMATIONS} values (?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 [*one.key, one.message, run_id, moment],
             )
+        if any(one.check == "raw_rows" for one in new) and warehouse.has_table(*ROLLUP):
+            # It adds to what it has, so acts that were lost on purpose would stay in it.
+            warehouse.execute(f"delete from {'.'.join(ROLLUP)}")
     known |= {one.key for one in new}
     return Verdict(
         stops=tuple(one for one in open_ones if one.key not in known),

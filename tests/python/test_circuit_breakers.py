@@ -14,7 +14,7 @@ import pytest
 from conftest import REFRESHED, Company
 from landed import NOW, Landed, lines
 from marts import let_go, one, query
-from runner import Place, Runs
+from runner import OF_ROWS, Place, Runs, faults
 
 from orchestration import score_store
 from orchestration.as_of import cut_after
@@ -723,6 +723,8 @@ def test_the_job_stops_publishes_nothing_and_goes_on_once_confirmed(
         place.warehouse,
         "select check_name, table_name from db.raw_landing.confirmations order by confirmed_at",
     ) == [("raw_rows", "task"), ("mass_deletion", "account")]
+    # The rollup, too, is without the acts that were confirmed as gone.
+    assert "assert_acts_are_in_the_rollup" not in faults(place, OF_ROWS)
     assert one(place.published, "select max(as_of_date)::varchar from marts.accounts") == end
 
     unknown = runs.refresh(place, end=end, confirm="everything")

@@ -157,11 +157,15 @@ ROWS: dict[str, tuple[str, list[tuple[str, str | None]]]] = {
             ("A3,Test of sales,gamma.io,2026-01-01,2026-05-01,,", RULE),
             ("A4,Delta,delta.io,2026-01-01,2026-05-01,true,", GONE),
             ("A5,Beta Inc,beta.io,2026-01-01,2026-05-01,true,A2", GONE),
+            ("A6,Epsilon,epsilon.io,2026-01-01,2026-05-01,,", SUPERSEDED),
         ],
     ),
     f"salesforce/account/loaded_date={SECOND}/a.csv": (
-        "id,name,website,created_date,system_modstamp",
-        [("A1,Alfa Group,alfa.io,2026-01-01,2026-06-02", None)],
+        "id,name,website,created_date,system_modstamp,is_deleted",
+        [
+            ("A1,Alfa Group,alfa.io,2026-01-01,2026-06-02,", None),
+            ("A6,Epsilon,epsilon.io,2026-01-01,2026-06-02,true", GONE),
+        ],
     ),
     f"salesforce/contact/loaded_date={FIRST_LOAD}/c.csv": (
         "id,account_id,email,created_date,system_modstamp,is_deleted",
@@ -174,6 +178,9 @@ ROWS: dict[str, tuple[str, list[tuple[str, str | None]]]] = {
             ("C6,A1,fay@example.com,2026-01-01,2026-05-01,", RULE),
             ("C7,A4,gus@delta.io,2026-01-01,2026-05-01,", "account left out"),
             ("C8,A5,hal@beta.io,2026-01-01,2026-05-01,", None),
+            ("C9,A2,ivy@epsilon.io,2026-01-01,2026-05-01,", None),
+            # The owner of the domain went on the third; who has an address of it is there still.
+            ("C10,,jim@epsilon.io,2026-01-01,2026-05-01,", UNKNOWN),
         ],
     ),
     f"salesforce/opportunity/loaded_date={FIRST_LOAD}/o.csv": (
@@ -249,6 +256,27 @@ ROWS: dict[str, tuple[str, list[tuple[str, str | None]]]] = {
         "id,lead_id,activity_date",
         [("M1,1,2026-05-02", "person unknown"), ("M2,2,2026-05-02", "person unknown")],
     ),
+    f"hubspot/company/loaded_date={FIRST_LOAD}/c.csv": (
+        "id,property_name,property_domain,property_createdate,property_hs_lastmodifieddate",
+        [("31,Zeta,zeta.io,2026-01-01,2026-05-01", None)],
+    ),
+    f"hubspot/contact/loaded_date={FIRST_LOAD}/c.csv": (
+        "id,property_associatedcompanyid,property_email,property_hs_additional_emails,"
+        "property_createdate,property_lastmodifieddate",
+        [("51,31,kim@zeta.io,kim@home.io,2026-01-01,2026-05-01", None)],
+    ),
+    f"marketo/lead/loaded_date={FIRST_LOAD}/l.csv": (
+        "id,email,created_at,updated_at",
+        [
+            ("9,ivy@epsilon.io,2026-01-01,2026-05-01", None),
+            ("10,jim@epsilon.io,2026-01-01,2026-05-01", UNKNOWN),
+        ],
+    ),
+    # She is a contact of Beta, and so her lead and her click are Beta's.
+    f"marketo/activity_click_email/loaded_date={FIRST_LOAD}/c.csv": (
+        "id,lead_id,activity_date",
+        [("M3,9,2026-06-04", None), ("M4,10,2026-06-04", UNKNOWN)],
+    ),
     f"segment/pages/loaded_date={FIRST_LOAD}/p.csv": (
         "id,anonymous_id,context_ip,context_page_path,received_at",
         [
@@ -257,6 +285,7 @@ ROWS: dict[str, tuple[str, list[tuple[str, str | None]]]] = {
             ("P3,v3,8.8.4.1,/,2026-05-02T10:00:00Z", None),
             ("P4,v4,8.8.4.2,/,2026-05-02T10:00:00Z", "visitor unresolved"),
             ("P5,v5,,/,2026-05-02T10:00:00Z", UNKNOWN),
+            ("P6,v6,,/,2026-05-02T10:00:00Z", None),
         ],
     ),
     f"segment/identifies/loaded_date={FIRST_LOAD}/i.csv": (
@@ -264,6 +293,7 @@ ROWS: dict[str, tuple[str, list[tuple[str, str | None]]]] = {
         [
             ("I1,v1,ann@alfa.io,2026-05-02T09:00:00Z", None),
             ("I2,v5,zoe@nowhere.io,2026-05-02T09:00:00Z", UNKNOWN),
+            ("I3,v6,kim@home.io,2026-05-02T09:00:00Z", None),
         ],
     ),
     f"reveal/ip_companies/loaded_date={FIRST_LOAD}/i.csv": (

@@ -35,6 +35,41 @@ people as (
 
 ),
 
+-- A person counts for one account, whichever of its records names it: a lead of marketing counts
+-- for the account of the contact of that address.
+people_accounts as (
+
+    select int_people.person_id, accounts.account_id
+    from {{ ref('int_people') }} as int_people
+    inner join accounts on int_people.account_id = accounts.account_id
+    where {{ on_last_day('int_people.') }}
+
+),
+
+address_lists as (
+
+    select person_id, other_emails as ids from people
+    where other_emails is not null and not is_excluded
+
+),
+
+listed_addresses as (
+
+    {{ listed_ids('address_lists', other_letters='@._+') }}
+
+),
+
+-- Who has further addresses is one person under all of them.
+addresses_of_people as (
+
+    select person_id as email, account_id from people_accounts
+    union
+    select {{ normalised_email('listed_addresses.listed_id') }}, people_accounts.account_id
+    from listed_addresses
+    inner join people_accounts on listed_addresses.person_id = people_accounts.person_id
+
+),
+
 domains as (
 
     select domain_owners.domain, accounts.account_id
@@ -94,7 +129,7 @@ union all
 select
     'person',
     people.named_id,
-    max(accounts.account_id),
+    max(coalesce(people_accounts.account_id, accounts.account_id)),
     case
         when min(case when people.is_excluded then 1 else 0 end) = 1 then 'excluded by a rule'
         when min(case when people.absence_reason = 'deleted' then 1 else 0 end) = 1
@@ -103,6 +138,7 @@ select
     max(case when people.shared_from <= {{ end_date() }} then 1 else 0 end) = 1
 from people
 left join accounts on people.account_id = accounts.account_id
+left join people_accounts on people.person_id = people_accounts.person_id
 group by people.named_id
 
 union all
@@ -124,11 +160,14 @@ from domains
 
 union all
 
-select 'visitor', identifies.anonymous_id, max(coalesce(accounts.account_id, domains.account_id)),
-    null, false
+select
+    'visitor',
+    identifies.anonymous_id,
+    max(coalesce(addresses_of_people.account_id, domains.account_id)),
+    null,
+    false
 from identifies
-left join people on identifies.email = people.person_id
-left join accounts on people.account_id = accounts.account_id
+left join addresses_of_people on identifies.email = addresses_of_people.email
 left join domains on identifies.email_domain = domains.domain
 where identifies.recency = 1
 group by identifies.anonymous_id

@@ -526,6 +526,29 @@ standings as (
 
 ),
 
+-- Whose a domain is at any time, also before its first owner and after its last: a person is still
+-- there when nobody owns the domain of the address.
+owners_or_none as (
+
+    select domain, account_id, 1 as precedence, valid_from, valid_to from domain_owners
+
+    union all
+
+    select distinct domain, cast(null as {{ dbt.type_string() }}), 2, cast('1900-01-01' as date),
+        {{ forever() }}
+    from domain_owners
+
+),
+
+domain_accounts as (
+
+    {{ winning_claims(
+        'owners_or_none', key=['domain'], columns=['account_id'],
+        order_by='owners_or_none.precedence'
+    ) }}
+
+),
+
 -- An account id in the CRM says whose person it is; without one the owner of the address's domain.
 placed as (
 
@@ -546,16 +569,16 @@ placed as (
 
     select
         records.*,
-        domain_owners.account_id,
+        domain_accounts.account_id,
         2 as precedence,
-        greatest(records.valid_from, coalesce(domain_owners.valid_from, records.valid_from)),
-        least(records.valid_to, coalesce(domain_owners.valid_to, records.valid_to))
+        greatest(records.valid_from, coalesce(domain_accounts.valid_from, records.valid_from)),
+        least(records.valid_to, coalesce(domain_accounts.valid_to, records.valid_to))
     from records
-    left join domain_owners
+    left join domain_accounts
         on
-            records.email_domain = domain_owners.domain
-            and records.valid_from < domain_owners.valid_to
-            and domain_owners.valid_from < records.valid_to
+            records.email_domain = domain_accounts.domain
+            and records.valid_from < domain_accounts.valid_to
+            and domain_accounts.valid_from < records.valid_to
     left join survivors
         on
             records.crm_account_id = survivors.crm_account_id
