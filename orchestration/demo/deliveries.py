@@ -195,7 +195,9 @@ class Landing:
         mishaps = [
             (m, *self._when(m, day))
             for m in MISHAPS
-            if self.plan.mishaps and m.feed == feed and part == MAIN_PART
+            if self.plan.mishaps
+            and m.feed == feed
+            and part == MAIN_PART
             and (m.kind != "stopped" or self.plan.silent_days)
         ]
         day = day.copy()

@@ -115,17 +115,18 @@ decayed as (
 
 ),
 
--- What an account had of a feed on the day of its last delivery and has no more: a feed that had
--- gone on as before would have kept it up.
+-- What a feed could have given an account had it gone on: so many times what the account had of it
+-- on the day of the last delivery, less what is left of that.
 lost as (
 
     select
         acts.account_id,
         acts.person_id,
         silent_days.as_of_day,
-        sum(acts.points_h * (
-            weights_then.weight_millionths - coalesce(weights_now.weight_millionths, 0)
-        )) as units
+        cast(sum(acts.points_h * (
+            {{ var('stale_hold_factor') }} * weights_then.weight_millionths
+            - coalesce(weights_now.weight_millionths, 0)
+        )) as bigint) as units
     from (
         select
             account_id, person_id, feed, occurred_day, first_age, end_age, half_life_days,

@@ -134,6 +134,9 @@ holding_spans as (
     from {{ ref('int_account_acts') }} as acts
     inner join {{ ref('int_feed_gaps') }} as feed_gaps on acts.feed = feed_gaps.feed
     where (acts.base_points_h > 0 or acts.reaches_person or acts.is_two_way)
+        and {{ add_days('acts.occurred_date', 'greatest(acts.half_life_days * '
+            ~ var('counted_half_lives') ~ ', ' ~ var('engaged_days') ~ ', ' ~ var('motion_days')
+            ~ ', ' ~ var('reached_days') ~ ')') }} > feed_gaps.last_delivery_date
         and {{ end_date() }} >= greatest(acts.valid_from, feed_gaps.valid_from)
         and {{ end_date() }} < least(
             acts.valid_to,
