@@ -276,12 +276,29 @@ measured as (
 
 -- Days on which a silent feed is missed, with what each state asks for down to the share that keeps
 -- it: as things stand, and as they could stand had the feed gone on as before.
+asked as (
+
+    select
+        measured.*,
+        state_rules.state_rank,
+        state_rules.asks_strong_signal,
+        state_rules.needs_committed_motion,
+        state_rules.motion_replaces_signal,
+        state_rules.keep_strength,
+        state_rules.keep_coverage
+    from measured
+    cross join state_rules
+    where measured.has_lost_points or measured.lapsed_points or measured.lapsed_buying_signals
+        or measured.has_lapsed_motion or measured.lapsed_reach
+
+),
+
 missed_days as (
 
     select
-        measured.account_id,
-        measured.as_of_date,
-        state_rules.state_rank,
+        account_id,
+        as_of_date,
+        state_rank,
         {%- for way, strength, broad, buying, motion, coverage in [
             ('is_kept', 'strength_score', 'is_broad', 'has_recent_buying_signal',
                 'has_committed_motion', 'false'),
@@ -291,19 +308,16 @@ missed_days as (
         ] %}
         (
             (
-                {{ strength }} >= state_rules.keep_strength
-                and (not state_rules.asks_strong_signal or ({{ broad }} and {{ buying }}))
+                {{ strength }} >= keep_strength
+                and (not asks_strong_signal or ({{ broad }} and {{ buying }}))
             )
-            or (state_rules.motion_replaces_signal and {{ motion }})
+            or (motion_replaces_signal and {{ motion }})
         )
-        and (not state_rules.needs_committed_motion or {{ motion }})
-        and ({{ coverage }} or reached_coverage_share >= state_rules.keep_coverage)
+        and (not needs_committed_motion or {{ motion }})
+        and ({{ coverage }} or reached_coverage_share >= keep_coverage)
             as {{ way }}{{ ',' if not loop.last }}
         {%- endfor %}
-    from measured
-    cross join state_rules
-    where has_lost_points or lapsed_points or lapsed_buying_signals or has_lapsed_motion
-        or lapsed_reach
+    from asked
 
 ),
 
@@ -320,11 +334,23 @@ holds as (
         max(case when is_held then state_rank else 1 end)
         > max(case when is_kept then state_rank else 1 end)
 
+),
+
+with_holds as (
+
+    select
+        measured.*,
+        holds.kept_rank,
+        holds.held_rank
+    from measured
+    left join holds
+        on measured.account_id = holds.account_id and measured.as_of_date = holds.as_of_date
+
 )
 
 select
-    measured.account_id,
-    measured.as_of_date,
+    account_id,
+    as_of_date,
     is_month_end,
     is_target,
     lifecycle,
@@ -359,10 +385,8 @@ select
     required_weight_millionths,
     has_committed_motion,
     is_outside_window,
-    holds.kept_rank,
-    holds.held_rank,
+    kept_rank,
+    held_rank,
     is_touched,
     is_attribution_changed
-from measured
-left join holds
-    on measured.account_id = holds.account_id and measured.as_of_date = holds.as_of_date
+from with_holds

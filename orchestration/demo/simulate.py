@@ -123,7 +123,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     try:
         plan = Plan(
-            given.accounts, given.months, given.activities, given.seed, given.end_date, given.crm,
+            given.accounts,
+            given.months,
+            given.activities,
+            given.seed,
+            given.end_date,
+            given.crm,
             silent_days=given.silent_days,
         )
         simulate(plan, given.landing, given.truth)

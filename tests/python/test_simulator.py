@@ -241,7 +241,8 @@ def test_visits_stop_for_as_long_as_is_asked(days: int, tmp_path: Path) -> None:
     first = END - dt.timedelta(days=max(days, 12) - 1)
     assert other
     for name in other:
-        assert name.startswith("segment/pages/loaded_date=") and name[26:36] >= str(first), name
+        assert name.startswith("segment/pages/loaded_date="), name
+        assert name[26:36] >= str(first), name
 
 
 def test_planted_dirt_exists(company: tuple[Path, Path, dict[str, int]]) -> None:

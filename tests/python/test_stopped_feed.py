@@ -1,4 +1,4 @@
-"""Feeds of signal that stop for three weeks hold what they could have kept, and start without a leap.
+"""Feeds of signal that stop for three weeks hold what they could have kept, and start smoothly.
 
 All feeds that bring points stop after the 8th of June; what they would have brought comes with the
 files of the 30th. One of them stays away. Each has an account of our own that has signal from it
@@ -236,7 +236,13 @@ def stopped(company: Company, template: Place, tmp_path_factory: pytest.TempPath
     for name in ("stopped", "never stopped"):
         deliver(company, folder / f"{name} landing", stops=name == "stopped")
         places[name] = template.copy(folder / name, folder / f"{name} landing")
-    looked_at = ("account_activation", "account_activation_history", "accounts", "int_feed_gaps")
+    looked_at = (
+        "account_activation",
+        "account_activation_history",
+        "accounts",
+        "activation_gap",
+        "int_feed_gaps",
+    )
     for place in places.values():
         compute(place, str(STOPPED), str(LAST), only=looked_at)
     path = places["stopped"].warehouse
@@ -305,7 +311,8 @@ def test_what_the_feeds_could_have_kept_is_warming_and_nothing_else_is(stopped: 
             f" and today.as_of_date >= date '{ALL_STALE}' + 7",
         )
     )
-    assert fell and kept
+    assert fell
+    assert kept
     assert max(points for (points,) in fell) * 2 < enough
     assert min(points for (points,) in kept) * 2 >= enough
 
@@ -342,6 +349,40 @@ def test_accounts_say_what_holds_them(stopped: Stopped) -> None:
         "select account_id from marts.account_activation"
         " where is_downgrade_paused != (paused_by is not null)",
     )
+
+
+def test_the_gap_tells_what_is_held_and_since_when(stopped: Stopped) -> None:
+    """On every day: the accounts behind the number, and the feeds that were stale on it."""
+    told = query(
+        stopped.stopped,
+        """
+        select
+            gap.as_of_date, held_accounts, target_gap_without_held - target_gap, held_by,
+            (
+                select count(*)
+                from features.feat_account_days as days
+                inner join marts.account_activation_history as history
+                    on days.account_id = history.account_id
+                    and days.as_of_date >= history.valid_from
+                    and days.as_of_date < coalesce(history.valid_to, date '9999-12-31')
+                where days.as_of_date = gap.as_of_date and days.is_target
+                    and case state when 'active' then 3 when 'engaged' then 4 end
+                        between kept_rank + 1 and held_rank
+            )
+        from marts.activation_gap as gap
+        where segment_type = 'all'
+        order by gap.as_of_date
+        """,
+    )
+    assert [held for _, held, *_ in told] == [counted for *_, counted in told]
+    assert all(held == more for _, held, more, *_ in told)
+    assert any(held for _, held, *_ in told)
+    for day, held, _, feeds, _ in told:
+        assert bool(held) == bool(feeds), day
+        if feeds and day >= STOPPED + timedelta(days=3):
+            assert (f"segment.pages since {STOPPED + timedelta(days=3)}" in feeds) == (
+                day < RESTARTED
+            )
 
 
 # --- started again --------------------------------------------------------------------------------

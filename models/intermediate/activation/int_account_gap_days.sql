@@ -31,8 +31,11 @@ conditions as (
     select
         features.*,
         -- Below what keeps its state, and a silent feed could have kept it.
-        coalesce(own_rules.state_rank > kept_rank and own_rules.state_rank <= held_rank, false)
-            as is_held,
+        coalesce(
+            own_rules.state_rank > features.kept_rank
+            and own_rules.state_rank <= features.held_rank,
+            false
+        ) as is_held,
         states.state,
         states.previous_state,
         states.valid_from as state_since,

@@ -22,8 +22,8 @@ silences as (
             {{ add_days('valid_from', var('stale_hold_days')) }},
             {{ add_days(end_date(), 1) }}
         ) as valid_to
-    from {{ ref('int_feed_gaps') }}
-    where feed in (select distinct feed from {{ ref('int_account_acts') }})
+    from {{ ref('int_feed_gaps') }} as feed_gaps
+    where feed_gaps.feed in (select acts.feed from {{ ref('int_account_acts') }} as acts)
 
 ),
 
@@ -50,10 +50,20 @@ silent_feeds as (
     from silent_days
     group by as_of_date
 
+),
+
+counted as (
+
+    select
+        segments.*,
+        silent_feeds.feeds
+    from segments
+    left join silent_feeds on segments.as_of_date = silent_feeds.as_of_date
+
 )
 
 select
-    segments.as_of_date,
+    as_of_date,
     segment_type,
     segment_value,
     cast(target_accounts as bigint) as target_accounts,
@@ -77,7 +87,6 @@ select
         as target_gap_without_held,
     cast(icp_accounts - activated_icp_accounts + held_icp_accounts as double)
     / nullif(icp_accounts, 0) as gap_rate_without_held,
-    case when held_accounts > 0 then silent_feeds.feeds end as held_by,
+    case when held_accounts > 0 then feeds end as held_by,
     {{ ruleset_version() }} as ruleset_version
-from segments
-left join silent_feeds on segments.as_of_date = silent_feeds.as_of_date
+from counted

@@ -78,7 +78,7 @@ class Gap(Research):
 
     @cached_property
     def silent(self) -> dict[str, date]:
-        """Feeds that are stale, for no longer than a hold lasts, by the day of the last delivery."""
+        """Feeds that are stale, no longer than a hold lasts, by the day of the last delivery."""
         longest = days_ago(self.on, constants()["stale_hold_days"])
         found = {}
         for row in rules()["feeds"]:
@@ -128,7 +128,9 @@ class Gap(Research):
                 name for name in ("is_buying_signal", "is_two_way") if truth(one.act.rule[name])
             }
             good_for |= {"points"} if one.points else set()
-            good_for |= {"reaches"} if one.person and truth(one.act.rule["reaches_person"]) else set()
+            good_for |= (
+                {"reaches"} if one.person and truth(one.act.rule["reaches_person"]) else set()
+            )
             yield one.act.on, one.act.feed, good_for
         for domain in self.domain_of[account]:
             for provider, day, points in self._reports_by_domain.get(domain, ()):
@@ -282,7 +284,7 @@ def highest(facts: Mapping[str, Any], factor: float = 1.0) -> int:
 def next_state(before: State | None, facts: Mapping[str, Any], held_rank: int) -> State:
     """The state of a day, of that of the day before.
 
-    What the silent feeds could have kept, up to `held_rank`, is not left, and the day does not count.
+    What the silent feeds could have kept, up to `held_rank`, is not left; the day does not count.
     """
     enters, keeps = highest(facts), highest(facts, constants()["keep_factor"])
     if before is None:
