@@ -26,7 +26,8 @@ def print_gap(published_path: Path, console: Console | None = None) -> None:
             """
             select
                 as_of_date, target_accounts, icp_accounts, icp_assumed_accounts,
-                activated_accounts, activated_icp_accounts, target_gap, icp_gap, gap_rate
+                activated_accounts, activated_icp_accounts, target_gap, icp_gap, gap_rate,
+                held_accounts, target_gap_without_held, held_by
             from marts.activation_gap
             where segment_type = 'all'
             order by as_of_date desc
@@ -85,7 +86,9 @@ def print_gap(published_path: Path, console: Console | None = None) -> None:
             """,
             [FIRST_PLACES],
         ).fetchall()
-    console.print(_funnel(funnel))
+    console.print(_funnel(funnel[:9]))
+    if held := _held(*funnel[4:7:2], *funnel[9:]):
+        console.print(escape(held), highlight=False, soft_wrap=True)
     console.print(_drivers(drivers, target_gap=funnel[6]))
     console.print(_states(states))
     if scope is not None:
@@ -135,6 +138,18 @@ def _funnel(row: Sequence[Any]) -> Table:
         "Gap rate (of fitting targets)", "" if gap_rate is None else f"{gap_rate:.1%}", ""
     )
     return table
+
+
+def _held(activated: int, gap: int, held: int, without: int, feeds: str | None) -> str:
+    """How many of the activated are so only because feeds that stopped hold them, in one line."""
+    if not held:
+        return ""
+    are = "is" if held == 1 else "are"
+    them = "it" if held == 1 else "them"
+    return (
+        f"{held:,} of the {activated:,} activated {are} held by feeds that stopped ({feeds})."
+        f" The gap is {gap:,}, without {them} {without:,}."
+    )
 
 
 def _drivers(rows: Sequence[Sequence[Any]], target_gap: int) -> Table:

@@ -6,7 +6,8 @@
 ] -%}
 {%- set flags = [
     'listed', 'fit_must_not', 'intent_points', 'web_points', 'marketing_points', 'sales_points',
-    'buying_signals', 'two_way_acts', 'touches', 'held_by_stale_feeds', 'observable_intent',
+    'buying_signals', 'two_way_acts', 'touches', 'lapsed_points', 'lapsed_buying_signals',
+    'lapsed_two_way_acts', 'lapsed_reach', 'observable_intent',
     'observable_web', 'observable_contacts', 'observable_ads', 'seen_intent', 'seen_web',
     'seen_contacts', 'seen_ads', 'open_deals', 'committed_deals', 'moving_deals', 'won_deals',
     'recently_won_deals', 'recently_lost_deals', 'contracts', 'active_contracts', 'open_windows',
@@ -42,6 +43,22 @@ signal_days as (
 fit_criteria as (
 
     select * from {{ ref('fit_criteria') }}
+
+),
+
+-- Thresholds that keep a state.
+state_rules as (
+
+    select
+        *,
+        min_signal_level = 'strong' as asks_strong_signal,
+        round(case min_signal_level
+            when 'strong' then {{ var('strong_min_strength') }}
+            when 'some' then {{ var('some_min_strength') }}
+            else 0
+        end * {{ var('keep_factor') }}, 6) as keep_strength,
+        round(min_reached_coverage * {{ var('keep_factor') }}, 6) as keep_coverage
+    from {{ ref('activation_states') }}
 
 ),
 
@@ -202,7 +219,10 @@ held as (
         closed_windows_now
         or (open_windows and not open_windows_now)
         or (recently_lost_deals and not open_deals) as is_outside_window,
-        held_by_stale_feeds as is_paused,
+        lapsed_points,
+        lapsed_buying_signals,
+        committed_deals and lapsed_two_way_acts as has_lapsed_motion,
+        lapsed_reach,
         touches as is_touched,
         attribution_changes as is_attribution_changed
     from unpacked
@@ -236,13 +256,95 @@ measured as (
         round(100 * (1 - exp(
             -(coalesce(signal_days.intent_units, 0) + coalesce(signal_days.engagement_units, 0))
             / {{ units_per_point }}.0 / {{ var('strength_saturation_points') }}
-        )), 6) as strength_score
+        )), 6) as strength_score,
+        coalesce(signal_days.lost_units, 0) > 0 as has_lost_points,
+        round(100 * (1 - exp(
+            -(
+                coalesce(signal_days.intent_units, 0) + coalesce(signal_days.engagement_units, 0)
+                + coalesce(signal_days.lost_units, 0)
+            )
+            / {{ units_per_point }}.0 / {{ var('strength_saturation_points') }}
+        )), 6) as strength_with_lost
     from held_days
     inner join day_facts on held_days.as_of_date = day_facts.as_of_date
     left join signal_days
         on
             held_days.account_id = signal_days.account_id
             and held_days.as_of_date = signal_days.as_of_date
+
+),
+
+-- Days on which a silent feed is missed, with what each state asks for down to the share that keeps
+-- it: as things stand, and as they could stand had the feed gone on as before.
+asked as (
+
+    select
+        measured.*,
+        state_rules.state_rank,
+        state_rules.asks_strong_signal,
+        state_rules.needs_committed_motion,
+        state_rules.motion_replaces_signal,
+        state_rules.keep_strength,
+        state_rules.keep_coverage
+    from measured
+    cross join state_rules
+    where measured.has_lost_points or measured.lapsed_points or measured.lapsed_buying_signals
+        or measured.has_lapsed_motion or measured.lapsed_reach
+
+),
+
+missed_days as (
+
+    select
+        account_id,
+        as_of_date,
+        state_rank,
+        {%- for way, strength, broad, buying, motion, coverage in [
+            ('is_kept', 'strength_score', 'is_broad', 'has_recent_buying_signal',
+                'has_committed_motion', 'false'),
+            ('is_held', 'strength_with_lost', '(is_broad or lapsed_points)',
+                '(has_recent_buying_signal or lapsed_buying_signals)',
+                '(has_committed_motion or has_lapsed_motion)', 'lapsed_reach')
+        ] %}
+        (
+            (
+                {{ strength }} >= keep_strength
+                and (not asks_strong_signal or ({{ broad }} and {{ buying }}))
+            )
+            or (motion_replaces_signal and {{ motion }})
+        )
+        and (not needs_committed_motion or {{ motion }})
+        and ({{ coverage }} or reached_coverage_share >= keep_coverage)
+            as {{ way }}{{ ',' if not loop.last }}
+        {%- endfor %}
+    from asked
+
+),
+
+holds as (
+
+    select
+        account_id,
+        as_of_date,
+        max(case when is_kept then state_rank else 1 end) as kept_rank,
+        max(case when is_kept or is_held then state_rank else 1 end) as held_rank
+    from missed_days
+    group by account_id, as_of_date
+    having
+        max(case when is_held then state_rank else 1 end)
+        > max(case when is_kept then state_rank else 1 end)
+
+),
+
+with_holds as (
+
+    select
+        measured.*,
+        holds.kept_rank,
+        holds.held_rank
+    from measured
+    left join holds
+        on measured.account_id = holds.account_id and measured.as_of_date = holds.as_of_date
 
 )
 
@@ -283,7 +385,8 @@ select
     required_weight_millionths,
     has_committed_motion,
     is_outside_window,
-    is_paused,
+    kept_rank,
+    held_rank,
     is_touched,
     is_attribution_changed
-from measured
+from with_holds

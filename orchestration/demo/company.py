@@ -141,8 +141,9 @@ class Plan:
     """What is asked for: number of targets, months of history, activity rows, seed, last day.
 
     crm: `salesforce`, `hubspot` or `both`. campaigns: whether the CRM keeps campaigns and their
-    members, which HubSpot's tables do not. mishaps: whether deliveries go wrong. The same company
-    is simulated whatever these say: only what lands changes.
+    members, which HubSpot's tables do not. mishaps: whether deliveries go wrong. silent_days: how
+    many days before the end the visits stop arriving, where deliveries go wrong; 0: they do not
+    stop. The same company is simulated whatever these say: only what lands changes.
     """
 
     accounts: int = 2000
@@ -153,12 +154,15 @@ class Plan:
     crm: str = "salesforce"
     campaigns: bool = True
     mishaps: bool = True
+    silent_days: int = 12
 
     def __post_init__(self) -> None:
         if self.accounts < 40 or self.months < 3 or self.activities < 1000:
             raise ValueError("at least 40 accounts, 3 months and 1,000 activities are needed")
         if self.crm not in CRMS:
             raise ValueError(f"crm {self.crm!r} is none of {', '.join(CRMS)}")
+        if not 0 <= self.silent_days <= DAILY:
+            raise ValueError(f"silent days: 0 to {DAILY}, the days that come one by one")
 
     @property
     def days(self) -> int:

@@ -111,6 +111,7 @@ class Mishap:
 
 
 MISHAPS = (
+    # Its first day is the plan's: silent_days before the end.
     Mishap("stopped", "segment/pages", 11, 0, "no file from this day on, to the end"),
     Mishap("missing", "salesforce/task", 24, 23, "no file; its rows come a day later"),
     Mishap("late_file", "salesforce/event", 21, 18, "the day's file comes three days later"),
@@ -194,7 +195,10 @@ class Landing:
         mishaps = [
             (m, *self._when(m, day))
             for m in MISHAPS
-            if self.plan.mishaps and m.feed == feed and part == MAIN_PART
+            if self.plan.mishaps
+            and m.feed == feed
+            and part == MAIN_PART
+            and (m.kind != "stopped" or self.plan.silent_days)
         ]
         day = day.copy()
         lost = np.zeros(len(day), dtype=bool)
@@ -232,7 +236,8 @@ class Landing:
 
     def _when(self, m: Mishap, day: Ints) -> tuple[int, int]:
         """First and last day of a mishap; one that needs rows moves to a day with some."""
-        on, until = self.plan.days - 1 - m.day, self.plan.days - 1 - m.until
+        first = self.plan.silent_days - 1 if m.kind == "stopped" else m.day
+        on, until = self.plan.days - 1 - first, self.plan.days - 1 - m.until
         if m.kind in _NEED_ROWS and len(day):
             other = np.unique(day)
             near = int(other[np.argmin(np.abs(other - on))])

@@ -119,10 +119,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=default.seed)
     parser.add_argument("--end-date", type=dt.date.fromisoformat, default=default.end)
     parser.add_argument("--crm", choices=CRMS, default="both")
+    parser.add_argument("--silent-days", type=int, default=default.silent_days)
     given = parser.parse_args(arguments)
     try:
         plan = Plan(
-            given.accounts, given.months, given.activities, given.seed, given.end_date, given.crm
+            given.accounts,
+            given.months,
+            given.activities,
+            given.seed,
+            given.end_date,
+            given.crm,
+            silent_days=given.silent_days,
         )
         simulate(plan, given.landing, given.truth)
     except (ValueError, FileExistsError) as problem:

@@ -10,12 +10,13 @@ highest state whose rule holds, and keep(D) the same with the thresholds of stre
 * entry(D) > state: the account moves up at once;
 * a state that keep(D) is below on `days_below_to_fall` days in a row is left: the account moves to
   the highest state under it that is not;
-* a paused day (a stale feed) neither counts nor breaks the row of days;
+* a day below a state that a silent feed could have kept (up to `held_rank`) neither counts nor
+  breaks its row of days;
 * an account's first day takes its entry state.
 
 Each state has its own row of days, so that falling is a matter of what was seen of late and not of
 the way the account had come: more signal on any day never lowers a state (but through the hold: a
-feed that pauses one account and not another freezes the days of the one alone).
+silent feed that could have kept one account and not another freezes the days of the one alone).
 
 A transition says whether acts had moved to or from the account by a change of owner: on the day
 itself, or, before a fall, on any of the days below. It also says what decided it: of a rise, the
@@ -48,10 +49,13 @@ FEATURES = (
     "is_broad",
     "has_recent_buying_signal",
     "has_committed_motion",
-    "is_paused",
+    "held_rank",
     "is_attribution_changed",
 )
-"""Columns of the features: one row per account and day, strength 0-100, coverage 0-1."""
+"""Columns of the features: one row per account and day, strength 0-100, coverage 0-1.
+
+held_rank: rank of the highest state that feeds gone silent could have kept; null where none could.
+"""
 
 CONDITIONS = ("strength", "breadth", "buying_signal", "committed_motion", "coverage")
 """What the states ask for, in the order in which a transition names them."""
@@ -257,6 +261,11 @@ def advance(checkpoint: pa.Table, features: pa.Table, rules: StateRules) -> Adva
         np.put(filled, cells, features[column].to_numpy())
         return filled
 
+    def counts_of(column: str) -> IntArray:
+        filled = np.zeros(shape, dtype=np.int64)
+        np.put(filled, cells, pc.fill_null(features[column].cast(pa.int64()), 0).to_numpy())
+        return filled
+
     def flags(column: str) -> BoolArray:
         filled = np.zeros(shape, dtype=np.bool_)
         np.put(filled, cells, features[column].to_numpy())
@@ -269,7 +278,7 @@ def advance(checkpoint: pa.Table, features: pa.Table, rules: StateRules) -> Adva
         has_buying_signal=flags("has_recent_buying_signal"),
         has_motion=flags("has_committed_motion"),
     )
-    paused = flags("is_paused")
+    held_up_to = counts_of("held_rank")
     moved_acts = flags("is_attribution_changed")
     entry = highest_state(signals, rules)
     keep = highest_state(signals, rules, rules.keep_factor)
@@ -285,17 +294,22 @@ def advance(checkpoint: pa.Table, features: pa.Table, rules: StateRules) -> Adva
         leaves = ~here & was_here
         stays = here & was_here
         rises = stays & (entry[index] > state)
-        counts = stays & ~rises & ~paused[index]
-        # Days in a row below each state: states x accounts.
-        below = np.where(counts, np.where(keep[index] < ranks, below + 1, 0), below)
+        steps_on = stays & ~rises
+        # Days in a row below each state: states x accounts. A day that is held does not count.
+        is_below = keep[index] < ranks
+        is_held = is_below & (ranks <= held_up_to[index])
+        below = np.where(
+            steps_on, np.where(is_below, np.where(is_held, below, below + 1), 0), below
+        )
+        counts = steps_on & ~(is_held & (ranks == state)).any(axis=0)
         # Remembered until a day that is not below: what happened on the way explains the fall.
         changed = changed | moved_acts[index]
-        is_left = (below >= rules.days_below_to_fall) & (ranks <= state)
-        held = np.where(~is_left & (ranks <= state), ranks, ABSENT).max(axis=0)
-        falls = counts & (held < state)
+        is_left = (below >= rules.days_below_to_fall) & ~is_held & (ranks <= state)
+        stands = np.where(~is_left & (ranks <= state), ranks, ABSENT).max(axis=0)
+        falls = counts & (stands < state)
 
         moved = arrives | leaves | rises | falls
-        target = np.where(arrives | rises, entry[index], np.where(falls, held, state))
+        target = np.where(arrives | rises, entry[index], np.where(falls, stands, state))
         target[leaves] = ABSENT
         at = np.flatnonzero(moved)
         if len(at):

@@ -76,6 +76,7 @@ counted as (
         sum(case when is_activated and fits_icp then 1 else 0 end) as activated_icp,
         sum(case when not is_activated then 1 else 0 end) as in_gap,
         sum(case when not is_activated and is_touched then 1 else 0 end) as touched,
+        sum(case when is_activated and is_held then 1 else 0 end) as held,
         sum(case when fits_icp and not has_signal then 1 else 0 end) as not_in_market,
         sum(case
             when not has_coverage_driver then 0
@@ -109,6 +110,8 @@ where gap.target_accounts is distinct from counted.targets
     or gap.activated_icp_accounts is distinct from counted.activated_icp
     or gap.target_gap is distinct from counted.in_gap
     or gap.touched_gap_accounts is distinct from counted.touched
+    or gap.held_accounts is distinct from counted.held
+    or gap.target_gap_without_held is distinct from counted.in_gap + counted.held
     or round(gap.not_in_market_share * gap.icp_accounts) != counted.not_in_market
     or drivers.coverage is distinct from counted.coverage
     or drivers.coverage_first is distinct from counted.coverage_first

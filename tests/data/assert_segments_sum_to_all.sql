@@ -2,7 +2,8 @@
 -- Does not guard: that an account stands under the right value.
 {%- set counts = [
     'target_accounts', 'icp_accounts', 'icp_assumed_accounts', 'activated_accounts',
-    'activated_icp_accounts', 'target_gap', 'icp_gap', 'touched_gap_accounts'
+    'activated_icp_accounts', 'target_gap', 'icp_gap', 'touched_gap_accounts',
+    'held_accounts', 'target_gap_without_held'
 ] %}
 with types as (
 

@@ -58,7 +58,7 @@ class Day:
     broad: bool = True
     buying: bool = True
     motion: bool = False
-    paused: bool = False
+    held: int = 0  # rank of the highest state that a silent feed could have kept
     moved: bool = False
 
 
@@ -86,7 +86,7 @@ def features(histories: Mapping[str, Path], first: int = 0, last: int | None = N
             "is_broad": day.broad,
             "has_recent_buying_signal": day.buying,
             "has_committed_motion": day.motion,
-            "is_paused": day.paused,
+            "held_rank": day.held or None,
             "is_attribution_changed": day.moved,
         }
         for account, path in histories.items()
@@ -102,7 +102,7 @@ def features(histories: Mapping[str, Path], first: int = 0, last: int | None = N
             ("is_broad", pa.bool_()),
             ("has_recent_buying_signal", pa.bool_()),
             ("has_committed_motion", pa.bool_()),
-            ("is_paused", pa.bool_()),
+            ("held_rank", pa.int32()),
             ("is_attribution_changed", pa.bool_()),
         ]
     )
@@ -183,8 +183,12 @@ def follow(path: Path) -> tuple[list[dict[str, Any]], dict[str, Any] | None]:
             move(index, entry, "first_day")
         elif entry > state:
             move(index, entry, "rise")
-        elif not day.paused:
-            below = [days + 1 if keep < rank else 0 for rank, days in enumerate(below)]
+        else:
+            below = [
+                0 if keep >= rank else days + (rank >= day.held) for rank, days in enumerate(below)
+            ]
+            if keep < state < day.held:
+                continue
             if below[state] == 7:
                 kept = max(rank for rank in range(state) if below[rank] < 7)
                 move(index, kept, "fall", 7)
@@ -213,7 +217,7 @@ DAYS = st.builds(
     broad=st.sampled_from([True, True, False]),
     buying=st.sampled_from([True, True, False]),
     motion=st.booleans(),
-    paused=st.sampled_from([False, False, False, True]),
+    held=st.sampled_from([0, 0, 0, 2, 3, 4]),
     moved=st.sampled_from([False, False, False, True]),
 )
 
@@ -283,8 +287,8 @@ def test_the_first_day_takes_the_highest_state_whose_rule_holds(day: Day, state:
     ]
 
 
-def test_a_paused_first_day_still_enters() -> None:
-    assert daily_states([replace(WARMING, paused=True)]) == ["warming"]
+def test_a_feed_that_is_silent_raises_nobody() -> None:
+    assert daily_states([replace(WARMING, held=4)] * 2) == ["warming"] * 2
 
 
 @pytest.mark.parametrize(
@@ -326,8 +330,8 @@ def test_a_rise_is_immediate_and_may_skip_states(to: Day) -> None:
     assert daily_states([COLD, to])[1] == daily_states([to])[0]
 
 
-def test_a_rise_goes_through_a_pause() -> None:
-    assert daily_states([COLD, replace(ACTIVE, paused=True)]) == ["cold", "active"]
+def test_a_rise_goes_through_a_hold() -> None:
+    assert daily_states([COLD, replace(ACTIVE, held=4)]) == ["cold", "active"]
 
 
 def test_a_fall_takes_seven_days_in_a_row() -> None:
@@ -364,15 +368,24 @@ def test_a_fall_starts_the_wait_again() -> None:
     assert daily_states([*path, COLD])[-1] == "cold"
 
 
-def test_paused_days_neither_count_nor_break_the_row() -> None:
-    paused = [replace(COLD, paused=True)] * 30
-    assert daily_states([ACTIVE] + [COLD] * 3 + paused + [COLD] * 3)[-1] == "active"
-    assert daily_states([ACTIVE] + [COLD] * 3 + paused + [COLD] * 4)[-1] == "cold"
+def test_held_days_neither_count_nor_break_the_row() -> None:
+    held = [replace(COLD, held=3)] * 30
+    assert daily_states([ACTIVE] + [COLD] * 3 + held + [COLD] * 3)[-1] == "active"
+    assert daily_states([ACTIVE] + [COLD] * 3 + held + [COLD] * 4)[-1] == "cold"
 
 
-def test_a_paused_day_that_keeps_the_state_does_not_start_the_wait_again() -> None:
-    paused = [replace(ACTIVE, paused=True)]
-    assert daily_states([ACTIVE] + [COLD] * 6 + paused + [COLD])[-1] == "cold"
+def test_a_state_that_the_silent_feed_could_not_have_kept_is_left() -> None:
+    """To the one that it could."""
+    held = replace(COLD, held=2)
+    assert daily_states([ACTIVE] + [held] * 6)[-1] == "active"
+    assert daily_states([ACTIVE] + [held] * 30)[7:] == ["warming"] * 24
+    assert daily_states([ACTIVE] + [held] * 30 + [COLD] * 7)[-2:] == ["warming", "cold"]
+
+
+def test_a_day_that_keeps_the_state_starts_the_wait_again_also_while_a_feed_is_silent() -> None:
+    path = [ACTIVE] + [COLD] * 6 + [replace(ACTIVE, held=4)]
+    assert daily_states([*path, *[COLD] * 6])[-1] == "active"
+    assert daily_states([*path, *[COLD] * 7])[-1] == "cold"
 
 
 def test_a_fall_tells_how_long_it_waited_and_the_state_its_first_day() -> None:
@@ -456,7 +469,7 @@ MOVED = replace(COLD, moved=True)
         ),
         pytest.param([ACTIVE] + [COLD] * 6 + [MOVED], True, id="and on the last"),
         pytest.param(
-            [ACTIVE, replace(MOVED, paused=True)] + [COLD] * 7, True, id="while a feed was stale"
+            [ACTIVE, replace(MOVED, held=3)] + [COLD] * 7, True, id="while a feed was stale"
         ),
         pytest.param(
             [ACTIVE, MOVED, ACTIVE] + [COLD] * 7, False, id="but the account had recovered"
@@ -599,6 +612,7 @@ def test_transitions_replayed_give_the_checkpoint(histories: dict[str, Path]) ->
 
 @given(paths(50, with_absences=False))
 def test_rises_are_at_once_and_falls_wait_exactly(path: Sequence[Day]) -> None:
+    path = [replace(day, held=0) for day in path]
     states = [STATES.index(str(state)) for state in daily_states(path)]
     waited = 0
     for index in range(1, len(path)):
@@ -608,12 +622,10 @@ def test_rises_are_at_once_and_falls_wait_exactly(path: Sequence[Day]) -> None:
         if entry > before:
             assert now == entry
             waited = 0
-        elif day.paused:
-            assert now == before
         else:
             waited = waited + 1 if keep < before else 0
             assert (now < before) == (waited == 7)
-            lately = [later for later in path[: index + 1] if not later.paused][-7:]
+            lately = path[: index + 1][-7:]
             if now < before:
                 assert keep <= now <= max(highest(later, 0.8) for later in lately)
                 # The wait of the state it falls to is under way since that was kept last.
@@ -625,25 +637,19 @@ def test_rises_are_at_once_and_falls_wait_exactly(path: Sequence[Day]) -> None:
 
 
 @given(paths(40, with_absences=False))
-def test_paused_days_never_lower_a_state_and_freeze_the_counter(
-    path: Sequence[Day],
-) -> None:
-    counted = [day for day in path if not day.paused]
-    if not counted:
-        return
-    # Paused days that could not raise the account change nothing but the dates.
+def test_held_days_never_lower_a_state_and_freeze_the_counter(path: Sequence[Day]) -> None:
+    counted = [replace(day, held=0) for day in path]
+    # Days held for all states that could not raise the account change nothing but the dates.
     padded: list[Day] = []
     positions = []
     for day in counted:
-        padded += [replace(COLD, paused=True)] * (2 if padded else 0)
+        padded += [replace(COLD, held=4)] * (2 if padded else 0)
         positions.append(len(padded))
         padded.append(day)
     states = daily_states(padded)
     assert [states[position] for position in positions] == daily_states(counted)
     assert all(
-        states[index] == states[index - 1]
-        for index in range(1, len(padded))
-        if padded[index].paused
+        states[index] == states[index - 1] for index in range(1, len(padded)) if padded[index].held
     )
 
 
@@ -676,10 +682,8 @@ def test_more_signal_on_any_day_never_lowers_a_state(
 ) -> None:
     """One more buying signal: from its day on there is more of everything that it can bring.
 
-    While a feed is stale there is no signal here: one that is heard then does not end a wait, and
-    of two accounts the one with more before may fall first (decision 0025, what remains).
+    Also while a feed is silent: what it could have kept, it could have kept of the better one too.
     """
-    path = [replace(COLD, paused=True) if day.paused else day for day in path]
     first = data.draw(st.integers(0, len(path) - 1), label="first day")
     days = data.draw(st.integers(1, len(path)), label="days")
     more = data.draw(st.sampled_from([1e-6, 2.0, 8.0, 32.0]), label="more strength")
@@ -694,7 +698,7 @@ def test_more_signal_on_any_day_never_lowers_a_state(
             broad=True,
             motion=day.motion or is_two_way,
         )
-        if first <= index < first + days and not day.paused
+        if first <= index < first + days
         else day
         for index, day in enumerate(path)
     ]

@@ -388,6 +388,29 @@ def test_the_report_of_a_refresh_ends_with_whom_to_ask(refreshed: Place, tmp_pat
     assert "  4. " not in report
 
 
+@pytest.mark.parametrize("held", [0, 1, 2])
+def test_the_report_says_what_stopped_feeds_hold(
+    refreshed: Place, tmp_path: Path, held: int
+) -> None:
+    settings = altered(
+        refreshed,
+        tmp_path,
+        f"update marts.activation_gap set held_accounts = {held}, activated_accounts = 9,"
+        f" target_gap = 51, target_gap_without_held = 51 + {held},"
+        " held_by = 'segment.pages since 2026-06-19'",
+    )
+    line = {
+        0: "",
+        1: "1 of the 9 activated is held by feeds that stopped (segment.pages since 2026-06-19)."
+        " The gap is 51, without it 52.",
+        2: "2 of the 9 activated are held by feeds that stopped (segment.pages since 2026-06-19)."
+        " The gap is 51, without them 53.",
+    }[held]
+    report = printed(settings.published_path)
+    assert line in report
+    assert ("held by feeds" in report) == bool(held)
+
+
 def test_the_report_says_where_to_start_where_nobody_was_asked(
     refreshed: Place, tmp_path: Path
 ) -> None:

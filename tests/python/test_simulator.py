@@ -223,6 +223,28 @@ def test_every_day_has_a_delivery_except_where_planned(
     assert len(silent["segment/pages"]) == 12
 
 
+@pytest.mark.parametrize("days", [0, 21])
+def test_visits_stop_for_as_long_as_is_asked(days: int, tmp_path: Path) -> None:
+    """And nothing else changes: of what is delivered, nothing but the visits of these days."""
+    landed = {}
+    for silent in (days, 12):
+        landing, truth, _ = run(tmp_path / str(silent), replace(small(), silent_days=silent))
+        landed[silent] = {
+            str(path.relative_to(landing)): path.read_bytes()
+            for path in landing.rglob("loaded_date=*/*")
+        }
+        stops = duckdb.sql(
+            f"select day::date, until::date from '{truth}/mishaps.parquet' where kind = 'stopped'"
+        ).fetchall()
+        assert stops == ([(END - dt.timedelta(days=silent - 1), END)] if silent else [])
+    other = {name for name, _ in landed[days].items() ^ landed[12].items()}
+    first = END - dt.timedelta(days=max(days, 12) - 1)
+    assert other
+    for name in other:
+        assert name.startswith("segment/pages/loaded_date="), name
+        assert name[26:36] >= str(first), name
+
+
 def test_planted_dirt_exists(company: tuple[Path, Path, dict[str, int]]) -> None:
     landing, truth, _ = company
     planted = {

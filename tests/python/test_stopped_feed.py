@@ -1,4 +1,4 @@
-"""Feeds of signal that stop for three weeks cool nobody, and start again without a leap.
+"""Feeds of signal that stop for three weeks hold what they could have kept, and start smoothly.
 
 All feeds that bring points stop after the 8th of June; what they would have brought comes with the
 files of the 30th. One of them stays away. Each has an account of our own that has signal from it
@@ -14,6 +14,7 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from math import log
 from pathlib import Path
 
 import duckdb
@@ -31,6 +32,7 @@ STOPPED = date(2026, 6, 8)  # the last day that is delivered
 RESTARTED = date(2026, 6, 30)
 LAST = date(2026, 7, 6)
 ONE_DAY = timedelta(days=1)
+ALL_STALE = STOPPED + timedelta(days=11)  # reports come weekly, and are waited for longest
 STAYS_AWAY = "linkedin_ads.company_engagement"
 # An account of our own by the feed that alone brings it signal, and what it acts with.
 ACCOUNTS = {
@@ -214,7 +216,7 @@ def falls_without_hold(path: Path) -> Rows:
     with duckdb.connect() as connection:
         connection.execute(f"attach '{path}' as db (read_only)")
         columns = ", ".join(
-            "false as is_paused" if name == "is_paused" else name for name in FEATURES
+            "null as held_rank" if name == "held_rank" else name for name in FEATURES
         )
         features = connection.execute(
             f"select {columns} from db.features.feat_account_days"
@@ -234,7 +236,13 @@ def stopped(company: Company, template: Place, tmp_path_factory: pytest.TempPath
     for name in ("stopped", "never stopped"):
         deliver(company, folder / f"{name} landing", stops=name == "stopped")
         places[name] = template.copy(folder / name, folder / f"{name} landing")
-    looked_at = ("account_activation", "account_activation_history", "accounts", "int_feed_gaps")
+    looked_at = (
+        "account_activation",
+        "account_activation_history",
+        "accounts",
+        "activation_gap",
+        "int_feed_gaps",
+    )
     for place in places.values():
         compute(place, str(STOPPED), str(LAST), only=looked_at)
     path = places["stopped"].warehouse
@@ -278,27 +286,35 @@ def test_each_of_our_accounts_has_signal_from_its_feed_alone(stopped: Stopped) -
     assert len(found) == len(ACCOUNTS)
 
 
-def test_nobody_cools_while_a_feed_that_gave_it_signal_is_stale(stopped: Stopped) -> None:
-    assert (
+def test_what_the_feeds_could_have_kept_is_warming_and_nothing_else_is(stopped: Stopped) -> None:
+    """All that gives signal is silent, so twice the points of the last day tell who stays warming."""
+    enough = -50 * log(1 - 0.8 * 10 / 100)  # points of 80% of a strength of 10
+    fell, kept = (
         query(
             stopped.stopped,
             f"""
-            select distinct history.account_id, history.valid_from, previous_state, state
-            from marts.account_activation_history as history
-            inner join intermediate.int_account_acts as acts
-                on history.account_id = acts.account_id
-                and acts.base_points_h > 0
-                and history.valid_from >= acts.valid_from
-                and history.valid_from < least(acts.valid_to, acts.occurred_date + 90)
-            inner join intermediate.int_feed_gaps as gaps
-                on acts.feed = gaps.feed
-                and history.valid_from >= gaps.valid_from
-                and history.valid_from < gaps.valid_to
-            where list_position({RANKS}, state) < list_position({RANKS}, previous_state)
+            select last_day.intent_points + last_day.engagement_points
+            from features.feat_account_days as last_day
+            inner join features.feat_account_days as today
+                on last_day.account_id = today.account_id
+            inner join marts.account_activation_history as history
+                on today.account_id = history.account_id and {when}
+            where last_day.as_of_date = date '{STOPPED}'
+                and today.as_of_date between date '{ALL_STALE}' and date '{RESTARTED}' - 1
+                and not today.has_committed_motion and today.strength_score < 8
             """,
         )
-        == []
+        for when in (
+            "today.as_of_date = valid_from and previous_state = 'warming' and state = 'cold'",
+            "today.as_of_date >= valid_from and today.as_of_date >= valid_from + 7"
+            " and today.as_of_date < coalesce(valid_to, date '9999-12-31') and state = 'warming'"
+            f" and today.as_of_date >= date '{ALL_STALE}' + 7",
+        )
     )
+    assert fell
+    assert kept
+    assert max(points for (points,) in fell) * 2 < enough
+    assert min(points for (points,) in kept) * 2 >= enough
 
 
 @pytest.mark.parametrize("name", ACCOUNTS)
@@ -313,30 +329,60 @@ def test_each_feed_holds_an_account_that_would_have_cooled(stopped: Stopped, nam
 
 
 def test_accounts_say_what_holds_them(stopped: Stopped) -> None:
-    """On the last day: whoever had signal from the feed that stays away and can fall names it."""
-    paused = query(
+    """On the last day one feed is away: whoever is held had signal of it, and ours are."""
+    held = query(
         stopped.stopped,
-        f"select account_id, contains(paused_by, '{STAYS_AWAY}')"
-        " from marts.account_activation where is_downgrade_paused",
+        "select account_id, paused_by, why from marts.account_activation where is_downgrade_paused",
     )
     had_signal = query(
         stopped.stopped,
-        f"""
-        select distinct account_id from intermediate.int_account_acts
-        inner join marts.account_activation using (account_id)
-        where feed = '{STAYS_AWAY}' and base_points_h > 0 and state != 'cold'
-            and date '{LAST}' >= valid_from and date '{LAST}' < least(valid_to, occurred_date + 90)
-        """,
+        "select distinct account_id from intermediate.int_account_acts"
+        f" where feed = '{STAYS_AWAY}' and base_points_h > 0",
     )
-    assert len(had_signal) > 1
-    assert {account_id for (account_id,) in had_signal} == {
-        account_id for account_id, names_it in paused if names_it
-    }
+    assert stopped.ours(["adverts"]).keys() <= {account for account, *_ in held}
+    assert {account for account, *_ in held} < {account for (account,) in had_signal}
+    for _, feeds, why in held:
+        assert feeds == STAYS_AWAY
+        assert f"held by {STAYS_AWAY} (stale since {STOPPED + timedelta(days=5)})" in why
     assert not query(
         stopped.stopped,
         "select account_id from marts.account_activation"
         " where is_downgrade_paused != (paused_by is not null)",
     )
+
+
+def test_the_gap_tells_what_is_held_and_since_when(stopped: Stopped) -> None:
+    """On every day: the accounts behind the number, and the feeds that were stale on it."""
+    told = query(
+        stopped.stopped,
+        """
+        select
+            gap.as_of_date, held_accounts, target_gap_without_held - target_gap, held_by,
+            (
+                select count(*)
+                from features.feat_account_days as days
+                inner join marts.account_activation_history as history
+                    on days.account_id = history.account_id
+                    and days.as_of_date >= history.valid_from
+                    and days.as_of_date < coalesce(history.valid_to, date '9999-12-31')
+                where days.as_of_date = gap.as_of_date and days.is_target
+                    and case state when 'active' then 3 when 'engaged' then 4 end
+                        between kept_rank + 1 and held_rank
+            )
+        from marts.activation_gap as gap
+        where segment_type = 'all'
+        order by gap.as_of_date
+        """,
+    )
+    assert [held for _, held, *_ in told] == [counted for *_, counted in told]
+    assert all(held == more for _, held, more, *_ in told)
+    assert any(held for _, held, *_ in told)
+    for day, held, _, feeds, _ in told:
+        assert bool(held) == bool(feeds), day
+        if feeds and day >= STOPPED + timedelta(days=3):
+            assert (f"segment.pages since {STOPPED + timedelta(days=3)}" in feeds) == (
+                day < RESTARTED
+            )
 
 
 # --- started again --------------------------------------------------------------------------------

@@ -714,9 +714,9 @@ def test_a_change_of_owner_rolls_nothing_up_again(laws: Laws) -> None:
 
 def test_the_outage_holds_the_account_that_had_signal(laws: Laws) -> None:
     for name, is_held in (("silent", True), ("late", False)):
-        assert laws.feature(laws.full, name, "is_paused", OUTAGE) is is_held
-        assert laws.feature(laws.without, name, "is_paused", OUTAGE) is False
-    assert laws.feature(laws.full, "silent", "is_paused", date(2026, 6, 20)) is False
+        assert (laws.feature(laws.full, name, "held_rank", OUTAGE) is not None) is is_held
+        assert laws.feature(laws.without, name, "held_rank", OUTAGE) is None
+    assert laws.feature(laws.full, "silent", "held_rank", date(2026, 6, 20)) is None
 
 
 # --- the laws -------------------------------------------------------------------------------------

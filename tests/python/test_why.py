@@ -455,13 +455,14 @@ def check_gap_movements(published: Path) -> None:
             )
         }
     )
-    gap = {
-        tuple(key): n
-        for *key, n in query(
-            published,
-            "select as_of_date, segment_type, segment_value, target_gap from marts.activation_gap",
-        )
-    }
+    gap, holds = {}, {}
+    for day, segment, value, count, *held in query(
+        published,
+        "select as_of_date, segment_type, segment_value, target_gap, held_accounts, held_by"
+        " from marts.activation_gap",
+    ):
+        gap[(day, segment, value)] = count
+        holds[(day, segment, value)] = held
     rows = query(
         published,
         """
@@ -478,6 +479,7 @@ def check_gap_movements(published: Path) -> None:
         if day_before == week - timedelta(days=1):
             assert opening == gap.get((day_before, segment, value), 0)
         closing = gap.get((day, segment, value), 0)
+        held, feeds = holds.get((day, segment, value), (0, None))
         counts = {
             kind: int(moved[(week, segment, value, kind)])
             for kind in ("listed", "removed", "activated", "cooled", "rule_or_identity_change")
@@ -488,6 +490,12 @@ def check_gap_movements(published: Path) -> None:
         assert why == (
             f"The gap went from {opening} to {closing} accounts: {told},"
             f" {f'+{other}' if other > 0 else other} by rules, identities or segments."
+            + (
+                f" Activated accounts held by stale feeds ({feeds}): {held}; without them the gap"
+                f" is {closing + held}."
+                if held
+                else ""
+            )
         )
 
 

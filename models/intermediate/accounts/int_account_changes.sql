@@ -53,6 +53,37 @@ feed_gaps as (
 
 ),
 
+-- What counted when its feed went silent and has grown too old since: the feed could have renewed
+-- it, had it gone on. Held for a while.
+lapsed as (
+
+    {%- for measure, days, condition in [
+        ('lapsed_points', var('engaged_days'), 'acts.base_points_h != 0'),
+        ('lapsed_buying_signals', var('buying_signal_days'), 'acts.is_buying_signal'),
+        ('lapsed_two_way_acts', var('motion_days'), 'acts.is_two_way'),
+        ('lapsed_reach', var('reached_days'), 'acts.reaches_person and acts.person_id is not null'),
+    ] %}
+    select
+        acts.account_id,
+        '{{ measure }}' as measure,
+        acts.occurred_date,
+        {{ days }} as window_days,
+        acts.quantity,
+        feed_gaps.last_delivery_date,
+        greatest(acts.valid_from, feed_gaps.valid_from) as valid_from,
+        least(
+            acts.valid_to,
+            feed_gaps.valid_to,
+            {{ add_days('feed_gaps.valid_from', var('stale_hold_days')) }}
+        ) as held_until
+    from acts
+    inner join feed_gaps on acts.feed = feed_gaps.feed
+    where {{ condition }}
+    {{ 'union all' if not loop.last }}
+    {%- endfor %}
+
+),
+
 -- Every daily fact about an account is how many dated spans of a kind hold on the day, or the sum
 -- of their integer amounts.
 spans as (
@@ -113,19 +144,12 @@ spans as (
 
     union all
 
-    -- A feed that gave signal within engaged_days and is stale now holds downgrades, for a while.
     select
-        acts.account_id, 'held_by_stale_feeds', greatest(acts.valid_from, feed_gaps.valid_from),
-        least(
-            acts.valid_to,
-            {{ add_days('acts.occurred_date', var('engaged_days')) }},
-            feed_gaps.valid_to,
-            {{ add_days('feed_gaps.valid_from', var('stale_hold_days')) }}
-        ),
-        1
-    from acts
-    inner join feed_gaps on acts.feed = feed_gaps.feed
-    where acts.base_points_h > 0
+        account_id, measure,
+        greatest(valid_from, {{ add_days('occurred_date', 'window_days') }}), held_until,
+        quantity
+    from lapsed
+    where {{ add_days('occurred_date', 'window_days') }} > last_delivery_date
 
     union all
 

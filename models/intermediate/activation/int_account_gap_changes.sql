@@ -7,9 +7,9 @@
     {% endif %}"
 ) }}
 {%- set facts = [
-    'state', 'is_activated', 'fits_icp', 'is_fit_assumed', 'has_signal', 'is_touched',
-    'signal_driver', 'has_coverage_driver', 'is_sole_blocker', 'lifecycle', 'fit_tier',
-    'target_tier', 'industry', 'region', 'owner_id', 'employee_band'
+    'state', 'is_activated', 'is_held', 'fits_icp', 'is_fit_assumed', 'has_signal',
+    'is_touched', 'signal_driver', 'has_coverage_driver', 'is_sole_blocker', 'lifecycle',
+    'fit_tier', 'target_tier', 'industry', 'region', 'owner_id', 'employee_band'
 ] -%}
 
 with target_days as (

@@ -30,6 +30,12 @@ conditions as (
 
     select
         features.*,
+        -- Below what keeps its state, and a silent feed could have kept it.
+        coalesce(
+            own_rules.state_rank > features.kept_rank
+            and own_rules.state_rank <= features.held_rank,
+            false
+        ) as is_held,
         states.state,
         states.previous_state,
         states.valid_from as state_since,
@@ -48,6 +54,7 @@ conditions as (
             and features.as_of_date >= states.valid_from
             and features.as_of_date < states.valid_to
     inner join state_rules on state_rules.state = 'active'
+    inner join state_rules as own_rules on states.state = own_rules.state
     left join profiles
         on
             features.account_id = profiles.account_id
@@ -92,7 +99,7 @@ select
     has_committed_motion,
     is_outside_window,
     is_touched,
-    is_paused,
+    is_held,
     state,
     previous_state,
     state_since,

@@ -9,7 +9,7 @@
 {%- set counts = [
     'target_accounts', 'icp_accounts', 'icp_assumed_accounts', 'activated_accounts',
     'activated_icp_accounts', 'activated_assumed_accounts', 'not_in_market_accounts',
-    'touched_gap_accounts'
+    'touched_gap_accounts', 'held_accounts', 'held_icp_accounts'
 ] -%}
 {%- for driver in drivers -%}
 {%- do counts.extend([driver ~ '_halves', driver ~ '_primary', driver ~ '_sole']) -%}
@@ -102,6 +102,9 @@ stepped as (
         sum(case when fits_icp and not has_signal then step else 0 end) as not_in_market_accounts,
         sum(case when not is_activated and is_touched then step else 0 end)
             as touched_gap_accounts,
+        sum(case when is_activated and is_held then step else 0 end) as held_accounts,
+        sum(case when is_activated and is_held and fits_icp then step else 0 end)
+            as held_icp_accounts,
         {%- for driver in drivers %}
         {%- if driver == 'insufficient_coverage' %}
         sum(step * coverage_driver_halves) as {{ driver }}_halves,

@@ -1,10 +1,11 @@
-{%- set units_per_point = 100 * 1000000 -%}
+{%- set person_cap = var('person_cap_points') * 100 * 1000000 -%}
 
 with acts as (
 
     select
         account_id,
         person_id,
+        feed,
         {{ day_number('occurred_date') }} as occurred_day,
         {{ day_number('valid_from') }} - {{ day_number('occurred_date') }} as first_age,
         {{ day_number('least(valid_to, answered_on, ' ~ add_days(end_date(), 1) ~ ')') }}
@@ -21,6 +22,45 @@ with acts as (
 decay_weights as (
 
     select * from {{ ref('int_decay_weights') }}
+
+),
+
+-- Days on which a stale feed still holds downgrades, each with the day of its last delivery.
+silences as (
+
+    select
+        feed,
+        last_delivery_date,
+        greatest(valid_from, {{ replay_start_date() }}) as valid_from,
+        least(
+            valid_to,
+            {{ add_days('valid_from', var('stale_hold_days')) }},
+            {{ add_days(end_date(), 1) }}
+        ) as valid_to
+    from {{ ref('int_feed_gaps') }}
+
+),
+
+open_silences as (
+
+    select * from silences
+    where valid_from < valid_to
+
+),
+
+silent_dates as (
+
+    {{ each_day('open_silences') }}
+
+),
+
+silent_days as (
+
+    select
+        feed,
+        {{ day_number('last_delivery_date') }} as last_day,
+        {{ day_number('as_of_date') }} as as_of_day
+    from silent_dates
 
 ),
 
@@ -75,6 +115,43 @@ decayed as (
 
 ),
 
+-- What a feed could have given an account had it gone on: so many times what the account had of it
+-- on the day of the last delivery, less what is left of that.
+lost as (
+
+    select
+        acts.account_id,
+        acts.person_id,
+        silent_days.as_of_day,
+        cast(sum(acts.points_h * (
+            {{ var('stale_hold_factor') }} * weights_then.weight_millionths
+            - coalesce(weights_now.weight_millionths, 0)
+        )) as bigint) as units
+    from (
+        select
+            account_id, person_id, feed, occurred_day, first_age, end_age, half_life_days,
+            sum(points_h) as points_h
+        from acts
+        group by
+            account_id, person_id, feed, occurred_day, first_age, end_age, half_life_days
+    ) as acts
+    inner join silent_days
+        on
+            acts.feed = silent_days.feed
+            and silent_days.as_of_day >= acts.occurred_day + acts.first_age
+            and silent_days.as_of_day < acts.occurred_day + acts.end_age
+    inner join decay_weights as weights_then
+        on
+            acts.half_life_days = weights_then.half_life_days
+            and weights_then.age_days = greatest(silent_days.last_day - acts.occurred_day, 0)
+    left join decay_weights as weights_now
+        on
+            acts.half_life_days = weights_now.half_life_days
+            and weights_now.age_days = silent_days.as_of_day - acts.occurred_day
+    group by acts.account_id, acts.person_id, silent_days.as_of_day
+
+),
+
 -- What people supply over the cap is taken off again. Only of a person who could ever pass it has
 -- that to be worked out.
 people_at_cap as (
@@ -111,13 +188,14 @@ contributions_of_people as (
 
 ),
 
-over_cap as (
+days_of_people as (
 
     select
         contributions_of_people.person_number,
         contributions_of_people.occurred_day + decay_weights.age_days as as_of_day,
         sum(contributions_of_people.engagement_points_h * decay_weights.weight_millionths)
-        - {{ var('person_cap_points') * units_per_point }} as units
+            as units,
+        0 as lost_units
     from contributions_of_people
     inner join decay_weights
         on
@@ -127,9 +205,31 @@ over_cap as (
     group by
         contributions_of_people.person_number,
         contributions_of_people.occurred_day + decay_weights.age_days
-    having
-        sum(contributions_of_people.engagement_points_h * decay_weights.weight_millionths)
-        > {{ var('person_cap_points') * units_per_point }}
+
+    union all
+
+    select
+        people_at_cap.person_number,
+        lost.as_of_day,
+        0,
+        lost.units
+    from lost
+    inner join people_at_cap
+        on lost.account_id = people_at_cap.account_id and lost.person_id = people_at_cap.person_id
+
+),
+
+over_cap as (
+
+    select
+        person_number,
+        as_of_day,
+        greatest(sum(units) - {{ person_cap }}, 0) as units,
+        greatest(sum(units) - {{ person_cap }}, 0)
+        - greatest(sum(units) + sum(lost_units) - {{ person_cap }}, 0) as lost_units
+    from days_of_people
+    group by person_number, as_of_day
+    having sum(units) + sum(lost_units) > {{ person_cap }}
 
 ),
 
@@ -138,21 +238,50 @@ excess as (
     select
         people_at_cap.account_id,
         over_cap.as_of_day,
-        sum(over_cap.units) as units
+        sum(over_cap.units) as units,
+        sum(over_cap.lost_units) as lost_units
     from over_cap
     inner join people_at_cap on over_cap.person_number = people_at_cap.person_number
     group by people_at_cap.account_id, over_cap.as_of_day
+
+),
+
+totals as (
+
+    select
+        account_number,
+        as_of_day,
+        sum(intent_units) as intent_units,
+        sum(engagement_units) as engagement_units,
+        sum(lost_units) as lost_units
+    from (
+        select account_number, as_of_day, intent_units, engagement_units, 0 as lost_units
+        from decayed
+
+        union all
+
+        select
+            account_numbers.account_number,
+            adjusted.as_of_day,
+            0,
+            adjusted.engagement_units,
+            adjusted.lost_units
+        from (
+            select account_id, as_of_day, -units as engagement_units, lost_units from excess
+            union all
+            select account_id, as_of_day, 0, units from lost
+        ) as adjusted
+        inner join account_numbers on adjusted.account_id = account_numbers.account_id
+    ) as parts
+    group by account_number, as_of_day
 
 )
 
 select
     account_numbers.account_id,
-    {{ add_days("cast('1970-01-01' as date)", 'decayed.as_of_day') }} as as_of_date,
-    cast(decayed.intent_units as bigint) as intent_units,
-    cast(decayed.engagement_units - coalesce(excess.units, 0) as bigint) as engagement_units
-from decayed
-inner join account_numbers on decayed.account_number = account_numbers.account_number
-left join excess
-    on
-        account_numbers.account_id = excess.account_id
-        and decayed.as_of_day = excess.as_of_day
+    {{ add_days("cast('1970-01-01' as date)", 'totals.as_of_day') }} as as_of_date,
+    cast(totals.intent_units as bigint) as intent_units,
+    cast(totals.engagement_units as bigint) as engagement_units,
+    cast(totals.lost_units as bigint) as lost_units
+from totals
+inner join account_numbers on totals.account_number = account_numbers.account_number

@@ -19,12 +19,10 @@ checkpoints as (
 
 ),
 
--- From the lowest state there is nowhere to fall, so nothing to hold.
 gap_days as (
 
     select
         gap_days.*,
-        gap_days.is_paused and state_rules.state_rank > 1 as is_held,
         state_rules.state_rank,
         checkpoints.days_below
     from {{ ref('int_account_gap_days') }} as gap_days
@@ -135,11 +133,13 @@ holding_spans as (
         min(feed_gaps.valid_from) as stale_since
     from {{ ref('int_account_acts') }} as acts
     inner join {{ ref('int_feed_gaps') }} as feed_gaps on acts.feed = feed_gaps.feed
-    where acts.base_points_h > 0
+    where (acts.base_points_h > 0 or acts.reaches_person or acts.is_two_way)
+        and {{ add_days('acts.occurred_date', 'greatest(acts.half_life_days * '
+            ~ var('counted_half_lives') ~ ', ' ~ var('engaged_days') ~ ', ' ~ var('motion_days')
+            ~ ', ' ~ var('reached_days') ~ ')') }} > feed_gaps.last_delivery_date
         and {{ end_date() }} >= greatest(acts.valid_from, feed_gaps.valid_from)
         and {{ end_date() }} < least(
             acts.valid_to,
-            {{ add_days('acts.occurred_date', var('engaged_days')) }},
             feed_gaps.valid_to,
             {{ add_days('feed_gaps.valid_from', var('stale_hold_days')) }}
         )

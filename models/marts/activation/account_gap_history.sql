@@ -13,6 +13,7 @@ select
     state,
     is_target and not is_activated as is_gap,
     is_activated,
+    is_held,
     fits_icp,
     is_fit_assumed,
     has_signal,

@@ -24,6 +24,9 @@ days as (
         gap.segment_type,
         gap.segment_value,
         gap.target_gap,
+        gap.held_accounts,
+        gap.target_gap_without_held,
+        gap.held_by,
         {{ week_start('gap.as_of_date') }} as week_start_date
     from gap
     where gap.as_of_date >= (select min(gap_history.as_of_date) from gap_history)
@@ -83,7 +86,13 @@ reckoned as (
         {%- for kind in ['listed', 'removed', 'activated', 'cooled', 'rule_or_identity_change'] %}
         cast(coalesce(moved.{{ kind }}, 0) as bigint) as {{ kind }},
         {%- endfor %}
-        coalesce(closing.target_gap, 0) as closing_gap
+        coalesce(closing.target_gap, 0) as closing_gap,
+        -- Days computed before it was kept do not say.
+        case when closing.as_of_date is null then 0 else closing.held_accounts end
+            as closing_held_accounts,
+        case when closing.as_of_date is null then 0 else closing.target_gap_without_held end
+            as closing_gap_without_held,
+        closing.held_by
     from segments
     inner join weeks on segments.week_start_date = weeks.week_start_date
     left join days as opening
@@ -118,9 +127,18 @@ select
     cooled,
     rule_or_identity_change,
     closing_gap,
+    closing_held_accounts,
+    closing_gap_without_held,
+    held_by,
     'The gap went from ' || opening_gap || ' to ' || closing_gap || ' accounts: '
     || listed || ' listed, ' || removed || ' removed, ' || activated || ' activated, '
     || cooled || ' cooled, '
     || case when rule_or_identity_change > 0 then '+' else '' end || rule_or_identity_change
-    || ' by rules, identities or segments.' as why
+    || ' by rules, identities or segments.'
+    || case when closing_held_accounts > 0
+        then ' Activated accounts held by stale feeds (' || held_by || '): '
+            || closing_held_accounts || '; without them the gap is '
+            || closing_gap_without_held || '.'
+        else ''
+    end as why
 from reckoned

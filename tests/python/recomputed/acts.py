@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from functools import cache, cached_property
@@ -498,8 +498,20 @@ class Acts(Deals):
 
     # --- strength ---------------------------------------------------------------------------------
 
-    def signals(self, account: str) -> dict[str, Any]:
+    def signals(self, account: str, silent: Mapping[str, date] | None = None) -> dict[str, Any]:
+        """What an account's acts amount to.
+
+        silent: feeds by the day of their last delivery. Of these the account is taken to have
+        `stale_hold_factor` times what it had on that day, instead of what is left of it.
+        """
         settings = constants()
+
+        def weight_of(rule: dict[str, str], on: date, feed: str) -> float:
+            last = (silent or {}).get(feed)
+            if last is None:
+                return _decayed(rule, (self.on - on).days)
+            return settings["stale_hold_factor"] * _decayed(rule, max((last - on).days, 0))
+
         ends = self.deal_ends.get(account, [])
 
         def is_answered(on: date) -> bool:
@@ -508,7 +520,7 @@ class Acts(Deals):
         people: dict[str, float] = defaultdict(float)
         for one in self._counted_by_account.get(account, ()):
             if not is_answered(one.act.on):
-                weight = _decayed(one.act.rule, (self.on - one.act.on).days)
+                weight = weight_of(one.act.rule, one.act.on, one.act.feed)
                 who = one.person or one.act.who
                 people[who] += one.points * one.multiplier * one.share * weight
         cap = settings["person_cap_points"]
@@ -518,10 +530,10 @@ class Acts(Deals):
         )
         intent = 0.0
         for domain in self.domain_of[account]:
-            for _, day, points in self._reports_by_domain.get(domain, ()):
+            for provider, day, points in self._reports_by_domain.get(domain, ()):
                 share = traffic_share(domain, day)
                 if not is_answered(day):
-                    weight = _decayed(TYPES["intent"], (self.on - day).days)
+                    weight = weight_of(TYPES["intent"], day, feed_of_reports(provider))
                     intent += points * share * weight
         strength = 100 * (1 - exp(-(engagement + intent) / settings["strength_saturation_points"]))
         since = days_ago(self.on, settings["engaged_days"])
@@ -586,6 +598,10 @@ class Acts(Deals):
         for (provider, domain, day), (points, _) in self.reports.items():
             found[domain].append((provider, day, points))
         return dict(found)
+
+
+def feed_of_reports(provider: str) -> str:
+    return "bombora.company_surge" if provider == "bombora" else "intent.topic_scores"
 
 
 def _decayed(rule: dict[str, str], age: int) -> float:

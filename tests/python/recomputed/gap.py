@@ -6,13 +6,14 @@ docs/method.md, sections 3, 6 and 7.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import cached_property
 from typing import Any
 
 from recomputed.accounts import days_ago
+from recomputed.acts import feed_of_reports
 from recomputed.files import Row, Table, crm_id, registrable
 from recomputed.research import Research
 from recomputed.rules import constants, rules, truth
@@ -75,23 +76,66 @@ class Gap(Research):
             return False
         return (at - max(days)).days > int(row["freshness_days"])
 
-    def is_held(self, account: str) -> bool:
-        """Whether a feed that gave the account signal is silent: then its state is held."""
+    @cached_property
+    def silent(self) -> dict[str, date]:
+        """Feeds that are stale, no longer than a hold lasts, by the day of the last delivery."""
+        longest = days_ago(self.on, constants()["stale_hold_days"])
+        found = {}
+        for row in rules()["feeds"]:
+            feed = f"{row['source']}.{row['table_name']}"
+            table = self.tables.get(f"{row['source']}/{row['table_name']}")
+            if table and self.is_stale(feed) and not self.is_stale(feed, None, longest):
+                days = [day for found in table.deliveries.values() for day in found]
+                found[feed] = max(day for day in days if day <= self.on)
+        return found
+
+    def held_rank(self, account: str) -> int:
+        """Rank of the highest state that the silent feeds could have kept; 0 without any."""
+        if not self.silent:
+            return 0
         settings = constants()
-        since = days_ago(self.on, settings["engaged_days"])
-        feeds = {
-            one.act.feed
-            for one in self._counted_by_account.get(account, ())
-            if one.act.on > since and one.points
+
+        def has_lapsed(window: str, condition: str) -> bool:
+            """Whether an act of a silent feed counted on its last day, and is too old by now."""
+            return any(
+                last < on + timedelta(days=int(settings[window])) <= self.on
+                for on, feed, conditions in self._acts_and_reports(account)
+                if condition in conditions
+                for last in (self.silent.get(feed),)
+                if last is not None
+            )
+
+        facts = self.facts(account)
+        could = {
+            **facts,
+            "strength_score": self.signals(account, self.silent)["strength_score"],
+            "is_broad": facts["is_broad"] or has_lapsed("engaged_days", "points"),
+            "has_recent_buying_signal": facts["has_recent_buying_signal"]
+            or has_lapsed("buying_signal_days", "is_buying_signal"),
+            "motion": facts["motion"]
+            or (
+                has_lapsed("motion_days", "is_two_way")
+                and self.has_committed_motion(account, self.on)
+            ),
+            "reached": 1.0 if has_lapsed("reached_days", "reaches") else facts["reached"],
         }
+        return highest(could, settings["keep_factor"])
+
+    def _acts_and_reports(self, account: str) -> Iterator[tuple[date, str, set[str]]]:
+        """Day, feed and what it is good for, of each act and each report of intent."""
+        for one in self._counted_by_account.get(account, ()):
+            good_for = {
+                name for name in ("is_buying_signal", "is_two_way") if truth(one.act.rule[name])
+            }
+            good_for |= {"points"} if one.points else set()
+            good_for |= (
+                {"reaches"} if one.person and truth(one.act.rule["reaches_person"]) else set()
+            )
+            yield one.act.on, one.act.feed, good_for
         for domain in self.domain_of[account]:
             for provider, day, points in self._reports_by_domain.get(domain, ()):
-                if day > since and points:
-                    feeds.add(
-                        "bombora.company_surge" if provider == "bombora" else "intent.topic_scores"
-                    )
-        longest = days_ago(self.on, settings["stale_hold_days"])
-        return any(self.is_stale(one) and not self.is_stale(one, None, longest) for one in feeds)
+                if points:
+                    yield day, feed_of_reports(provider), {"points"}
 
     # --- whether anybody could see it -----------------------------------------------------------
 
@@ -237,18 +281,21 @@ def highest(facts: Mapping[str, Any], factor: float = 1.0) -> int:
     return best
 
 
-def next_state(before: State | None, facts: Mapping[str, Any], is_held: bool) -> State:
-    """The state of a day, of that of the day before."""
+def next_state(before: State | None, facts: Mapping[str, Any], held_rank: int) -> State:
+    """The state of a day, of that of the day before.
+
+    What the silent feeds could have kept, up to `held_rank`, is not left; the day does not count.
+    """
     enters, keeps = highest(facts), highest(facts, constants()["keep_factor"])
     if before is None:
         return State(enters, dict.fromkeys(range(1, len(STATES) + 1), 0))
     below = {
-        rank: (days if is_held else days + 1) if keeps < rank else 0
+        rank: (days if rank <= held_rank else days + 1) if keeps < rank else 0
         for rank, days in before.below.items()
     }
     wait = constants()["days_below_to_fall"]
     rank = before.rank
-    if below[rank] >= wait and not is_held:
+    if below[rank] >= wait and rank > held_rank:
         rank = max(other for other in below if other < rank and below[other] < wait)
     return State(max(rank, enters), below)
 
@@ -295,7 +342,7 @@ def history(tables: Mapping[str, Table], first: date, last: date) -> History:
         on = first + timedelta(days=offset)
         world = Gap(tables, on)
         before = {
-            account: next_state(before.get(account), world.facts(account), world.is_held(account))
+            account: next_state(before.get(account), world.facts(account), world.held_rank(account))
             for account in world.accounts
         }
         found.days[on], found.states[on] = world, before
