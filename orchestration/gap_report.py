@@ -147,9 +147,9 @@ def _missing(connection: duckdb.DuckDBPyConnection) -> list[str]:
             f"{_words(reason)} delivered for {count:,}" for reason, count, *_ in coverage
         )
         lines.append(
-            f"Unknown: the coverage of {unknown:,} of {targets:,} targets ({reasons}). It is left out"
-            f" of their states and of what holds them back: {activated:,} of them count as activated"
-            " by signal alone."
+            f"Unknown: the coverage of {unknown:,} of {targets:,} targets ({reasons})."
+            " It is left out of their states and of what holds them back:"
+            f" {activated:,} of them count as activated by signal alone."
         )
     settings = project_vars(PROJECT_DIR)
     providers = [
@@ -170,9 +170,9 @@ def _missing(connection: duckdb.DuckDBPyConnection) -> list[str]:
     ).fetchall()[0]
     if not has_intent:
         lines.append(
-            "Unknown: intent (no source of it delivered). Signal is only what accounts did with you;"
-            f" {unseen:,} in the gap whom web and ads do not show either count as no signal detected,"
-            " not as low intent."
+            "Unknown: intent (no source of it delivered). Signal is only what accounts did with"
+            f" you; {unseen:,} in the gap whom web and ads do not show either count as no signal"
+            " detected, not as low intent."
         )
     return lines
 

@@ -19,9 +19,9 @@ Each state has its own row of days, so that falling is a matter of what was seen
 the way the account had come: more signal on any day never lowers a state (but through the hold: a
 feed that pauses one account and not another freezes the days of the one alone).
 
-A transition says whether something else than the account's doing is behind it, acts that moved to or
-from it by a change of owner, or coverage that became known or unknown: on the day itself, or, before
-a fall, on any of the days below. It also says what decided it: of a rise, the
+A transition says whether something else than the account's doing is behind it, acts that moved to
+or from it by a change of owner, or coverage that became known or unknown: on the day itself, or,
+before a fall, on any of the days below. It also says what decided it: of a rise, the
 conditions of the new state that hold and did not the day before; of a fall, the conditions of the
 state left that do not hold.
 """

@@ -71,6 +71,12 @@ seat_sources as (
 
 ),
 
+first_seat_source as (
+
+    select min(seats_told_from) as seats_told_from from seat_sources
+
+),
+
 -- What can be known of an account of which nobody is on file: its CRM says who sits where, or, of
 -- a target that no CRM has, any source does.
 account_sources as (
@@ -95,12 +101,10 @@ account_sources as (
     union all
 
     select
-        accounts.account_id, first_source.seats_told_from, accounts.valid_from, accounts.valid_to
+        accounts.account_id, first_seat_source.seats_told_from, accounts.valid_from,
+        accounts.valid_to
     from {{ ref('int_accounts') }} as accounts
-    inner join (
-        select min(seats_told_from) as seats_told_from from seat_sources
-    ) as first_source
-        on first_source.seats_told_from < accounts.valid_to
+    inner join first_seat_source on first_seat_source.seats_told_from < accounts.valid_to
     where not accounts.is_in_crm
 
 ),

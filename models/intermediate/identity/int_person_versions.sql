@@ -79,7 +79,9 @@ seat_tables as (
     where buying_role is not null
         or {{ plain_words("coalesce(title, '')") }} not in (
             ''
-            {%- for blank in var('blank_titles') %}, '{{ blank }}'{% endfor %}
+            {%- for blank in var('blank_titles') %},
+            '{{ blank }}'
+            {%- endfor %}
         )
     group by source_system, source_instance, record_kind
 

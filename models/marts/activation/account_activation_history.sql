@@ -115,8 +115,8 @@ select
     || case
         when is_attribution_changed
             then
-                '; acts had moved to or from another account, or coverage had become known or unknown'
-                || ' (attribution_changed)'
+                '; acts had moved to or from another account, or coverage had become known or'
+                || ' unknown (attribution_changed)'
         else ''
     end as reason,
     reason_code,
