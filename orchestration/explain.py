@@ -355,6 +355,10 @@ def _seen_channels(row: dict[str, Any]) -> list[str]:
 def _tell_coverage(story: Story) -> None:
     for row in story.rows("select * from marts.account_coverage where account_id = $1"):
         story.title("Coverage")
+        if row["coverage_unknown_reason"] is not None:
+            why = row["coverage_unknown_reason"].replace("_", " ")
+            story.say(f"unknown: {why} delivered; left out of its state and of what holds it back")
+            continue
         story.say(
             f"{row['coverage_level']}: reached {row['reached_coverage_share']:.1%}, on file"
             f" {row['coverage_share']:.1%}, engaged {row['engaged_coverage_share']:.1%};"

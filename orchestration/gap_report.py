@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import duckdb
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -19,7 +20,7 @@ FIRST_PLACES = 3
 
 
 def print_gap(published_path: Path, console: Console | None = None) -> None:
-    """The gap of the latest day in the published file, over all accounts."""
+    """The gap of the latest day in the published file, over all accounts; first what is missing."""
     console = console or Console()
     with open_published(published_path) as connection:
         funnel = connection.execute(
@@ -86,6 +87,9 @@ def print_gap(published_path: Path, console: Console | None = None) -> None:
             """,
             [FIRST_PLACES],
         ).fetchall()
+        missing = _missing(connection)
+    for line in missing:
+        console.print(escape(line), highlight=False, soft_wrap=True)
     console.print(_funnel(funnel[:9]))
     if held := _held(*funnel[4:7:2], *funnel[9:]):
         console.print(escape(held), highlight=False, soft_wrap=True)
@@ -120,6 +124,60 @@ def print_lost_rows(published_path: Path, console: Console | None = None) -> Non
         lines.append(f"  and {len(rows) - FIRST_PLACES:,} more (mart review_items, lost_rows)")
     for line in lines:
         console.print(escape(line), highlight=False, soft_wrap=True)
+
+
+def _missing(connection: duckdb.DuckDBPyConnection) -> list[str]:
+    """What cannot be known for want of a table or a column, and what that does to the numbers."""
+    coverage = connection.execute(
+        """
+        select
+            coverage_unknown_reason, count(*), sum(count(*)) over (),
+            count(*) filter (state in ('active', 'engaged'))
+        from marts.account_coverage
+        inner join marts.accounts using (account_id)
+        inner join marts.account_activation using (account_id)
+        where is_target
+        group by coverage_unknown_reason
+        qualify coverage_unknown_reason is not null
+        order by coverage_unknown_reason desc
+        """
+    ).fetchall()
+    lines = []
+    if coverage:
+        unknown, targets = sum(row[1] for row in coverage), coverage[0][2]
+        activated = sum(row[3] for row in coverage)
+        reasons = " and ".join(
+            f"{_words(reason)} delivered for {count:,}" for reason, count, *_ in coverage
+        )
+        lines.append(
+            f"Unknown: the coverage of {unknown:,} of {targets:,} targets ({reasons})."
+            " It is left out of their states and of what holds them back:"
+            f" {activated:,} of them count as activated by signal alone."
+        )
+    settings = project_vars(PROJECT_DIR)
+    providers = [
+        source
+        for source, kinds in settings["sources"].items()
+        if "intent_scores" in kinds and source not in settings["sources_off"]
+    ]
+    has_intent, unseen = connection.execute(
+        """
+        select
+            exists(
+                select 1 from marts.data_health
+                where list_contains(?, split_part(source, '@', 1)) and accepted > 0
+            ),
+            (select count(*) from marts.account_gap_drivers where cause = 'no_intent_source')
+        """,
+        [providers],
+    ).fetchall()[0]
+    if not has_intent:
+        lines.append(
+            "Unknown: intent (no source of it delivered). Signal is only what accounts did with"
+            f" you; {unseen:,} in the gap whom web and ads do not show either count as no signal"
+            " detected, not as low intent."
+        )
+    return lines
 
 
 def _funnel(row: Sequence[Any]) -> Table:

@@ -28,6 +28,7 @@ T = TypeVar("T")
 
 SHOWN_FAULTS = 5  # in a message
 STATES_SEED = "activation/activation_states.csv"
+FIT_SEED = "fit/fit_criteria.csv"
 STATES = ("cold", "warming", "active", "engaged")
 """The states, lowest first. What each asks for is a rule; the models know them by these names."""
 
@@ -41,6 +42,9 @@ NOT_RULES = (
     "row_fates.csv",
 )
 """Dated decisions on single records, which change what is known, and words for people."""
+
+NOT_RULE_COLUMNS = {"feeds.csv": ("load_mode",)}
+"""Columns of rule seeds that say how something is delivered, and not what it counts for."""
 
 
 class SeedError(ValueError):
@@ -62,6 +66,10 @@ def ruleset_version(project_dir: Path) -> str:
             continue
         with path.open(newline="", encoding="utf-8") as handle:
             rows = [[cell.strip() for cell in row] for row in csv.reader(handle) if row]
+        out = NOT_RULE_COLUMNS.get(path.name)
+        if out and rows:
+            kept = [place for place, column in enumerate(rows[0]) if column not in out]
+            rows = [[row[place] for place in kept if place < len(row)] for row in rows]
         digest.update(json.dumps([path.name, rows]).encode())
     return digest.hexdigest()[:12]
 
@@ -69,8 +77,8 @@ def ruleset_version(project_dir: Path) -> str:
 def check_seeds(project_dir: Path) -> None:
     """Raises SeedError for what seeds and the var `sources` say and nobody would miss.
 
-    That is misread dates, domains that meet nothing, and names of states and of kinds of facts that
-    no model knows.
+    That is misread dates, domains that meet nothing, names of states and of kinds of facts that no
+    model knows, and criteria of fit that count for what a must-not excludes.
 
     Dates are written like 2026-01-31. dbt would guess: 01/02/2026 became the second of January, and
     a decision counted from another day than the one meant. Which columns are dates is what their
@@ -78,6 +86,7 @@ def check_seeds(project_dir: Path) -> None:
     warehouse keeps them: an exclusion of mail.acme.com would leave acme.com alone in no way.
     """
     wrong = _faults_of_states(project_dir) + _faults_of_kinds(project_dir)
+    wrong += _faults_of_fit(project_dir)
     for path in sorted((project_dir / "seeds").rglob("*.yml")):
         document = yaml.load(path.read_text(encoding="utf-8"), YAML_LOADER) or {}
         for seed in document.get("seeds", []):
@@ -117,6 +126,61 @@ def _faults_of_states(project_dir: Path) -> list[str]:
         f" {len(STATES)}; it has {', '.join(named.values())}. The models know them by these names,"
         " so none can be renamed, added or left out; what each asks for is yours to set."
     ]
+
+
+def _faults_of_fit(project_dir: Path) -> list[str]:
+    """What a criterion counts for and a must-not of the same days excludes would do nothing.
+
+    The two say the same from both sides, in two rows: whoever changes one has to change the other.
+    """
+    path = project_dir / "seeds" / FIT_SEED
+    with path.open(newline="", encoding="utf-8-sig") as handle:
+        reader = csv.DictReader(handle)
+        rows = [
+            ({name: (cell or "").strip() for name, cell in row.items()}, reader.line_num)
+            for row in reader
+        ]
+    wrong = []
+    for row, line in rows:
+        for other, other_line in rows:
+            is_pair = row["attribute"] == other["attribute"] and (
+                row["is_must_not"].lower(),
+                other["is_must_not"].lower(),
+            ) == ("false", "true")
+            # Days as text are in the order of days.
+            is_then = row["valid_from"] < (other["valid_to"] or "9999") and other["valid_from"] < (
+                row["valid_to"] or "9999"
+            )
+            if is_pair and is_then and (lost := _excluded(row, other)):
+                wrong.append(
+                    f"seeds/{FIT_SEED}, line {line}: {row['criterion']} counts for {lost}, which"
+                    f" the must-not {other['criterion']} in line {other_line} excludes whatever"
+                    " the score: change both or neither"
+                )
+    return wrong
+
+
+def _excluded(row: dict[str, str], must_not: dict[str, str]) -> str:
+    """What a criterion counts for though a must-not excludes it, in words; empty if nothing."""
+    kinds = row["operator"], must_not["operator"]
+    if kinds in (("in", "not_in"), ("in", "in")):
+        counted, named = (
+            [word.strip() for word in one["list_values"].lower().split("|")]
+            for one in (row, must_not)
+        )
+        return ", ".join(word for word in counted if (word in named) == (kinds[1] == "in"))
+    if kinds == ("between", "outside"):
+        try:
+            low, high, least, most = (
+                float(one[name] or open_end)
+                for one in (row, must_not)
+                for name, open_end in (("min_value", "-inf"), ("max_value", "inf"))
+            )
+        except ValueError:
+            return ""  # No number at all is for the seed's own test to say.
+        if low < least or high > most:
+            return f"{low:,.0f} to {high:,.0f}"
+    return ""
 
 
 def _faults_of_kinds(project_dir: Path) -> list[str]:

@@ -11,7 +11,8 @@
     'observable_web', 'observable_contacts', 'observable_ads', 'seen_intent', 'seen_web',
     'seen_contacts', 'seen_ads', 'open_deals', 'committed_deals', 'moving_deals', 'won_deals',
     'recently_won_deals', 'recently_lost_deals', 'contracts', 'active_contracts', 'open_windows',
-    'open_windows_now', 'closed_windows_now', 'attribution_changes'
+    'open_windows_now', 'closed_windows_now', 'attribution_changes', 'people_on_file',
+    'seats_told', 'seats_told_if_any'
 ] -%}
 {%- set channels = ['intent', 'web', 'contacts', 'ads'] -%}
 {%- set units_per_point = 100 * 1000000 -%}
@@ -68,6 +69,12 @@ first_listing as (
 
 ),
 
+first_intent as (
+
+    select min(known_date) as delivered_from from {{ ref('int_intent_scores') }}
+
+),
+
 -- Facts of a day that hold for all accounts.
 day_facts as (
 
@@ -75,6 +82,7 @@ day_facts as (
         days.as_of_date,
         days.is_month_end,
         coalesce(first_listing.listed_from <= days.as_of_date, false) as has_target_list,
+        coalesce(first_intent.delivered_from <= days.as_of_date, false) as is_intent_delivered,
         (
             select sum(fit_criteria.weight)
             from fit_criteria
@@ -84,6 +92,7 @@ day_facts as (
         ) as fit_total_weight
     from days
     cross join first_listing
+    cross join first_intent
 
 ),
 
@@ -209,11 +218,16 @@ held as (
         {{ 'or ' if not loop.first }}observable_{{ channel }}
         {%- endfor %}
             as has_visibility,
-        coalesce(round(filed_weight_e6 / nullif(required_weight_e6, 0), 6), 0) as coverage_share,
-        coalesce(round(reached_weight_e6 / nullif(required_weight_e6, 0), 6), 0)
-            as reached_coverage_share,
-        coalesce(round(engaged_weight_e6 / nullif(required_weight_e6, 0), 6), 0)
-            as engaged_coverage_share,
+        -- Whom it covers cannot be told of people whose seats no table tells, nor of nobody where
+        -- the people are not delivered.
+        case
+            when seats_told then null
+            when people_on_file then 'no_titles'
+            when not seats_told_if_any then 'no_contacts_with_titles'
+        end as coverage_unknown_reason,
+        coalesce(round(filed_weight_e6 / nullif(required_weight_e6, 0), 6), 0) as filed_share,
+        coalesce(round(reached_weight_e6 / nullif(required_weight_e6, 0), 6), 0) as reached_share,
+        coalesce(round(engaged_weight_e6 / nullif(required_weight_e6, 0), 6), 0) as engaged_share,
         required_weight_e6 as required_weight_millionths,
         moving_deals or (committed_deals and two_way_acts) as has_committed_motion,
         closed_windows_now
@@ -240,6 +254,7 @@ measured as (
     select
         held_days.*,
         day_facts.is_month_end,
+        day_facts.is_intent_delivered,
         held_days.is_listed or not day_facts.has_target_list as is_target,
         case
             when held_days.must_not_fit then 'weak'
@@ -314,7 +329,11 @@ missed_days as (
             or (motion_replaces_signal and {{ motion }})
         )
         and (not needs_committed_motion or {{ motion }})
-        and ({{ coverage }} or reached_coverage_share >= keep_coverage)
+        and (
+            {{ coverage }}
+            or coverage_unknown_reason is not null
+            or reached_share >= keep_coverage
+        )
             as {{ way }}{{ ',' if not loop.last }}
         {%- endfor %}
     from asked
@@ -379,9 +398,13 @@ select
     {%- endfor %}
     is_observable,
     has_visibility and not is_observable as is_blinded_by_stale_feed,
-    coverage_share,
-    reached_coverage_share,
-    engaged_coverage_share,
+    is_intent_delivered,
+    coverage_unknown_reason,
+    {%- for name, column in [
+        ('filed', 'coverage'), ('reached', 'reached_coverage'), ('engaged', 'engaged_coverage')
+    ] %}
+    case when coverage_unknown_reason is null then {{ name }}_share end as {{ column }}_share,
+    {%- endfor %}
     required_weight_millionths,
     has_committed_motion,
     is_outside_window,

@@ -12,14 +12,17 @@ highest state whose rule holds, and keep(D) the same with the thresholds of stre
   the highest state under it that is not;
 * a day below a state that a silent feed could have kept (up to `held_rank`) neither counts nor
   breaks its row of days;
-* an account's first day takes its entry state.
+* an account's first day takes its entry state;
+* coverage that cannot be known (null) keeps nobody out of a state, nor down
+  (docs/decisions/0038-what-cannot-be-known.md).
 
 Each state has its own row of days, so that falling is a matter of what was seen of late and not of
 the way the account had come: more signal on any day never lowers a state (but through the hold: a
 silent feed that could have kept one account and not another freezes the days of the one alone).
 
-A transition says whether acts had moved to or from the account by a change of owner: on the day
-itself, or, before a fall, on any of the days below. It also says what decided it: of a rise, the
+A transition says whether something else than the account's doing is behind it, acts that moved to
+or from it by a change of owner, or coverage that became known or unknown: on the day itself, or,
+before a fall, on any of the days below. It also says what decided it: of a rise, the
 conditions of the new state that hold and did not the day before; of a fall, the conditions of the
 state left that do not hold.
 """
@@ -52,7 +55,7 @@ FEATURES = (
     "held_rank",
     "is_attribution_changed",
 )
-"""Columns of the features: one row per account and day, strength 0-100, coverage 0-1.
+"""Columns of the features: one row per account and day, strength 0-100, coverage 0-1 or null.
 
 held_rank: rank of the highest state that feeds gone silent could have kept; null where none could.
 """
@@ -150,7 +153,7 @@ class Advance:
 
 @dataclass(frozen=True)
 class Signals:
-    """Features as arrays of one shape, usually days x accounts."""
+    """Features as arrays of one shape, usually days x accounts; coverage NaN if not known."""
 
     strength: FloatArray
     coverage: FloatArray
@@ -193,7 +196,7 @@ def highest_state(signals: Signals, rules: StateRules, factor: float = 1.0) -> I
             signal |= signals.has_motion
         if rule.needs_committed_motion:
             signal &= signals.has_motion
-        holds = signal & (signals.coverage >= round(rule.min_reached_coverage * factor, 6))
+        holds = signal & _covers(signals, rule, factor)
         highest[holds] = rule.rank
     return highest
 
@@ -212,9 +215,15 @@ def conditions(signals: Signals, rule: StateRule, factor: float = 1.0) -> BoolAr
             signals.is_broad if rule.needs_strong_signal else always,
             signals.has_buying_signal if rule.needs_strong_signal else always,
             signals.has_motion if asks_motion else always,
-            signals.coverage >= round(rule.min_reached_coverage * factor, 6),
+            _covers(signals, rule, factor),
         ]
     )
+
+
+def _covers(signals: Signals, rule: StateRule, factor: float) -> BoolArray:
+    """Whether coverage reaches the rule's threshold x `factor`, or cannot be known."""
+    is_short: BoolArray = signals.coverage < round(rule.min_reached_coverage * factor, 6)
+    return ~is_short
 
 
 def advance(checkpoint: pa.Table, features: pa.Table, rules: StateRules) -> Advance:
@@ -302,8 +311,11 @@ def advance(checkpoint: pa.Table, features: pa.Table, rules: StateRules) -> Adva
             steps_on, np.where(is_below, np.where(is_held, below, below + 1), 0), below
         )
         counts = steps_on & ~(is_held & (ranks == state)).any(axis=0)
+        is_turned = stays & ~np.isnan(yesterday.strength)
+        is_turned &= np.isnan(signals.coverage[index]) != np.isnan(yesterday.coverage)
+        happened = moved_acts[index] | is_turned
         # Remembered until a day that is not below: what happened on the way explains the fall.
-        changed = changed | moved_acts[index]
+        changed = changed | happened
         is_left = (below >= rules.days_below_to_fall) & ~is_held & (ranks <= state)
         stands = np.where(~is_left & (ranks <= state), ranks, ABSENT).max(axis=0)
         falls = counts & (stands < state)
@@ -320,7 +332,7 @@ def advance(checkpoint: pa.Table, features: pa.Table, rules: StateRules) -> Adva
                     "from": state[at],
                     "to": target[at],
                     "below": np.where(falls, _of(state, below), 0)[at],
-                    "changed": np.where(falls, changed, moved_acts[index])[at],
+                    "changed": np.where(falls, changed, happened)[at],
                     "cell": index * shape[1] + at,
                     "decided": _decided_by(
                         signals.at(index).at(at), yesterday.at(at), state[at], target[at], rules
@@ -416,7 +428,7 @@ def _remembered_signals(checkpoint: pa.Table, accounts: pa.Array) -> Signals:
 
     return Signals(
         strength=remembered("strength_score", np.nan),
-        coverage=remembered("reached_coverage_share", 0.0),
+        coverage=remembered("reached_coverage_share", np.nan),
         is_broad=remembered("is_broad", 0.0) > 0,
         has_buying_signal=remembered("has_recent_buying_signal", 0.0) > 0,
         has_motion=remembered("has_committed_motion", 0.0) > 0,
@@ -483,7 +495,9 @@ def _transitions(
             "to_state": _names(after, rules),
             "reason": pa.array(reason.tolist(), pa.string()),
             "strength_score": pa.array(there.strength, mask=left),
-            "reached_coverage_share": pa.array(there.coverage, mask=left),
+            "reached_coverage_share": pa.array(
+                there.coverage, mask=left | np.isnan(there.coverage)
+            ),
             "is_strong": pa.array(is_strong, mask=left),
             "has_committed_motion": pa.array(there.has_motion, mask=left),
             "days_below": pa.array(moved["below"], pa.int32()),
@@ -519,7 +533,9 @@ def _checkpoint(
             ),
             "is_attribution_changed": pa.array(changed[at]),
             "strength_score": pa.array(signals.strength[at]),
-            "reached_coverage_share": pa.array(signals.coverage[at]),
+            "reached_coverage_share": pa.array(
+                signals.coverage[at], mask=np.isnan(signals.coverage[at])
+            ),
             "is_broad": pa.array(signals.is_broad[at]),
             "has_recent_buying_signal": pa.array(signals.has_buying_signal[at]),
             "has_committed_motion": pa.array(signals.has_motion[at]),

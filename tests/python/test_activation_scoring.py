@@ -54,7 +54,7 @@ class Day:
     """What the features say of an account on a day."""
 
     strength: float = 0.0
-    coverage: float = 0.0
+    coverage: float | None = 0.0  # None where it cannot be known
     broad: bool = True
     buying: bool = True
     motion: bool = False
@@ -82,7 +82,7 @@ def features(histories: Mapping[str, Path], first: int = 0, last: int | None = N
             "account_id": account,
             "as_of_date": day_number(index),
             "strength_score": float(day.strength),
-            "reached_coverage_share": float(day.coverage),
+            "reached_coverage_share": None if day.coverage is None else float(day.coverage),
             "is_broad": day.broad,
             "has_recent_buying_signal": day.buying,
             "has_committed_motion": day.motion,
@@ -132,12 +132,16 @@ def holds(day: Day, state: str, factor: float) -> bool:
     """Method, section 7, the table: entry with factor 1, keep with 0.8."""
     strong = day.strength >= round(40 * factor, 6) and day.broad and day.buying
     if state == "engaged":
-        return day.motion and day.coverage >= round(0.70 * factor, 6)
+        return day.motion and covers(day, 0.70 * factor)
     if state == "active":
-        return (strong or day.motion) and day.coverage >= round(0.50 * factor, 6)
+        return (strong or day.motion) and covers(day, 0.50 * factor)
     if state == "warming":
         return day.strength >= round(10 * factor, 6) or day.motion
     return True
+
+
+def covers(day: Day, threshold: float) -> bool:
+    return day.coverage is None or day.coverage >= round(threshold, 6)
 
 
 def highest(day: Day, factor: float) -> int:
@@ -149,13 +153,13 @@ def follow(path: Path) -> tuple[list[dict[str, Any]], dict[str, Any] | None]:
     state: int | None = None
     since = FIRST
     below = [0, 0, 0, 0]  # days in a row below each state
-    changed = False
+    changed = happened = False
     transitions = []
 
     def move(index: int, to: int | None, reason: str, days_below: int = 0) -> None:
         nonlocal state, since, below, changed
         today = path[index]
-        is_changed = changed if reason == "fall" else today is not None and today.moved
+        is_changed = changed if reason == "fall" else today is not None and happened
         transitions.append(
             {
                 "as_of_date": day_number(index),
@@ -178,7 +182,11 @@ def follow(path: Path) -> tuple[list[dict[str, Any]], dict[str, Any] | None]:
                 move(index, None, "left")
             continue
         entry, keep = highest(day, 1.0), highest(day, 0.8)
-        changed = changed or day.moved
+        before = path[index - 1] if index else None
+        happened = day.moved or (
+            before is not None and (day.coverage is None) != (before.coverage is None)
+        )
+        changed = changed or happened
         if state is None:
             move(index, entry, "first_day")
         elif entry > state:
@@ -212,7 +220,7 @@ DAYS = st.builds(
     Day,
     strength=st.sampled_from([0, 7.999999, 8, 9.999999, 10, 31.999999, 32, 39.999999, 40, 90]),
     coverage=st.sampled_from(
-        [0, 0.399999, 0.4, 0.499999, 0.5, 0.559999, 0.56, 0.699999, 0.7, 0.95]
+        [0, 0.399999, 0.4, 0.499999, 0.5, 0.559999, 0.56, 0.699999, 0.7, 0.95, None]
     ),
     broad=st.sampled_from([True, True, False]),
     buying=st.sampled_from([True, True, False]),
@@ -263,6 +271,10 @@ def companies(draw: st.DrawFn, max_days: int = 40) -> dict[str, Path]:
         (Day(coverage=0.699999, motion=True), "active"),
         (Day(coverage=0.7, motion=True), "engaged"),
         (Day(coverage=0.7, motion=True, broad=False, buying=False), "engaged"),
+        (Day(strength=9.999999, coverage=None), "cold"),
+        (Day(strength=40, coverage=None, buying=False), "warming"),
+        (Day(strength=40, coverage=None), "active"),
+        (Day(coverage=None, motion=True), "engaged"),
     ],
 )
 def test_the_first_day_takes_the_highest_state_whose_rule_holds(day: Day, state: str) -> None:
@@ -444,6 +456,12 @@ NARROW = Day(strength=45, coverage=0.5, broad=False, buying=False)
             id="strength is enough to stay",
         ),
         pytest.param([COLD], None, id="a first day is decided by nothing"),
+        pytest.param([Day(strength=40), Day(strength=40, coverage=None)], "coverage"),
+        pytest.param(
+            [Day(strength=40, coverage=None)] + [Day(strength=40)] * 7,
+            "coverage",
+            id="coverage became known",
+        ),
     ],
 )
 def test_a_transition_says_what_decided_it(path: Path, decided_by: str | None) -> None:
@@ -660,13 +678,13 @@ def test_more_signal_or_coverage_never_satisfies_a_lower_rule(
     better = replace(
         day,
         strength=day.strength + more_strength,
-        coverage=day.coverage + more_coverage,
+        coverage=None if day.coverage is None else day.coverage + more_coverage,
     )
 
     def rank(it: Day) -> int:
         signals = Signals(
             strength=np.array([it.strength]),
-            coverage=np.array([it.coverage]),
+            coverage=np.array([np.nan if it.coverage is None else it.coverage]),
             is_broad=np.array([it.broad]),
             has_buying_signal=np.array([it.buying]),
             has_motion=np.array([it.motion]),
@@ -693,7 +711,7 @@ def test_more_signal_on_any_day_never_lowers_a_state(
         replace(
             day,
             strength=day.strength + more,
-            coverage=day.coverage + reached,
+            coverage=None if day.coverage is None else day.coverage + reached,
             buying=True,
             broad=True,
             motion=day.motion or is_two_way,

@@ -84,7 +84,12 @@ def refreshed_year(runs: Runs, template: Place, tmp_path_factory: pytest.TempPat
     assert "8800 opportunities in 15511 versions" in said
     place = template.copy(folder / "place", folder / "landing")
     result = runs.refresh(place, start=FIRST, end=LAST, with_dbt=False).check()
-    assert f"Activation gap on {LAST}" in result.out
+    first, second, *_ = result.out[result.out.index("Unknown: ") :].splitlines()
+    assert first.startswith(
+        "Unknown: the coverage of 85 of 85 targets (no contacts with titles delivered for 85)."
+    )
+    assert second.startswith("Unknown: intent (no source of it delivered).")
+    assert f"Activation gap on {LAST}" in result.out.split("Unknown: intent")[1]
     return place
 
 
@@ -236,7 +241,7 @@ def test_what_cannot_be_seen_is_no_signal_and_not_low_intent(maven: Path) -> Non
     """Without contacts and feeds no fitting account is observable."""
     drivers = query(
         maven,
-        "select driver, share, count(*) from marts.account_gap_drivers"
+        "select driver, cause, share, count(*) from marts.account_gap_drivers"
         " inner join marts.account_fit using (account_id) where fits_icp group by all order by 1",
     )
     gap = one(
@@ -245,13 +250,15 @@ def test_what_cannot_be_seen_is_no_signal_and_not_low_intent(maven: Path) -> Non
         f" and as_of_date = '{LAST}'",
     )
     assert gap > 0
-    assert drivers == [("insufficient_coverage", 0.5, gap), ("no_signal_detected", 0.5, gap)]
+    assert drivers == [("no_signal_detected", "no_intent_source", 1.0, gap)]
     assert query(
         maven, "select distinct is_observable, signal_level from marts.account_signals"
     ) == [(False, "none")]
-    assert query(maven, "select distinct coverage_level, contacts from marts.account_coverage") == [
-        ("minimal", 0)
-    ]
+    assert query(
+        maven,
+        "select distinct coverage_level, coverage_unknown_reason, coverage_share, contacts"
+        " from marts.account_coverage",
+    ) == [("unknown", "no_contacts_with_titles", None, 0)]
 
 
 def test_drivers_sum_to_the_gap_on_every_day_and_segment(maven: Path) -> None:

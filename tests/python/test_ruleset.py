@@ -88,6 +88,54 @@ def test_a_changed_rule_changes_the_version(project: Path, file: str, old: str, 
     assert ruleset_version(project) != before
 
 
+def test_how_a_table_is_delivered_is_no_rule(project: Path) -> None:
+    before = ruleset_version(project)
+    feeds = project / "seeds" / "landing" / "feeds.csv"
+    edit(
+        feeds, lambda text: text.replace("salesforce,account,3,,", "salesforce,account,3,snapshot,")
+    )
+    assert ruleset_version(project) == before
+    # The columns beside it are rules still, and none takes the place of another.
+    edit(feeds, lambda text: text.replace("3,snapshot,,", "3,snapshot,2026-01-31,"))
+    assert ruleset_version(project) != before
+
+
+@pytest.mark.parametrize(
+    ("row", "old", "new", "said"),
+    [
+        (
+            "industry_served",
+            "in,software|",
+            "in,space travel|software|",
+            "counts for space travel,",
+        ),
+        ("industry_not_served", "not_in,software|", "not_in,", "counts for software,"),
+        ("company_size", ",200,20000,", ",50,20000,", "counts for 50 to 20,000,"),
+        ("size_not_served", ",200,20000,", ",200,10000,", "counts for 200 to 20,000,"),
+    ],
+)
+def test_a_criterion_that_a_must_not_excludes_is_refused(
+    project: Path, row: str, old: str, new: str, said: str
+) -> None:
+    def change(text: str) -> str:
+        return "\n".join(
+            line.replace(old, new) if line.startswith(f"{row},") else line
+            for line in text.split("\n")
+        )
+
+    edit(project / "seeds" / "fit" / "fit_criteria.csv", change)
+    with pytest.raises(SeedError, match=f"line [0-9]+: \\w+ {said} which the must-not") as refused:
+        check_seeds(project)
+    assert "change both or neither" in str(refused.value)
+
+
+def test_a_must_not_may_allow_more_than_a_criterion_counts_for(project: Path) -> None:
+    path = project / "seeds" / "fit" / "fit_criteria.csv"
+    edit(path, lambda text: text.replace("not_in,software|", "not_in,space travel|software|"))
+    edit(path, lambda text: text.replace("outside,,200,20000,", "outside,,100,,"))
+    check_seeds(project)
+
+
 def test_our_seeds_say_nothing_that_nobody_would_miss() -> None:
     check_seeds(PROJECT_DIR)
 

@@ -84,6 +84,62 @@ lapsed as (
 
 ),
 
+people_on_file as (
+
+    select account_id, absence_reason, seats_told_from, valid_from, valid_to
+    from {{ ref('int_person_records') }}
+    where account_id is not null
+
+),
+
+-- From when on a source says of any of its people who sits where.
+seat_sources as (
+
+    select source_system, source_instance, min(seats_told_from) as seats_told_from
+    from {{ ref('int_person_versions') }}
+    where seats_told_from is not null
+    group by source_system, source_instance
+
+),
+
+first_seat_source as (
+
+    select min(seats_told_from) as seats_told_from from seat_sources
+
+),
+
+-- What can be known of an account of which nobody is on file: its CRM says who sits where, or, of
+-- a target that no CRM has, any source does.
+account_sources as (
+
+    select
+        survivors.account_id,
+        seat_sources.seats_told_from,
+        greatest(versions.valid_from, survivors.valid_from) as valid_from,
+        least(versions.valid_to, survivors.valid_to) as valid_to
+    from {{ ref('int_account_versions') }} as versions
+    inner join {{ ref('int_account_survivors') }} as survivors
+        on
+            versions.crm_account_id = survivors.crm_account_id
+            and versions.valid_from < survivors.valid_to
+            and survivors.valid_from < versions.valid_to
+    inner join seat_sources
+        on
+            versions.source_system = seat_sources.source_system
+            and versions.source_instance = seat_sources.source_instance
+    where not versions.is_deleted
+
+    union all
+
+    select
+        accounts.account_id, first_seat_source.seats_told_from, accounts.valid_from,
+        accounts.valid_to
+    from {{ ref('int_accounts') }} as accounts
+    inner join first_seat_source on first_seat_source.seats_told_from < accounts.valid_to
+    where not accounts.is_in_crm
+
+),
+
 -- Every daily fact about an account is how many dated spans of a kind hold on the day, or the sum
 -- of their integer amounts.
 spans as (
@@ -161,6 +217,24 @@ spans as (
     select account_id, 'engaged_people', valid_from, valid_to, 1
     from reach_spans
     where is_engaged
+
+    union all
+
+    select account_id, 'people_on_file', valid_from, valid_to, 1
+    from people_on_file
+    where absence_reason is distinct from 'deleted'
+
+    union all
+
+    -- Of people who are gone too: what a table tells is no matter of who is left in it.
+    select account_id, 'seats_told', greatest(valid_from, seats_told_from), valid_to, 1
+    from people_on_file
+    where seats_told_from is not null
+
+    union all
+
+    select account_id, 'seats_told_if_any', greatest(valid_from, seats_told_from), valid_to, 1
+    from account_sources
 
     union all
 

@@ -41,7 +41,9 @@ conditions as (
         states.valid_from as state_since,
         states.state in ('active', 'engaged') as is_activated,
         features.signal_level = 'strong' or features.has_committed_motion as has_signal,
-        features.reached_coverage_share >= state_rules.min_reached_coverage as has_coverage,
+        -- What cannot be known holds nobody back.
+        coalesce(features.reached_coverage_share >= state_rules.min_reached_coverage, true)
+            as has_coverage,
         profiles.target_tier,
         profiles.industry,
         profiles.region,
@@ -74,6 +76,8 @@ drivers as (
             when has_signal then null
             when not is_observable then 'no_signal_detected'
             when is_outside_window then 'wrong_timing'
+            -- Low intent is told of who is seen where buyers look around by themselves.
+            when not (is_intent_delivered or sees_web or sees_ads) then 'no_signal_detected'
             else 'low_intent'
         end as signal_driver,
         is_target and not is_activated and fits_icp and not has_coverage as has_coverage_driver
@@ -96,6 +100,7 @@ select
     has_recent_buying_signal,
     has_signal,
     reached_coverage_share,
+    coverage_unknown_reason,
     has_committed_motion,
     is_outside_window,
     is_touched,
@@ -113,6 +118,8 @@ select
     signal_driver,
     case
         when signal_driver = 'no_signal_detected' and is_blinded_by_stale_feed then 'stale_feed'
+        when signal_driver = 'no_signal_detected' and not is_intent_delivered
+            then 'no_intent_source'
     end
         as signal_cause,
     has_coverage_driver,

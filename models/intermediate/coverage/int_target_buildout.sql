@@ -91,6 +91,7 @@ account_seats as (
     inner join persona_spans
         on
             target_days.account_id = persona_spans.account_id
+            and target_days.coverage_unknown_reason is null
             and target_days.as_of_date >= persona_spans.valid_from
             and target_days.as_of_date < persona_spans.valid_to
     group by target_days.as_of_date, target_days.account_id
@@ -110,6 +111,7 @@ select
     target_days.employee_band,
     case when identities.is_in_crm then 1 else 0 end as present_accounts,
     case when account_people.present_people > 0 then 1 else 0 end as accounts_with_contacts,
+    case when features.coverage_share is null then 0 else 1 end as coverage_known_accounts,
     cast(round(features.coverage_share * 1000000) as bigint) as coverage_e6,
     {%- for fact in [
         'required_personas', 'present_personas', 'required_seats', 'filled_seats_e6'

@@ -211,7 +211,7 @@ linked_people as (
 
 {%- set kept = [
     'crm_account_id', 'email', 'email_domain', 'other_emails', 'title', 'department', 'buying_role',
-    'is_deleted', 'is_excluded', 'created_date', 'source_rank'
+    'is_deleted', 'is_excluded', 'created_date', 'source_rank', 'seats_told_from'
 ] %}
 
 records as (
@@ -622,6 +622,7 @@ select
     source_rank,
     named_id,
     shared_from,
+    seats_told_from,
     judged_from as valid_from,
     judged_to as valid_to
 from judged

@@ -1,7 +1,7 @@
 {%- set attributes = [
     'source_system', 'source_instance', 'source_rank', 'record_kind', 'crm_account_id', 'email',
     'email_domain', 'other_emails', 'title', 'department', 'buying_role', 'merged_record_ids',
-    'synced_record_id', 'named_id', 'shared_from'
+    'synced_record_id', 'named_id', 'shared_from', 'seats_told_from'
 ] -%}
 {%- set delivered = [
     'source_system', 'source_instance', 'source_rank', 'record_kind', 'crm_account_id', 'email',
@@ -62,6 +62,31 @@ shared_ids as (
 
 ),
 
+-- From when on a table says who sits where: by a title or a buying role of anybody in it. What the
+-- first load says is taken to have held always.
+seat_tables as (
+
+    select
+        source_system,
+        source_instance,
+        record_kind,
+        min(case
+            when is_first_load and {{ var('backfill_first_load') }}
+                then cast('1900-01-01' as date)
+            else known_date
+        end) as seats_told_from
+    from delivered
+    where buying_role is not null
+        or {{ plain_words("coalesce(title, '')") }} not in (
+            ''
+            {%- for blank in var('blank_titles') %},
+            '{{ blank }}'
+            {%- endfor %}
+        )
+    group by source_system, source_instance, record_kind
+
+),
+
 -- The first of them keeps the id as its name. From the day on which another is known to have it,
 -- what names the id alone, as an activity does, names nobody (shared_from).
 people as (
@@ -79,6 +104,7 @@ people as (
         end as record_id,
         delivered.record_id as named_id,
         shared_ids.shared_from,
+        seat_tables.seats_told_from,
         row_number() over (
             partition by
                 delivered.record_id, delivered.source_system, delivered.record_kind
@@ -90,6 +116,11 @@ people as (
             delivered.record_id = shared_ids.record_id
             and delivered.source_system = shared_ids.source_system
             and delivered.record_kind = shared_ids.record_kind
+    left join seat_tables
+        on
+            delivered.source_system = seat_tables.source_system
+            and delivered.source_instance = seat_tables.source_instance
+            and delivered.record_kind = seat_tables.record_kind
 
 ),
 
@@ -156,7 +187,7 @@ versions as (
         {%- for attribute in attributes %}
         {%- if attribute in [
             'source_system', 'source_instance', 'source_rank', 'record_kind', 'named_id',
-            'shared_from'
+            'shared_from', 'seats_told_from'
         ] %}
         {{ attribute }},
         {%- else %}

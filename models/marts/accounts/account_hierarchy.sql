@@ -116,8 +116,20 @@ families as (
         count(*) as family_accounts,
         sum(case when is_target then 1 else 0 end) as family_target_accounts,
         sum(case when is_activated then 1 else 0 end) as family_activated_accounts,
-        sum(reached_coverage_share * required_weight_millionths)
-        / nullif(sum(required_weight_millionths), 0) as family_reached_coverage_share,
+        -- Of accounts of which it is known; null if it is of none.
+        case
+            when count(reached_coverage_share) > 0
+                then coalesce(
+                    sum(reached_coverage_share * required_weight_millionths)
+                    / nullif(sum(
+                        case
+                            when reached_coverage_share is not null
+                                then required_weight_millionths
+                        end
+                    ), 0),
+                    0
+                )
+        end as family_reached_coverage_share,
         sum(signal_points) as family_signal_points,
         sum(engaged_people) as family_engaged_people,
         sum(open_deals) as family_open_deals,
@@ -146,7 +158,7 @@ select
     members.is_activated,
     cast(families.family_activated_accounts as bigint) as family_activated_accounts,
     members.reached_coverage_share,
-    round(coalesce(families.family_reached_coverage_share, 0), 6) as family_reached_coverage_share,
+    round(families.family_reached_coverage_share, 6) as family_reached_coverage_share,
     members.strength_score,
     round(
         100 * (1 - exp(-families.family_signal_points / {{ var('strength_saturation_points') }})), 6

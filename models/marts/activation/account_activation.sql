@@ -46,7 +46,8 @@ tried as (
         and gap_days.has_committed_motion as is_signal_replaced,
         state_rules.state_rank = gap_days.state_rank as is_own,
         gap_days.strength_score,
-        gap_days.reached_coverage_share,
+        -- What cannot be known is left out of every rule.
+        coalesce(gap_days.reached_coverage_share, 1) as reached_coverage_share,
         {%- for way, factor in [('enter', 1), ('keep', var('keep_factor'))] %}
         round(state_rules.min_strength * {{ factor }}, 6) as {{ way }}_strength,
         round(state_rules.min_reached_coverage * {{ factor }}, 6)
@@ -207,7 +208,10 @@ select
     end
     || ')'
     || case when has_committed_motion then ', committed deal in motion' else '' end
-    || ', reached coverage ' || {{ in_words('100 * reached_coverage_share', 0) }} || '%'
+    || ', reached coverage ' || coalesce(
+        {{ in_words('100 * reached_coverage_share', 0) }} || '%',
+        'unknown (' || replace(coverage_unknown_reason, '_', ' ') || ')'
+    )
     || case when primary_driver is not null
         then ', held back by ' || replace(primary_driver, '_', ' ')
             || case when has_coverage_driver and signal_driver is not null

@@ -88,9 +88,10 @@ worded as (
                 then ', no committed deal in motion'
             else ''
         end as motion_words,
-        ', reached coverage ' || {{ in_words('100 * reached_coverage_share', 1) }} || '%'
+        ', reached coverage '
+        || coalesce({{ in_words('100 * reached_coverage_share', 1) }} || '%', 'unknown')
         || case
-            when not is_by_coverage then ''
+            when not is_by_coverage or reached_coverage_share is null then ''
             when is_fall then ' under ' || {{ in_words('100 * min_coverage', 0) }} || '%'
             else ' passed ' || {{ in_words('100 * min_coverage', 0) }} || '%'
         end as coverage_words
@@ -113,7 +114,9 @@ select
     || coverage_words
     || case
         when is_attribution_changed
-            then '; acts had moved to or from another account (attribution_changed)'
+            then
+                '; acts had moved to or from another account, or coverage had become known or'
+                || ' unknown (attribution_changed)'
         else ''
     end as reason,
     reason_code,

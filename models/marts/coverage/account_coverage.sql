@@ -40,6 +40,7 @@ select
     features.reached_coverage_share,
     features.engaged_coverage_share,
     case
+        when features.coverage_unknown_reason is not null then 'unknown'
         when
             features.reached_coverage_share < {{ var('coverage_limited_min_share') }}
             then 'minimal'
@@ -51,10 +52,14 @@ select
             then 'meaningful'
         else 'full'
     end as coverage_level,
+    features.coverage_unknown_reason,
     cast(coalesce(people.contacts, 0) as bigint) as contacts,
     round(coalesce(people.expected_valid_contacts, 0), 6) as expected_valid_contacts,
     cast(coalesce(personas.required_personas, 0) as bigint) as required_personas,
-    cast(coalesce(personas.covered_personas, 0) as bigint) as covered_personas,
+    case
+        when features.coverage_unknown_reason is null
+            then cast(coalesce(personas.covered_personas, 0) as bigint)
+    end as covered_personas,
     features.engaged_people = 1 and coalesce(personas.required_people, 0) >= 2 as is_single_threaded
 from features
 left join people on features.account_id = people.account_id

@@ -7,7 +7,8 @@ with persona_spans as (
 
 accounts as (
 
-    select account_id, as_of_date from {{ ref('feat_account_days') }}
+    select account_id, as_of_date, coverage_unknown_reason is null as is_known
+    from {{ ref('feat_account_days') }}
     where as_of_date = {{ end_date() }}
 
 )
@@ -18,12 +19,19 @@ select
     persona_spans.persona,
     persona_spans.decision_role,
     persona_spans.required_people,
-    persona_spans.filed_people as expected_people,
-    persona_spans.reached_people,
-    persona_spans.engaged_people,
-    persona_spans.filed_share as covered_share,
-    persona_spans.reached_share as reached_covered_share,
-    persona_spans.engaged_share as engaged_covered_share,
-    persona_spans.filed_share < {{ var('persona_covered_min_share') }} as is_whitespace
+    {%- for name, column in [
+        ('filed_people', 'expected_people'),
+        ('reached_people', 'reached_people'),
+        ('engaged_people', 'engaged_people'),
+        ('filed_share', 'covered_share'),
+        ('reached_share', 'reached_covered_share'),
+        ('engaged_share', 'engaged_covered_share'),
+    ] %}
+    case when accounts.is_known then persona_spans.{{ name }} end as {{ column }},
+    {%- endfor %}
+    case
+        when accounts.is_known
+            then persona_spans.filed_share < {{ var('persona_covered_min_share') }}
+    end as is_whitespace
 from accounts
 inner join persona_spans on accounts.account_id = persona_spans.account_id

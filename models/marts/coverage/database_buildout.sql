@@ -2,7 +2,7 @@
     'lifecycle', 'fit_tier', 'target_tier', 'industry', 'region', 'owner', 'employee_band'
 ] -%}
 {%- set facts = [
-    'present_accounts', 'accounts_with_contacts', 'coverage_e6', 'required_personas',
+    'present_accounts', 'accounts_with_contacts', 'coverage_known_accounts', 'coverage_e6', 'required_personas',
     'present_personas', 'required_seats', 'filled_seats_e6', 'people', 'present_people',
     'contactable_people', 'expected_people_e6', 'unmapped_people', 'bounced_people',
     'opted_out_people', 'departed_people', 'stale_people', 'outdated_people'
@@ -133,7 +133,9 @@ select
     cast({{ var('present_persona_goal_max_share') }} as double) as present_persona_goal_max_share,
     sums.required_seats,
     sums.filled_seats_e6 / {{ millionths }}.0 as expected_filled_seats,
-    sums.coverage_e6 / {{ millionths }}.0 / sums.target_accounts as mean_coverage_share,
+    sums.coverage_e6 / {{ millionths }}.0 / nullif(sums.coverage_known_accounts, 0)
+        as mean_coverage_share,
+    sums.coverage_known_accounts,
     sums.people,
     sums.present_people,
     sums.contactable_people,

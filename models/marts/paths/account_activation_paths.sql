@@ -152,6 +152,8 @@ paths as (
         gap_accounts.has_recent_buying_signal,
         features.is_observable,
         gap_accounts.reached_coverage_share,
+        gap_accounts.coverage_unknown_reason,
+        gap_accounts.signal_cause,
         reach.people_to_reach,
         reach.people_to_find,
         reach.personas_to_reach,
@@ -180,7 +182,9 @@ select
     case when needs_signal then points_missing end as points_missing,
     case when needs_signal then not is_broad end as is_breadth_missing,
     case when needs_signal then not has_recent_buying_signal end as is_buying_signal_missing,
-    case when needs_signal then not is_observable end as is_visibility_missing,
+    case when needs_signal
+        then not is_observable or coalesce(signal_cause = 'no_intent_source', false)
+    end as is_visibility_missing,
     case when change_kind in ('coverage', 'both') then people_to_reach end as people_to_reach,
     case when change_kind in ('coverage', 'both') then people_to_find end as people_to_find,
     case when change_kind in ('coverage', 'both') then personas_to_reach end
@@ -201,8 +205,12 @@ select
         else
             'To activate it: ' || concat_ws(
                 '; ',
-                case when needs_signal and not is_observable
-                    then 'first a channel that can see it' end,
+                case
+                    when needs_signal and signal_cause = 'no_intent_source'
+                        then 'first a channel that can see it (no intent source is delivered)'
+                    when needs_signal and not is_observable
+                        then 'first a channel that can see it'
+                end,
                 case when needs_signal and points_missing > 0
                     then {{ in_words('points_missing', 2) }} || ' more points of signal ('
                         || {{ in_words('points', 2) }} || ' of '
@@ -224,5 +232,9 @@ select
                 case when is_outside_window and next_window_opens_on is null
                     then 'it is outside its window, and no opening is known' end
             ) || '.'
+            || coalesce(
+                ' Whether its people are reached is unknown ('
+                || replace(coverage_unknown_reason, '_', ' ') || ') and left out.', ''
+            )
     end as what_it_takes
 from paths

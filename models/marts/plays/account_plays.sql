@@ -120,6 +120,7 @@ decided as (
         signals.last_signal_date,
         signals.is_spiking,
         coverage.reached_coverage_share,
+        coverage.coverage_unknown_reason,
         coverage.required_personas,
         coverage.covered_personas,
         exclusions.reasons as exclusion_reason,
@@ -378,11 +379,14 @@ worded as (
                 || cast(state_since as {{ dbt.type_string() }})
                 || ': strength ' || {{ in_words('strength_score', 1) }}
                 || ', engaged people ' || cast(engaged_people as {{ dbt.type_string() }})
-                || ', reached coverage ' || {{ in_words('100 * reached_coverage_share', 0) }} || '%'
-                || ', required personas on file '
-                || cast(covered_personas as {{ dbt.type_string() }})
-                || ' of '
-                || cast(required_personas as {{ dbt.type_string() }})
+                || ', reached coverage ' || coalesce(
+                    {{ in_words('100 * reached_coverage_share', 0) }} || '%'
+                    || ', required personas on file '
+                    || cast(covered_personas as {{ dbt.type_string() }})
+                    || ' of '
+                    || cast(required_personas as {{ dbt.type_string() }}),
+                    'unknown (' || replace(coverage_unknown_reason, '_', ' ') || ')'
+                )
                 || case
                     when has_committed_motion then ', committed deal in motion'
                     when needs_committed_motion then ', no committed deal in motion'
