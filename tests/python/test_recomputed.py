@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import ast
 import sys
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ import pytest
 from conftest import REFRESHED, Company, Once
 from recomputed.files import read
 from recomputed.gap import STATES, Gap, History, history
+from recomputed.rules import rules
 from runner import Place, Runs, compute
 
 from orchestration.demo.company import Plan
@@ -36,6 +37,7 @@ MARTS = (
     "account_coverage",
     "account_fit",
     "account_gap_drivers",
+    "account_plays",
     "account_readiness",
     "account_signals",
     "activation_gap_movements",
@@ -199,6 +201,40 @@ def test_readiness(compared: Compared) -> None:
         differences(mart, {one: compared.there.readiness(one) for one in accounts}, ROUNDED) == []
     )
     assert sum(row["readiness_segment"] != "unknown" for row in mart) >= 2
+
+
+def test_a_play_is_overdue_where_nothing_was_done_and_nowhere_else(compared: Compared) -> None:
+    """That something was done, and when, is read off the files; since when it is asked for is given."""
+    plays = {row["play_id"]: row for row in rules()["plays"]}
+    ranks = {row["rule_rank"]: row for row in rules()["play_rules"]}
+    mart = compared.rows(
+        "select account_id, lifecycle, play_id, rule_rank, trigger, play_since, due_on, is_overdue"
+        " from marts.account_plays inner join marts.accounts using (account_id)"
+        " where due_on is not null"
+    )
+    wrong, judged = [], Counter[bool]()
+    for row in mart:
+        play, rule = plays[row["play_id"]], ranks[str(row["rule_rank"])]
+        enough = {"addressed"}
+        if play["content_level"] == "account":
+            enough.add("mailing")
+        if not play["first_touch_hours"]:
+            enough |= {"mailing", "shown"}
+        done = [
+            on
+            for on, function, kind in compared.there.work(row["account_id"])
+            if on >= row["play_since"]
+            and function == play["owner_function"]
+            and kind in enough
+        ]
+        rests = int(rule["repeat_days"] or 0)
+        in_time = bool(done) and max(done) + timedelta(rests) >= compared.last
+        still = row["play_since"] + timedelta(int(rule["due_days"])) >= compared.last
+        if row["is_overdue"] == (in_time if done and rests else still):
+            wrong.append(row)
+        judged[row["is_overdue"]] += 1
+    assert wrong == []
+    assert judged[True] >= 5 and judged[False] >= 5
 
 
 def test_recomputing_imports_nothing_of_what_it_checks() -> None:

@@ -78,7 +78,7 @@ FACTS = """
         coverage.reached_coverage_share, coverage.covered_personas, coverage.required_personas,
         fit.fit_tier, fit.fit_score, fit.fits_icp,
         accounts.lifecycle,
-        plays.decision, plays.trigger, plays.triggered_on, plays.exclusion_reason,
+        plays.play_decision, plays.trigger, plays.triggered_on, plays.exclusion_reason,
         plays.excluded_until, plays.play_id, plays.due_on, plays.is_overdue, plays.last_touch_on,
         decisions.revisit_on, readiness.readiness_segment, queue.respondent_role, queue.dimension
     from marts.account_activation as activation
@@ -97,7 +97,7 @@ COLUMNS = (
     " has_committed_motion paused_by has_timing_conflict kept_by days_below as_of_date drivers"
     " strength_score signal_level engaged_people is_broad last_buying_signal_date"
     " last_signal_date is_spiking reached_coverage_share covered_personas required_personas"
-    " fit_tier fit_score fits_icp lifecycle decision trigger triggered_on exclusion_reason"
+    " fit_tier fit_score fits_icp lifecycle play_decision trigger triggered_on exclusion_reason"
     " excluded_until play_id due_on is_overdue last_touch_on"
     " revisit_on readiness_segment respondent_role dimension"
 ).split()
@@ -257,12 +257,12 @@ def check_stale_since(facts: list[dict[str, Any]], published: Path) -> None:
 def test_why_this_play_and_why_now(facts: list[dict[str, Any]]) -> None:
     for fact in facts:
         why = fact["play_why"]
-        if fact["decision"] == "withheld":
+        if fact["play_decision"] == "withheld":
             withheld = WITHHELD.fullmatch(why)
             assert withheld, why
             assert withheld["reasons"] == fact["exclusion_reason"].replace("_", " ")
             assert withheld["until"] == (fact["excluded_until"] and str(fact["excluded_until"]))
-        elif fact["decision"] == "drop":
+        elif fact["play_decision"] == "drop":
             dropped = DROPPED.fullmatch(why)
             assert dropped, why
             assert dropped["tier"] == fact["fit_tier"]
@@ -277,8 +277,8 @@ def test_why_this_play_and_why_now(facts: list[dict[str, Any]]) -> None:
 
 def check_decision(said: re.Match[str], fact: dict[str, Any]) -> None:
     """What a play says of a hold or of whom to ask is what the marts of readiness say."""
-    assert bool(said["until"]) == (fact["decision"] == "hold")
-    assert bool(said["role"]) == (fact["decision"] == "research")
+    assert bool(said["until"]) == (fact["play_decision"] == "hold")
+    assert bool(said["role"]) == (fact["play_decision"] == "research")
     segment = (said["held"] or said["asked"] or "").replace(" ", "_")
     assert segment in ("", fact["readiness_segment"])
     if said["until"]:
@@ -297,7 +297,7 @@ def check_play(why: str, fact: dict[str, Any]) -> None:
     assert int(said["covered"]) == fact["covered_personas"]
     assert int(said["required"]) == fact["required_personas"]
     check_decision(said, fact)
-    assert bool(said["watch"]) == (fact["decision"] == "watch")
+    assert bool(said["watch"]) == (fact["play_decision"] == "watch")
     if said["watch"]:
         assert fact["has_timing_conflict"]
         assert ("strong" in said["watch"].lower()) == (fact["signal_level"] == "strong")
