@@ -1,8 +1,11 @@
--- Guards: every combination of decision, trigger, state, driver, lifecycle and deal in motion has
--- a play; every rule can match some combination and has no misspelt word; change events go before
+-- Guards: every combination of decision, trigger, state, driver, lifecycle, deal in motion and
+-- readiness has a play; who can decide has one that sales leads; every rule can match some combination and has no misspelt word; change events go before
 -- whatever is routine; what the state alone can start repeats; deal plays ask for a deal in motion.
 -- Does not guard: that the play is a sensible one.
-{%- set columns = ['decision', 'trigger', 'state', 'driver', 'lifecycle', 'has_committed_motion'] %}
+{%- set columns = [
+    'decision', 'trigger', 'state', 'driver', 'lifecycle', 'has_committed_motion',
+    'readiness_segment'
+] %}
 with decisions as (
 
     select unnest(['withheld', 'drop', 'hold', 'research', 'watch', 'pursue']) as decision
@@ -30,6 +33,13 @@ motions as (
 
 ),
 
+segments as (
+
+    select unnest(['can_decide', 'blocked', 'contested', 'partial', 'unknown'])
+        as readiness_segment
+
+),
+
 triggers as (
 
     select distinct trigger from {{ ref('play_triggers') }}
@@ -44,13 +54,15 @@ combinations as (
         states.state,
         drivers.driver,
         lifecycles.lifecycle,
-        motions.has_committed_motion
+        motions.has_committed_motion,
+        segments.readiness_segment
     from decisions
     cross join triggers
     cross join {{ ref('activation_states') }} as states
     cross join drivers
     cross join lifecycles
     cross join motions
+    cross join segments
 
 ),
 
@@ -63,6 +75,7 @@ matches as (
         combinations.driver,
         combinations.lifecycle,
         combinations.has_committed_motion,
+        combinations.readiness_segment,
         rules.rule_rank
     from combinations
     left join {{ ref('play_rules') }} as rules
@@ -103,6 +116,8 @@ known_words as (
     select 'lifecycle', lifecycle from lifecycles
     union
     select 'has_committed_motion', has_committed_motion from motions
+    union
+    select 'readiness_segment', readiness_segment from segments
     {%- for column in columns %}
     union
     select '{{ column }}', 'any'
@@ -112,7 +127,8 @@ known_words as (
 
 select
     'no play for ' || decision || ', ' || trigger || ', ' || state || ', ' || driver || ', '
-    || lifecycle || ', committed deal in motion ' || has_committed_motion as fault
+    || lifecycle || ', committed deal in motion ' || has_committed_motion || ', '
+    || readiness_segment as fault
 from matches
 where rule_rank is null
 
@@ -156,3 +172,20 @@ select 'rule ' || rules.rule_rank || ' is a play for a deal in motion and does n
 from {{ ref('play_rules') }} as rules
 where rules.play_id in ('deal_velocity', 'expansion_deal')
     and rules.has_committed_motion != 'true'
+
+union all
+
+select distinct 'who can decide is led by ' || plays.owner_function || ', rule ' || rules.rule_rank
+from matches
+inner join {{ ref('play_rules') }} as rules on matches.rule_rank = rules.rule_rank
+inner join {{ ref('plays') }} as plays on rules.play_id = plays.play_id
+where matches.readiness_segment = 'can_decide'
+    and matches.decision in ('pursue', 'research', 'watch')
+    and plays.owner_function != 'sales'
+    and matches.rule_rank = (
+        select min(first.rule_rank) from matches as first
+        where first.readiness_segment = 'can_decide'
+            {%- for column in columns if column != 'readiness_segment' %}
+            and first.{{ column }} = matches.{{ column }}
+            {%- endfor %}
+    )

@@ -46,7 +46,7 @@ limits as (
 play_rules as (
 
     select * from {{ ref('play_rules') }}
-    where {{ is_one_of("'pursue'", 'decision') }}
+    where {{ is_one_of("'pursue'", 'decision') }} and readiness_segment = 'any'
         and (trigger = 'any' or {{ is_one_of("'rise'", 'trigger') }})
 
 ),

@@ -10,6 +10,10 @@ case
         end
 {%- endset -%}
 
+{%- set situation = [
+    'play_decision', 'state', 'driver', 'lifecycle', 'motion_word', 'readiness_segment'
+] %}
+
 with activation as (
 
     select * from {{ ref('account_activation') }}
@@ -141,6 +145,12 @@ decisions as (
 
 ),
 
+readiness as (
+
+    select * from {{ ref('account_readiness') }}
+
+),
+
 research_queue as (
 
     select *, true as is_asked
@@ -185,6 +195,7 @@ decided as (
         coalesce(past_exclusions.ended_on, date '0001-01-01') as free_since,
         decisions.revisit_on,
         decisions.readiness_segment,
+        readiness.next_deadline_on,
         research_queue.respondent_role,
         research_queue.dimension as asked_dimension,
         coalesce(research_queue.is_asked, false) as is_asked,
@@ -202,6 +213,7 @@ decided as (
     inner join signals on activation.account_id = signals.account_id
     inner join coverage on activation.account_id = coverage.account_id
     inner join decisions on activation.account_id = decisions.account_id
+    left join readiness on activation.account_id = readiness.account_id
     left join research_queue on activation.account_id = research_queue.account_id
     inner join state_rules on activation.state = state_rules.state
     left join state_rules as previous_rules on activation.previous_state = previous_rules.state
@@ -288,6 +300,7 @@ spans as (
         changes.state,
         changes.driver,
         changes.lifecycle,
+        changes.readiness_segment,
         case when changes.has_committed_motion then 'true' else 'false' end as motion_word
     from changes
     inner join decided on changes.account_id = decided.account_id
@@ -296,17 +309,15 @@ spans as (
 
 situations as (
 
-    select play_decision, state, driver, lifecycle, motion_word, 'state' as trigger
+    select {{ situation | join(', ') }}, 'state' as trigger
     from spans
 
     union
 
     select
-        decided.play_decision,
-        decided.state,
-        decided.driver,
-        decided.lifecycle,
-        decided.motion_word,
+        {%- for column in situation %}
+        decided.{{ column }},
+        {%- endfor %}
         happenings.trigger
     from decided
     inner join happenings on decided.account_id = happenings.account_id
@@ -326,15 +337,17 @@ ranked_rules as (
         play_rules.trigger != 'any' as names_trigger,
         row_number() over (
             partition by
-                situations.play_decision, situations.state, situations.driver,
-                situations.lifecycle, situations.motion_word, situations.trigger
+                {%- for column in situation %}
+                situations.{{ column }},
+                {%- endfor %}
+                situations.trigger
             order by play_rules.rule_rank
         ) as rule_order
     from situations
     inner join play_rules
         on
             {{ is_one_of('situations.play_decision', 'play_rules.decision') }}
-            {%- for column in ['trigger', 'state', 'driver', 'lifecycle'] %}
+            {%- for column in ['trigger', 'state', 'driver', 'lifecycle', 'readiness_segment'] %}
             and (
                 play_rules.{{ column }} = 'any'
                 or {{ is_one_of('situations.' ~ column, 'play_rules.' ~ column) }}
@@ -428,7 +441,7 @@ started as (
     inner join rules
         on
             happenings.trigger = rules.trigger
-            {%- for column in ['play_decision', 'state', 'driver', 'lifecycle', 'motion_word'] %}
+            {%- for column in situation %}
             and decided.{{ column }} = rules.{{ column }}
             {%- endfor %}
     left join work
@@ -521,7 +534,7 @@ span_plays as (
     left join rules
         on
             rules.trigger = 'state'
-            {%- for column in ['play_decision', 'state', 'driver', 'lifecycle', 'motion_word'] %}
+            {%- for column in situation %}
             and spans.{{ column }} = rules.{{ column }}
             {%- endfor %}
 
@@ -671,6 +684,13 @@ worded as (
                         'ask the ' || replace(respondent_role, '_', ' ') || ', '
                         || replace(asked_dimension, '_', ' ') || ' first, readiness '
                         || replace(readiness_segment, '_', ' ') || '; '
+                    when readiness_segment = 'can_decide' then
+                        'they can decide'
+                        || coalesce(
+                            ', and named '
+                            || cast(next_deadline_on as {{ dbt.type_string() }})
+                            || ' as a deadline', ''
+                        ) || '; '
                     else ''
                 end
                 || case
@@ -734,6 +754,15 @@ select
     channels,
     content_level,
     first_touch_hours,
+    -- Whoever leads: who can decide goes first, and of those and of the others who named a deadline.
+    case
+        when play_id = 'none' then null
+        when readiness_segment = 'can_decide' and next_deadline_on is not null then 1
+        when readiness_segment = 'can_decide' then 2
+        when next_deadline_on is not null then 3
+        else 4
+    end as priority,
+    case when play_id != 'none' then next_deadline_on end as next_deadline_on,
     case when due_on is not null then play_since end as play_since,
     due_on,
     coalesce(due_on < as_of_date, false) as is_overdue,
