@@ -33,10 +33,16 @@ motions as (
 
 ),
 
+-- Of segments that no rule names one stands for all.
 segments as (
 
-    select unnest(['can_decide', 'blocked', 'contested', 'partial', 'unknown'])
-        as readiness_segment
+    select distinct readiness_segment from (
+        select unnest(string_split(readiness_segment, '|')) as readiness_segment
+        from {{ ref('play_rules') }}
+        union all
+        select 'unknown'
+    ) as named
+    where readiness_segment != 'any'
 
 ),
 
@@ -117,7 +123,9 @@ known_words as (
     union
     select 'has_committed_motion', has_committed_motion from motions
     union
-    select 'readiness_segment', readiness_segment from segments
+    select
+        'readiness_segment',
+        unnest(['can_decide', 'blocked', 'contested', 'partial', 'unknown'])
     {%- for column in columns %}
     union
     select '{{ column }}', 'any'
@@ -175,17 +183,13 @@ where rules.play_id in ('deal_velocity', 'expansion_deal')
 
 union all
 
-select distinct 'who can decide is led by ' || plays.owner_function || ', rule ' || rules.rule_rank
-from matches
-inner join {{ ref('play_rules') }} as rules on matches.rule_rank = rules.rule_rank
+select distinct 'who can decide is led by ' || plays.owner_function || ', rule ' || first.rule_rank
+from (
+    select {{ columns | join(', ') }}, min(rule_rank) as rule_rank
+    from matches
+    where readiness_segment = 'can_decide' and decision in ('pursue', 'research', 'watch')
+    group by {{ columns | join(', ') }}
+) as first
+inner join {{ ref('play_rules') }} as rules on first.rule_rank = rules.rule_rank
 inner join {{ ref('plays') }} as plays on rules.play_id = plays.play_id
-where matches.readiness_segment = 'can_decide'
-    and matches.decision in ('pursue', 'research', 'watch')
-    and plays.owner_function != 'sales'
-    and matches.rule_rank = (
-        select min(first.rule_rank) from matches as first
-        where first.readiness_segment = 'can_decide'
-            {%- for column in columns if column != 'readiness_segment' %}
-            and first.{{ column }} = matches.{{ column }}
-            {%- endfor %}
-    )
+where plays.owner_function != 'sales'
