@@ -185,10 +185,10 @@ union all
 
 select distinct 'who can decide is led by ' || plays.owner_function || ', rule ' || first.rule_rank
 from (
-    select {{ columns | join(', ') }}, min(rule_rank) as rule_rank
+    select min(rule_rank) as rule_rank
     from matches
     where readiness_segment = 'can_decide' and decision in ('pursue', 'research', 'watch')
-    group by {{ columns | join(', ') }}
+    group by decision, trigger, state, driver, lifecycle, has_committed_motion
 ) as first
 inner join {{ ref('play_rules') }} as rules on first.rule_rank = rules.rule_rank
 inner join {{ ref('plays') }} as plays on rules.play_id = plays.play_id

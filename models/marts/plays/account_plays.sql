@@ -347,7 +347,7 @@ ranked_rules as (
     inner join play_rules
         on
             {{ is_one_of('situations.play_decision', 'play_rules.decision') }}
-            {%- for column in ['trigger', 'state', 'driver', 'lifecycle', 'readiness_segment'] %}
+            {%- for column in ['trigger'] + situation[1:4] + ['readiness_segment'] %}
             and (
                 play_rules.{{ column }} = 'any'
                 or {{ is_one_of('situations.' ~ column, 'play_rules.' ~ column) }}
@@ -472,7 +472,7 @@ open_news as (
             greatest(last_touch_on, reported_on, answered_on), date '0001-01-01'
         )
     window of_trigger as (
-        partition by account_id, trigger order by counts_from, triggered_on desc
+        partition by account_id, trigger order by counts_from asc, triggered_on desc
     )
 
 ),
@@ -483,7 +483,7 @@ chained_news as (
         *,
         sum(is_first) over (
             partition by account_id, trigger
-            order by counts_from, triggered_on desc
+            order by counts_from asc, triggered_on desc
             rows between unbounded preceding and current row
         ) as chain
     from open_news
@@ -555,7 +555,7 @@ runs as (
 
 ),
 
--- For the words: the weightiest news that starts nothing by itself.
+-- For the words: the weightiest news that starts nothing by itself and that nobody has acted on.
 backgrounds as (
 
     select
@@ -568,6 +568,12 @@ backgrounds as (
         ) as background_order
     from started
     where not names_trigger and is_fresh
+        and (
+            trigger = 'state' or lasts_with_state
+            or counts_from > coalesce(
+                greatest(last_touch_on, reported_on, answered_on), date '0001-01-01'
+            )
+        )
 
 ),
 
@@ -754,7 +760,7 @@ select
     channels,
     content_level,
     first_touch_hours,
-    -- Whoever leads: who can decide goes first, and of those and of the others who named a deadline.
+    -- Whoever leads: who can decide goes first, and of these and the others who named a deadline.
     case
         when play_id = 'none' then null
         when readiness_segment = 'can_decide' and next_deadline_on is not null then 1

@@ -354,7 +354,7 @@ class Acts(Deals):
     # --- whose it is ------------------------------------------------------------------------------
 
     def function_of(self, act: Act) -> str:
-        """The function of ours that did it: by what its owner is called, else by the kind of act."""
+        """The function that did it: by what its owner is called, else by the kind of act."""
         words = self._words_of_owner.get(act.by or "")
         if words is None:
             return act.rule["default_function"]
