@@ -398,7 +398,7 @@ def _tell_plays(story: Story) -> None:
         story.facts(
             "Plays",
             [
-                ("decision", row["decision"]),
+                ("what to do", row["play_decision"]),
                 ("play", f"{row['play_id']}: {row['play_name']} ({row['template']})"),
                 ("led by", _listed(row["owner_function"])),
                 ("channels", _listed(row["channels"])),
@@ -562,7 +562,7 @@ def _tell_question(story: Story) -> None:
         )
         return
     for row in story.rows(
-        "select is_target, decision = 'withheld' as is_excluded from marts.accounts"
+        "select is_target, play_decision = 'withheld' as is_excluded from marts.accounts"
         " inner join marts.account_plays using (account_id) where account_id = $1"
     ):
         reason = "no conversation could change the decision"

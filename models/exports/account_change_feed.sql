@@ -96,7 +96,7 @@ known as (
         accounts.salesforce_account_id,
         accounts.hubspot_company_id,
         accounts.primary_domain,
-        plays.decision = 'withheld' as is_withheld,
+        plays.play_decision = 'withheld' as is_withheld,
         activation.state,
         activation.state_since,
         activation.primary_driver,

@@ -1,8 +1,11 @@
--- Guards: every combination of decision, trigger, state, driver, lifecycle and deal in motion has
--- a play; every rule can match some combination and has no misspelt word; change events go before
+-- Guards: every combination of decision, trigger, state, driver, lifecycle, deal in motion and
+-- readiness has a play; who can decide has one that sales leads; every rule can match some combination and has no misspelt word; change events go before
 -- whatever is routine; what the state alone can start repeats; deal plays ask for a deal in motion.
 -- Does not guard: that the play is a sensible one.
-{%- set columns = ['decision', 'trigger', 'state', 'driver', 'lifecycle', 'has_committed_motion'] %}
+{%- set columns = [
+    'decision', 'trigger', 'state', 'driver', 'lifecycle', 'has_committed_motion',
+    'readiness_segment'
+] %}
 with decisions as (
 
     select unnest(['withheld', 'drop', 'hold', 'research', 'watch', 'pursue']) as decision
@@ -30,6 +33,19 @@ motions as (
 
 ),
 
+-- Of segments that no rule names one stands for all.
+segments as (
+
+    select distinct readiness_segment from (
+        select unnest(string_split(readiness_segment, '|')) as readiness_segment
+        from {{ ref('play_rules') }}
+        union all
+        select 'unknown'
+    ) as named
+    where readiness_segment != 'any'
+
+),
+
 triggers as (
 
     select distinct trigger from {{ ref('play_triggers') }}
@@ -44,13 +60,15 @@ combinations as (
         states.state,
         drivers.driver,
         lifecycles.lifecycle,
-        motions.has_committed_motion
+        motions.has_committed_motion,
+        segments.readiness_segment
     from decisions
     cross join triggers
     cross join {{ ref('activation_states') }} as states
     cross join drivers
     cross join lifecycles
     cross join motions
+    cross join segments
 
 ),
 
@@ -63,6 +81,7 @@ matches as (
         combinations.driver,
         combinations.lifecycle,
         combinations.has_committed_motion,
+        combinations.readiness_segment,
         rules.rule_rank
     from combinations
     left join {{ ref('play_rules') }} as rules
@@ -103,6 +122,10 @@ known_words as (
     select 'lifecycle', lifecycle from lifecycles
     union
     select 'has_committed_motion', has_committed_motion from motions
+    union
+    select
+        'readiness_segment',
+        unnest(['can_decide', 'blocked', 'contested', 'partial', 'unknown'])
     {%- for column in columns %}
     union
     select '{{ column }}', 'any'
@@ -112,7 +135,8 @@ known_words as (
 
 select
     'no play for ' || decision || ', ' || trigger || ', ' || state || ', ' || driver || ', '
-    || lifecycle || ', committed deal in motion ' || has_committed_motion as fault
+    || lifecycle || ', committed deal in motion ' || has_committed_motion || ', '
+    || readiness_segment as fault
 from matches
 where rule_rank is null
 
@@ -156,3 +180,16 @@ select 'rule ' || rules.rule_rank || ' is a play for a deal in motion and does n
 from {{ ref('play_rules') }} as rules
 where rules.play_id in ('deal_velocity', 'expansion_deal')
     and rules.has_committed_motion != 'true'
+
+union all
+
+select distinct 'who can decide is led by ' || plays.owner_function || ', rule ' || first.rule_rank
+from (
+    select min(rule_rank) as rule_rank
+    from matches
+    where readiness_segment = 'can_decide' and decision in ('pursue', 'research', 'watch')
+    group by decision, trigger, state, driver, lifecycle, has_committed_motion
+) as first
+inner join {{ ref('play_rules') }} as rules on first.rule_rank = rules.rule_rank
+inner join {{ ref('plays') }} as plays on rules.play_id = plays.play_id
+where plays.owner_function != 'sales'

@@ -276,8 +276,8 @@ def test_it_tells_the_place_in_the_research_queue(
     assert f"why {why}" in question
     emptied = "delete from marts.research_queue"
     words = {
-        "update marts.account_plays set decision = 'pursue'": "no conversation could change",
-        "update marts.account_plays set decision = 'withheld'": "the account is excluded",
+        "update marts.account_plays set play_decision = 'pursue'": "no conversation could change",
+        "update marts.account_plays set play_decision = 'withheld'": "the account is excluded",
         "update marts.accounts set is_target = false": "it is no target",
     }
     for number, (statement, expected) in enumerate(words.items()):

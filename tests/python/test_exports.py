@@ -31,7 +31,7 @@ SEEN = """
     inner join marts.account_fit as fit using (account_id)
     inner join marts.account_plays as plays using (account_id)
     inner join marts.account_decisions as decisions using (account_id)
-    where plays.decision != 'withheld'
+    where plays.play_decision != 'withheld'
 """
 
 

@@ -635,6 +635,19 @@ def test_a_hold_says_until_when(readiness: Readiness) -> None:
     )
 
 
+def test_who_can_decide_comes_first_and_is_led_by_who_can_close(readiness: Readiness) -> None:
+    found = readiness.by_name(
+        readiness.base,
+        "marts.account_plays inner join marts.account_readiness using (account_id)",
+        "readiness_segment, owner_function, priority",
+    )
+    ready = {(name, owner): rank for name, segment, owner, rank in found if segment == "can_decide"}
+    assert {name for name, _ in ready} >= {"decided"}
+    assert {owner for _, owner in ready} == {"sales"}
+    others = [rank for _, segment, _, rank in found if segment != "can_decide" and rank]
+    assert max(ready.values()) <= 2 < min(others)
+
+
 # --- without research -----------------------------------------------------------------------------
 
 # Marts that say something of readiness or of what is decided by it.

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import ast
 import sys
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ import pytest
 from conftest import REFRESHED, Company, Once
 from recomputed.files import read
 from recomputed.gap import STATES, Gap, History, history
+from recomputed.rules import rules
 from runner import Place, Runs, compute
 
 from orchestration.demo.company import Plan
@@ -29,6 +30,7 @@ from orchestration.demo.simulate import simulate
 ACCOUNTS = 50
 # A week from Monday to Sunday; the day before is where it opens.
 WEEK = (date(2026, 6, 7), date(2026, 6, 14))
+SEASON = (date(2026, 4, 15), WEEK[1])
 TWO_CRMS = Plan(accounts=60, months=12, activities=8_000, seed=11, crm="both")
 MARTS = (
     "accounts",
@@ -212,6 +214,48 @@ def test_readiness(compared: Compared) -> None:
         differences(mart, {one: compared.there.readiness(one) for one in accounts}, ROUNDED) == []
     )
     assert sum(row["readiness_segment"] != "unknown" for row in mart) >= 2
+
+
+@pytest.fixture(scope="module")
+def season(runs: Runs, template: Place, once: Once, two_crms: Compared) -> Compared:
+    """Long enough for plays to fall due and to be done."""
+    landing = two_crms.marts.parent / "../landing"
+
+    def make(folder: Path) -> None:
+        place = template.copy(folder / "place", landing)
+        days = [str(day) for day in SEASON]
+        runs.start(compute, place, *days, only=("accounts", "account_plays")).result().check()
+
+    there = Gap(read(landing, SEASON[1]), SEASON[1])
+    warehouse = Place(once("season", make) / "place", landing).warehouse
+    return Compared(warehouse, History({SEASON[1]: there}, {}), *SEASON)
+
+
+def test_a_play_is_overdue_where_nothing_was_done_and_nowhere_else(season: Compared) -> None:
+    """What was done is read off the files; since when it is asked for is given."""
+    plays = {row["play_id"]: row for row in rules()["plays"]}
+    ranks = {row["rule_rank"]: row for row in rules()["play_rules"]}
+    mart = season.rows("from marts.account_plays where due_on is not null")
+    wrong, judged = [], Counter[tuple[bool, bool]]()
+    for row in mart:
+        play, rule = plays[row["play_id"]], ranks[str(row["rule_rank"])]
+        enough = {"addressed"}
+        if play["content_level"] == "account":
+            enough.add("mailing")
+        if not play["first_touch_hours"]:
+            enough |= {"mailing", "shown"}
+        done = [
+            on
+            for on, function, kind in season.there.work(row["account_id"])
+            if on >= row["play_since"] and function == play["owner_function"] and kind in enough
+        ]
+        rests = timedelta(int(rule["repeat_days"] or 0))
+        due = max(done) + rests if done else row["play_since"] + timedelta(int(rule["due_days"]))
+        if (row["due_on"], row["is_overdue"]) != (due, due < season.last):
+            wrong.append((row["account_id"], row["play_id"], row["play_since"], row["due_on"], due))
+        judged[row["is_overdue"], bool(done)] += 1
+    assert wrong == []
+    assert all(judged[late, done] >= 5 for late in (True, False) for done in (True, False)), judged
 
 
 def test_recomputing_imports_nothing_of_what_it_checks() -> None:

@@ -43,7 +43,8 @@ ACTIVATION = re.compile(
 PLAY = re.compile(
     rf"(?:Held until (?P<until>{DAY}), readiness (?P<held>[a-z ]+)(?P<yet>, and yet a committed"
     r" deal is moving)?; |Ask the (?P<role>[a-z ]+), (?P<dimension>[a-z ]+) first, readiness"
-    r" (?P<asked>[a-z ]+); )?"
+    r" (?P<asked>[a-z ]+); "
+    rf"|(?P<ready>They can decide)(?:, and named (?P<deadline>{DAY}) as a deadline)?; )?"
     rf"(?:(?P<watch>Strong signal|Committed deal|Strong signal and a committed deal) outside the"
     rf" buying window; |(?P<trigger>[a-z ]+) on"
     rf" (?P<on>{DAY}); )?(?:(?P<move>rose|fell) from (?P<before>{STATES}) to (?P<moved>{STATES}) on"
@@ -78,8 +79,9 @@ FACTS = """
         coverage.reached_coverage_share, coverage.covered_personas, coverage.required_personas,
         fit.fit_tier, fit.fit_score, fit.fits_icp,
         accounts.lifecycle,
-        plays.decision, plays.trigger, plays.triggered_on, plays.exclusion_reason,
+        plays.play_decision, plays.trigger, plays.triggered_on, plays.exclusion_reason,
         plays.excluded_until, plays.play_id, plays.due_on, plays.is_overdue, plays.last_touch_on,
+        plays.play_since, plays.next_deadline_on,
         decisions.revisit_on, readiness.readiness_segment, queue.respondent_role, queue.dimension
     from marts.account_activation as activation
     inner join marts.account_plays as plays using (account_id)
@@ -97,8 +99,9 @@ COLUMNS = (
     " has_committed_motion paused_by has_timing_conflict kept_by days_below as_of_date drivers"
     " strength_score signal_level engaged_people is_broad last_buying_signal_date"
     " last_signal_date is_spiking reached_coverage_share covered_personas required_personas"
-    " fit_tier fit_score fits_icp lifecycle decision trigger triggered_on exclusion_reason"
+    " fit_tier fit_score fits_icp lifecycle play_decision trigger triggered_on exclusion_reason"
     " excluded_until play_id due_on is_overdue last_touch_on"
+    " play_since next_deadline_on"
     " revisit_on readiness_segment respondent_role dimension"
 ).split()
 
@@ -257,12 +260,12 @@ def check_stale_since(facts: list[dict[str, Any]], published: Path) -> None:
 def test_why_this_play_and_why_now(facts: list[dict[str, Any]]) -> None:
     for fact in facts:
         why = fact["play_why"]
-        if fact["decision"] == "withheld":
+        if fact["play_decision"] == "withheld":
             withheld = WITHHELD.fullmatch(why)
             assert withheld, why
             assert withheld["reasons"] == fact["exclusion_reason"].replace("_", " ")
             assert withheld["until"] == (fact["excluded_until"] and str(fact["excluded_until"]))
-        elif fact["decision"] == "drop":
+        elif fact["play_decision"] == "drop":
             dropped = DROPPED.fullmatch(why)
             assert dropped, why
             assert dropped["tier"] == fact["fit_tier"]
@@ -277,10 +280,14 @@ def test_why_this_play_and_why_now(facts: list[dict[str, Any]]) -> None:
 
 def check_decision(said: re.Match[str], fact: dict[str, Any]) -> None:
     """What a play says of a hold or of whom to ask is what the marts of readiness say."""
-    assert bool(said["until"]) == (fact["decision"] == "hold")
-    assert bool(said["role"]) == (fact["decision"] == "research")
+    assert bool(said["until"]) == (fact["play_decision"] == "hold")
+    assert bool(said["role"]) == (fact["play_decision"] == "research")
     segment = (said["held"] or said["asked"] or "").replace(" ", "_")
     assert segment in ("", fact["readiness_segment"])
+    can_decide = fact["readiness_segment"] == "can_decide"
+    assert bool(said["ready"]) == (can_decide and not said["until"] and not said["role"])
+    if said["ready"]:
+        assert said["deadline"] == (fact["next_deadline_on"] and str(fact["next_deadline_on"]))
     if said["until"]:
         assert said["until"] == str(fact["revisit_on"])
         assert bool(said["yet"]) == fact["has_committed_motion"]
@@ -297,7 +304,7 @@ def check_play(why: str, fact: dict[str, Any]) -> None:
     assert int(said["covered"]) == fact["covered_personas"]
     assert int(said["required"]) == fact["required_personas"]
     check_decision(said, fact)
-    assert bool(said["watch"]) == (fact["decision"] == "watch")
+    assert bool(said["watch"]) == (fact["play_decision"] == "watch")
     if said["watch"]:
         assert fact["has_timing_conflict"]
         assert ("strong" in said["watch"].lower()) == (fact["signal_level"] == "strong")
@@ -318,22 +325,24 @@ def check_play(why: str, fact: dict[str, Any]) -> None:
         assert said["trigger"].lower() == fact["trigger"].replace("_", " ")
         assert said["on"] == str(fact["triggered_on"])
         if fact["trigger"] == "buying_signal":
-            assert fact["triggered_on"] == fact["last_buying_signal_date"]
+            assert fact["triggered_on"] <= fact["last_buying_signal_date"]
         if fact["trigger"] == "spike":
             assert fact["is_spiking"]
             assert fact["triggered_on"] == fact["last_signal_date"]
 
 
 def test_what_is_due_and_what_is_late(facts: list[dict[str, Any]]) -> None:
-    """A deal play has a deal that moves; what the state alone starts is never due in the past."""
+    """A deal play has a deal that moves; what is overdue was not done since it fell due."""
     for fact in facts:
         if fact["play_id"] in ("deal_velocity", "expansion_deal"):
             assert fact["has_committed_motion"]
-        is_touched = fact["last_touch_on"] and fact["last_touch_on"] >= fact["triggered_on"]
-        is_past = bool(fact["due_on"] and fact["due_on"] < fact["as_of_date"])
-        assert fact["is_overdue"] == (is_past and not is_touched)
-        if fact["trigger"] == "state":
-            assert not is_past
+        assert (fact["due_on"] is None) == (fact["play_id"] == "none")
+        if fact["due_on"]:
+            assert fact["is_overdue"] == (fact["due_on"] < fact["as_of_date"])
+            assert fact["play_since"] <= fact["due_on"]
+        if fact["is_overdue"] and fact["last_touch_on"]:
+            assert fact["last_touch_on"] < fact["due_on"]
+    assert {fact["is_overdue"] for fact in facts} == {True, False}
 
 
 REASON = re.compile(

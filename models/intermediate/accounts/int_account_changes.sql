@@ -196,7 +196,7 @@ spans as (
         account_id, 'touches', valid_from,
         least(valid_to, {{ add_days('occurred_date', var('touched_days')) }}), quantity
     from acts
-    where is_own_touch
+    where is_addressed
 
     union all
 

@@ -246,6 +246,7 @@ select
     activity_types.is_buying_signal,
     activity_types.is_two_way,
     activity_types.is_own_touch,
+    activity_types.is_addressed,
     activity_types.reaches_person,
     counted.quantity,
     counted.base_points_h,

@@ -2,13 +2,15 @@
     those anew, so it stands apart from what each run makes (schema intermediate). -#}
 {{ config(
     materialized='incremental', incremental_strategy='append', schema='history',
+    on_schema_change='append_new_columns',
     pre_hook="{% if is_incremental() %}
         delete from {{ this }} where as_of_date >= {{ start_date() }}
     {% endif %}"
 ) }}
 {%- set facts = [
     'decision', 'rule_rank', 'lifecycle', 'fit_tier', 'readiness_segment', 'blocking_dimension',
-    'is_told_to_wait', 'is_revisit_due', 'revisit_on'
+    'is_told_to_wait', 'is_revisit_due', 'revisit_on', 'state', 'driver', 'has_committed_motion',
+    'has_timing_conflict'
 ] -%}
 
 with decision_days as (

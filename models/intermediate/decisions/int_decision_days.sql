@@ -2,7 +2,7 @@
 
 with account_days as (
 
-    select * from {{ ref('feat_account_days') }}
+    select * from {{ ref('int_account_gap_days') }}
     where as_of_date >= {{ start_date() }}
 
 ),
@@ -34,6 +34,13 @@ situations as (
         account_days.is_target,
         account_days.lifecycle,
         account_days.fit_tier,
+        account_days.state,
+        case
+            when not account_days.is_target then 'untargeted'
+            else coalesce(account_days.primary_driver, 'none')
+        end as driver,
+        account_days.has_committed_motion,
+        account_days.has_timing_conflict,
         coalesce(readiness.readiness_segment, 'unknown') as readiness_segment,
         readiness.blocking_dimension,
         readiness.expires_on,
@@ -90,6 +97,10 @@ select
     is_target,
     lifecycle,
     fit_tier,
+    state,
+    driver,
+    has_committed_motion,
+    has_timing_conflict,
     readiness_segment,
     blocking_dimension,
     expires_on,

@@ -72,6 +72,8 @@ touches as (
         coalesce(owners.function_name, activity_types.default_function) as function_name,
         activity_types.touch_channel as channel,
         activity_types.is_outbound,
+        activity_types.is_outbound and not activity_types.is_addressed as is_broad,
+        activity_types.reaches_person,
         -- A meeting costs once, however many of theirs sat in it.
         case
             when activity_types.is_outbound then sum(activities.quantity)
@@ -92,7 +94,8 @@ touches as (
     group by
         identities.account_id, activities.occurred_date,
         coalesce(owners.function_name, activity_types.default_function),
-        activity_types.touch_channel, activity_types.is_outbound
+        activity_types.touch_channel, activity_types.is_outbound, activity_types.is_addressed,
+        activity_types.reaches_person
     having sum(activities.quantity) > 0
 
 ),
@@ -105,7 +108,12 @@ priced as (
         touches.account_id,
         touches.effort_date,
         touches.function_name,
-        case when touches.is_outbound then touches.touches else 0 end as touches,
+        touches.is_broad,
+        case when touches.is_outbound and not touches.is_broad then touches.touches else 0 end
+            as touches,
+        case when touches.is_broad then touches.touches else 0 end as broad_touches,
+        case when touches.is_broad and touches.reaches_person then touches.touches else 0 end
+            as mailings,
         case when touches.is_outbound then 0 else touches.touches end as meetings,
         case
             when spend.account_id is not null then 0
@@ -135,11 +143,15 @@ priced as (
 efforts as (
 
     select
-        account_id, effort_date, function_name, touches, meetings,
-        cast(cost_usd as {{ money }}) as touch_cost_usd, cast(0 as {{ money }}) as spend_usd
+        account_id, effort_date, function_name, touches, broad_touches, mailings, meetings,
+        cast(case when is_broad then 0 else cost_usd end as {{ money }}) as touch_cost_usd,
+        cast(case when is_broad then cost_usd else 0 end as {{ money }}) as broad_cost_usd,
+        cast(0 as {{ money }}) as spend_usd
     from priced
     union all
-    select account_id, effort_date, function_name, 0, 0, cast(0 as {{ money }}), spend_usd
+    select
+        account_id, effort_date, function_name, 0, 0, 0, 0, cast(0 as {{ money }}),
+        cast(0 as {{ money }}), spend_usd
     from spend
 
 )
@@ -149,8 +161,11 @@ select
     effort_date,
     function_name,
     cast(sum(touches) as bigint) as touches,
+    cast(sum(broad_touches) as bigint) as broad_touches,
+    cast(sum(mailings) as bigint) as mailings,
     cast(sum(meetings) as bigint) as meetings,
     sum(touch_cost_usd) as touch_cost_usd,
+    sum(broad_cost_usd) as broad_cost_usd,
     sum(spend_usd) as spend_usd
 from efforts
 group by account_id, effort_date, function_name

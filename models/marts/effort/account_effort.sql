@@ -33,6 +33,8 @@ effort as (
         ) as {{ function }}_touches,
         {%- endfor %}
         sum(case when {{ is_recent }} then efforts.touches else 0 end) as touches,
+        sum(case when {{ is_recent }} then efforts.broad_touches else 0 end) as broad_touches,
+        sum(case when {{ is_recent }} then efforts.broad_cost_usd else 0 end) as broad_cost_usd,
         sum(case when {{ is_recent }} then efforts.meetings else 0 end) as meetings,
         sum(case when {{ is_recent }} then efforts.touch_cost_usd else 0 end) as touch_cost_usd,
         sum(case when {{ is_recent }} then efforts.spend_usd else 0 end) as spend_usd,
@@ -63,6 +65,8 @@ select
     cast(round(coalesce(effort.touch_cost_usd, 0), 2) as double) as touch_cost_usd,
     cast(round(coalesce(effort.spend_usd, 0), 2) as double) as spend_usd,
     cast(round(coalesce(effort.touch_cost_usd + effort.spend_usd, 0), 2) as double) as effort_usd,
+    cast(coalesce(effort.broad_touches, 0) as bigint) as broad_touches,
+    cast(round(coalesce(effort.broad_cost_usd, 0), 2) as double) as broad_cost_usd,
     effort.last_touch_on,
     coalesce(effort.touches, 0) > 0 as is_touched,
     coalesce(effort.touches, 0) > 0

@@ -46,7 +46,7 @@ limits as (
 play_rules as (
 
     select * from {{ ref('play_rules') }}
-    where decision = 'pursue'
+    where {{ is_one_of("'pursue'", 'decision') }} and readiness_segment = 'any'
         and (trigger = 'any' or {{ is_one_of("'rise'", 'trigger') }})
 
 ),
@@ -113,12 +113,17 @@ expected as (
 
 ),
 
--- Touches of somebody: an impression answers nobody.
+-- Touches of somebody, and meetings: an impression answers nobody.
 touches as (
 
     select account_id, function_name, touch_date
     from {{ ref('account_touches') }}
-    where direction = 'outbound' and people > 0
+    where (direction = 'outbound' and people > 0)
+        or activity_type in (
+            {%- for activity_type in var('effort_inbound_types') %}
+            '{{ activity_type }}'{{ ',' if not loop.last }}
+            {%- endfor %}
+        )
 
 ),
 

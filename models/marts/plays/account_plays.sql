@@ -1,3 +1,19 @@
+{#- What the decision leaves to be done; to be researched is worked as before where nobody has the
+    time to ask. -#}
+{%- set play_decision -%}
+case
+            when decision = 'drop' then 'drop'
+            when has_timing_conflict then 'watch'
+            when decision = 'hold' then 'hold'
+            when decision = 'research' and is_asked then 'research'
+            else 'pursue'
+        end
+{%- endset -%}
+
+{%- set situation = [
+    'play_decision', 'state', 'driver', 'lifecycle', 'motion_word', 'readiness_segment'
+] %}
+
 with activation as (
 
     select * from {{ ref('account_activation') }}
@@ -28,16 +44,39 @@ coverage as (
 
 ),
 
-touches as (
+effort_days as (
 
-    select * from {{ ref('account_touches') }}
-    where direction = 'outbound'
+    select * from {{ ref('int_effort_days') }}
+    where account_id is not null
+
+),
+
+play_outcomes as (
+
+    select * from {{ ref('int_play_outcomes') }}
+    where status in ('done', 'dismissed') and not is_unknown_account and not is_unknown_play
 
 ),
 
 events as (
 
     select * from {{ ref('int_account_events') }}
+
+),
+
+acts as (
+
+    select * from {{ ref('int_account_acts') }}
+    where {{ end_date() }} >= valid_from and {{ end_date() }} < valid_to
+        and is_buying_signal and base_points_h > 0
+        and occurred_date > {{ add_days(end_date(), -var('max_age_days')) }}
+
+),
+
+changes as (
+
+    select * from {{ ref('int_decision_changes') }}
+    where as_of_date <= {{ end_date() }}
 
 ),
 
@@ -65,14 +104,37 @@ plays as (
 
 ),
 
+inbound_routes as (
+
+    select * from {{ ref('inbound_routes') }}
+    where response_days is not null
+
+),
+
+exclusion_spans as (
+
+    select * from {{ ref('int_account_exclusions') }}
+
+),
+
 exclusions as (
 
     select
         account_id,
         string_agg(distinct reason, ', ' order by reason) as reasons,
         nullif(max(valid_to), {{ forever() }}) as excluded_until
-    from {{ ref('int_account_exclusions') }}
+    from exclusion_spans
     where {{ end_date() }} >= valid_from and {{ end_date() }} < valid_to
+    group by account_id
+
+),
+
+-- Nothing was due while it was excluded: what is due counts from the end at the earliest.
+past_exclusions as (
+
+    select account_id, max(valid_to) as ended_on
+    from exclusion_spans
+    where valid_to <= {{ end_date() }}
     group by account_id
 
 ),
@@ -83,9 +145,16 @@ decisions as (
 
 ),
 
+readiness as (
+
+    select * from {{ ref('account_readiness') }}
+
+),
+
 research_queue as (
 
-    select * from {{ ref('research_queue') }}
+    select *, true as is_asked
+    from {{ ref('research_queue') }}
     where is_within_budget
 
 ),
@@ -116,7 +185,6 @@ decided as (
         signals.strength_score,
         signals.signal_level,
         signals.engaged_people,
-        signals.last_buying_signal_date,
         signals.last_signal_date,
         signals.is_spiking,
         coverage.reached_coverage_share,
@@ -125,20 +193,17 @@ decided as (
         coverage.covered_personas,
         exclusions.reasons as exclusion_reason,
         exclusions.excluded_until,
+        coalesce(past_exclusions.ended_on, date '0001-01-01') as free_since,
         decisions.revisit_on,
         decisions.readiness_segment,
+        readiness.next_deadline_on,
         research_queue.respondent_role,
         research_queue.dimension as asked_dimension,
+        coalesce(research_queue.is_asked, false) as is_asked,
         case
             when exclusions.account_id is not null then 'withheld'
-            when decisions.decision = 'drop' then 'drop'
-            when activation.has_timing_conflict then 'watch'
-            when decisions.decision = 'hold' then 'hold'
-            when research_queue.account_id is not null
-                and decisions.decision = 'research'
-                then 'research'
-            else 'pursue'
-        end as decision,
+            else {{ play_decision }}
+        end as play_decision,
         case
             when not accounts.is_target then 'untargeted'
             else coalesce(activation.primary_driver, 'none')
@@ -149,10 +214,12 @@ decided as (
     inner join signals on activation.account_id = signals.account_id
     inner join coverage on activation.account_id = coverage.account_id
     inner join decisions on activation.account_id = decisions.account_id
+    left join readiness on activation.account_id = readiness.account_id
     left join research_queue on activation.account_id = research_queue.account_id
     inner join state_rules on activation.state = state_rules.state
     left join state_rules as previous_rules on activation.previous_state = previous_rules.state
     left join exclusions on activation.account_id = exclusions.account_id
+    left join past_exclusions on activation.account_id = past_exclusions.account_id
 
 ),
 
@@ -195,9 +262,8 @@ happenings as (
 
     union all
 
-    select account_id, 'buying_signal', last_buying_signal_date, last_buying_signal_date
-    from decided
-    where last_buying_signal_date is not null
+    select distinct account_id, 'buying_signal', occurred_date, occurred_date
+    from acts
 
     union all
 
@@ -214,100 +280,351 @@ happenings as (
 
 trigger_ranks as (
 
-    select trigger, min(trigger_rank) as trigger_rank, max(fresh_days) as fresh_days
+    select
+        trigger,
+        min(trigger_rank) as trigger_rank,
+        max(fresh_days) as fresh_days,
+        -- A change of state is news for as long as the state lasts and nobody has done anything.
+        max(kind) = 'state' as lasts_with_state
     from play_triggers
     group by trigger
 
 ),
 
-ranked_triggers as (
+-- What was so from which day on, with the eyes of today on whom there is time to ask.
+spans as (
 
     select
-        happenings.*,
-        trigger_ranks.fresh_days is null as is_endless,
-        row_number() over (
-            partition by happenings.account_id
-            order by
-                trigger_ranks.trigger_rank asc,
-                happenings.counts_from desc,
-                happenings.triggered_on asc
-        ) as trigger_order
-    from happenings
-    inner join trigger_ranks on happenings.trigger = trigger_ranks.trigger
-    where trigger_ranks.fresh_days is null
-        or {{ end_date() }} < {{ add_days('happenings.counts_from', 'trigger_ranks.fresh_days') }}
+        changes.account_id,
+        changes.as_of_date as valid_from,
+        case when changes.is_account then {{ play_decision }} end as play_decision,
+        changes.state,
+        changes.driver,
+        changes.lifecycle,
+        changes.readiness_segment,
+        case when changes.has_committed_motion then 'true' else 'false' end as motion_word
+    from changes
+    inner join decided on changes.account_id = decided.account_id
 
 ),
 
+situations as (
+
+    select {{ situation | join(', ') }}, 'state' as trigger
+    from spans
+
+    union
+
+    select
+        {%- for column in situation %}
+        decided.{{ column }},
+        {%- endfor %}
+        happenings.trigger
+    from decided
+    inner join happenings on decided.account_id = happenings.account_id
+
+),
+
+-- Accounts share situations, so the words of the rules are compared once for each.
 ranked_rules as (
 
     select
-        decided.*,
-        ranked_triggers.trigger,
-        ranked_triggers.triggered_on,
-        ranked_triggers.is_endless,
-        {{ add_days('ranked_triggers.counts_from', 'play_rules.due_days') }} as first_due_on,
+        situations.*,
         play_rules.play_id,
+        play_rules.due_days,
         play_rules.repeat_days,
         play_rules.rule_rank,
         play_rules.reason as rule_reason,
+        play_rules.trigger != 'any' as names_trigger,
         row_number() over (
-            partition by decided.account_id order by play_rules.rule_rank
+            partition by
+                {%- for column in situation %}
+                situations.{{ column }},
+                {%- endfor %}
+                situations.trigger
+            order by play_rules.rule_rank
         ) as rule_order
-    from decided
-    inner join ranked_triggers
-        on decided.account_id = ranked_triggers.account_id and ranked_triggers.trigger_order = 1
+    from situations
     inner join play_rules
         on
-            {{ is_one_of('decided.decision', 'play_rules.decision') }}
-            {%- for column in ['trigger', 'state', 'driver', 'lifecycle'] %}
+            {{ is_one_of('situations.play_decision', 'play_rules.decision') }}
+            {%- for column in ['trigger'] + situation[1:4] + ['readiness_segment'] %}
             and (
                 play_rules.{{ column }} = 'any'
-                or {{ is_one_of(
-                    ('ranked_triggers.' if column == 'trigger' else 'decided.') ~ column,
-                    'play_rules.' ~ column
-                ) }}
+                or {{ is_one_of('situations.' ~ column, 'play_rules.' ~ column) }}
             )
             {%- endfor %}
-            and play_rules.has_committed_motion in ('any', decided.motion_word)
+            and play_rules.has_committed_motion in ('any', situations.motion_word)
 
 ),
 
-last_touches as (
+rules as (
 
-    select account_id, function_name, max(touch_date) as last_touch_on
-    from touches
+    select
+        ranked_rules.*,
+        plays.owner_function,
+        plays.content_level,
+        plays.first_touch_hours
+    from ranked_rules
+    inner join plays on ranked_rules.play_id = plays.play_id
+    where ranked_rules.rule_order = 1
+
+),
+
+-- Who is asked for a touch has done it by one to somebody, or by a meeting; what goes to the account
+-- as a whole is done by a mailing too, and where no touch of a person belongs to the play by an ad.
+work as (
+
+    select
+        account_id,
+        function_name,
+        max(case when touches + meetings > 0 then effort_date end) as addressed_on,
+        max(case when touches + meetings + mailings > 0 then effort_date end) as mailed_on,
+        max(case when touches + meetings + broad_touches > 0 then effort_date end) as shown_on
+    from effort_days
     group by account_id, function_name
 
 ),
 
-chosen as (
+reported as (
+
+    select account_id, play_id, max({{ to_day('version_at') }}) as reported_on
+    from play_outcomes
+    group by account_id, play_id
+
+),
+
+-- A buying signal is answered by whom inbound_routes ask for an answer, whoever leads the play.
+inbound_answers as (
+
+    select decided.account_id, max(work.addressed_on) as answered_on
+    from decided
+    inner join work on decided.account_id = work.account_id
+    inner join inbound_routes
+        on
+            {{ is_one_of('work.function_name', 'inbound_routes.expected_functions') }}
+            and inbound_routes.lifecycle in ('any', decided.lifecycle)
+    group by decided.account_id
+
+),
+
+started as (
 
     select
-        ranked_rules.*,
-        plays.play_name,
-        plays.template,
-        plays.owner_function,
-        plays.channels,
-        plays.content_level,
-        plays.first_touch_hours,
-        last_touches.last_touch_on,
-        -- What has been done is due again its rhythm later, counted from the last time. What has
-        -- not is due on its first day for as long as it is news, and in its rhythm where the
-        -- trigger has no end.
+        happenings.account_id,
+        happenings.trigger,
+        happenings.triggered_on,
+        greatest(happenings.counts_from, decided.free_since) as counts_from,
+        trigger_ranks.trigger_rank,
+        trigger_ranks.fresh_days,
+        trigger_ranks.lasts_with_state,
+        coalesce(
+            {{ end_date() }} < {{ add_days('happenings.counts_from', 'trigger_ranks.fresh_days') }},
+            true
+        ) as is_fresh,
+        rules.play_id,
+        rules.due_days,
+        rules.repeat_days,
+        rules.rule_rank,
+        rules.rule_reason,
+        rules.names_trigger,
         case
-            when ranked_rules.repeat_days is null then null
-            when last_touches.last_touch_on >= ranked_rules.triggered_on
-                then {{ add_days('last_touches.last_touch_on', 'ranked_rules.repeat_days') }}
-            when ranked_rules.is_endless then ranked_rules.first_due_on
-        end as rhythm_from
-    from ranked_rules
-    inner join plays on ranked_rules.play_id = plays.play_id
-    left join last_touches
+            when rules.first_touch_hours is null then work.shown_on
+            when rules.content_level = 'account' then work.mailed_on
+            else work.addressed_on
+        end as last_touch_on,
+        reported.reported_on,
+        case when happenings.trigger = 'buying_signal' then inbound_answers.answered_on end
+            as answered_on
+    from happenings
+    inner join decided on happenings.account_id = decided.account_id
+    inner join trigger_ranks on happenings.trigger = trigger_ranks.trigger
+    inner join rules
         on
-            ranked_rules.account_id = last_touches.account_id
-            and plays.owner_function = last_touches.function_name
-    where ranked_rules.rule_order = 1
+            happenings.trigger = rules.trigger
+            {%- for column in situation %}
+            and decided.{{ column }} = rules.{{ column }}
+            {%- endfor %}
+    left join work
+        on
+            happenings.account_id = work.account_id
+            and rules.owner_function = work.function_name
+    left join reported
+        on happenings.account_id = reported.account_id and rules.play_id = reported.play_id
+    left join inbound_answers on happenings.account_id = inbound_answers.account_id
+
+),
+
+-- What a rule names and nobody has done anything about since it happened. What is heard of again
+-- while it is news goes on with the play, which is due since the first of them.
+open_news as (
+
+    select
+        *,
+        case
+            when counts_from
+                < {{ add_days('lag(counts_from) over of_trigger', 'fresh_days') }}
+                then 0
+            else 1
+        end as is_first
+    from started
+    where names_trigger
+        and counts_from > coalesce(
+            greatest(last_touch_on, reported_on, answered_on), date '0001-01-01'
+        )
+    window of_trigger as (
+        partition by account_id, trigger order by counts_from asc, triggered_on desc
+    )
+
+),
+
+chained_news as (
+
+    select
+        *,
+        sum(is_first) over (
+            partition by account_id, trigger
+            order by counts_from asc, triggered_on desc
+            rows between unbounded preceding and current row
+        ) as chain
+    from open_news
+
+),
+
+named as (
+
+    select
+        account_id,
+        trigger,
+        chain,
+        trigger_rank,
+        play_id,
+        repeat_days,
+        rule_rank,
+        rule_reason,
+        last_touch_on,
+        min(triggered_on) as triggered_on,
+        min(counts_from) as play_since,
+        {{ add_days('min(counts_from)', 'min(due_days)') }} as due_on
+    from chained_news
+    group by
+        account_id, trigger, chain, trigger_rank, lasts_with_state, play_id, repeat_days,
+        rule_rank, rule_reason, last_touch_on
+    having max(is_fresh or lasts_with_state)
+
+),
+
+standing as (
+
+    select * from started
+    where trigger = 'state'
+
+),
+
+-- The spans up to the day whose play is the one of the day.
+span_plays as (
+
+    select
+        spans.account_id,
+        spans.valid_from,
+        rules.due_days,
+        max(case when rules.play_id is distinct from standing.play_id then spans.valid_from end)
+            over (partition by spans.account_id) as other_from
+    from spans
+    inner join standing on spans.account_id = standing.account_id
+    left join rules
+        on
+            rules.trigger = 'state'
+            {%- for column in situation %}
+            and spans.{{ column }} = rules.{{ column }}
+            {%- endfor %}
+
+),
+
+runs as (
+
+    select
+        span_plays.account_id,
+        min(greatest(span_plays.valid_from, decided.free_since)) as play_since,
+        min({{ add_days(
+            'greatest(span_plays.valid_from, decided.free_since)', 'span_plays.due_days'
+        ) }}) as first_due_on
+    from span_plays
+    inner join decided on span_plays.account_id = decided.account_id
+    where span_plays.other_from is null or span_plays.valid_from > span_plays.other_from
+    group by span_plays.account_id
+
+),
+
+-- For the words: the weightiest news that starts nothing by itself and that nobody has acted on.
+backgrounds as (
+
+    select
+        account_id,
+        trigger,
+        triggered_on,
+        row_number() over (
+            partition by account_id
+            order by trigger_rank asc, counts_from desc, triggered_on asc
+        ) as background_order
+    from started
+    where not names_trigger and is_fresh
+        and (
+            trigger = 'state' or lasts_with_state
+            or counts_from > coalesce(
+                greatest(last_touch_on, reported_on, answered_on), date '0001-01-01'
+            )
+        )
+
+),
+
+lasting as (
+
+    select
+        standing.*,
+        backgrounds.trigger as background,
+        backgrounds.triggered_on as background_on,
+        coalesce(runs.play_since, standing.counts_from) as play_since,
+        coalesce(
+            runs.first_due_on, {{ add_days('standing.counts_from', 'standing.due_days') }}
+        ) as first_due_on,
+        greatest(standing.last_touch_on, standing.reported_on) as done_on
+    from standing
+    inner join backgrounds
+        on standing.account_id = backgrounds.account_id and backgrounds.background_order = 1
+    left join runs on standing.account_id = runs.account_id
+
+),
+
+candidates as (
+
+    select
+        account_id, trigger, triggered_on, trigger_rank, play_id, rule_rank, rule_reason,
+        last_touch_on, play_since, due_on
+    from named
+
+    union all
+
+    -- What has been done since it began is due again its rhythm later.
+    select
+        account_id, background, background_on, trigger_rank, play_id, rule_rank, rule_reason,
+        last_touch_on, play_since,
+        case
+            when done_on >= play_since then {{ add_days('done_on', 'repeat_days') }}
+            else first_due_on
+        end as due_on
+    from lasting
+
+),
+
+-- The weightiest reason says which play; of several for that play the first that made it due says
+-- since when.
+weighed as (
+
+    select
+        *,
+        first_value(play_id) over (partition by account_id order by trigger_rank) as first_play_id
+    from candidates
 
 ),
 
@@ -315,48 +632,76 @@ dated as (
 
     select
         *,
-        case
-            when rhythm_from is null then first_due_on
-            when rhythm_from >= {{ end_date() }} then rhythm_from
-            else
-                {{ add_days('rhythm_from', 'cast(repeat_days * ceil('
-                    ~ dbt.datediff('rhythm_from', end_date(), 'day')
-                    ~ ' / cast(repeat_days as double)) as integer)') }}
-        end as due_on
-    from chosen
+        row_number() over (
+            partition by account_id order by due_on asc nulls last, trigger_rank asc
+        ) as play_order
+    from weighed
+    where play_id = first_play_id
+
+),
+
+chosen as (
+
+    select
+        decided.*,
+        dated.trigger,
+        dated.triggered_on,
+        dated.play_id,
+        dated.rule_rank,
+        dated.rule_reason,
+        dated.last_touch_on,
+        dated.play_since,
+        dated.due_on,
+        plays.play_name,
+        plays.template,
+        plays.owner_function,
+        plays.channels,
+        plays.content_level,
+        plays.first_touch_hours
+    from dated
+    inner join decided on dated.account_id = decided.account_id
+    inner join plays on dated.play_id = plays.play_id
+    where dated.play_order = 1
 
 ),
 
 worded as (
 
     select
-        dated.*,
+        chosen.*,
         case
-            when decision = 'withheld' then
+            when play_decision = 'withheld' then
                 'Withheld'
                 || coalesce(' until ' || cast(excluded_until as {{ dbt.type_string() }}), '')
                 || ': ' || replace(exclusion_reason, '_', ' ')
-            when decision = 'drop' then
+            when play_decision = 'drop' then
                 'Dropped: fit is ' || fit_tier
                 || coalesce(' (score ' || {{ in_words('fit_score', 1) }} || ')', '')
                 || case when fit_score >= {{ var('fit_moderate_min_score') }}
                     then ', for a must-not criterion matches' else '' end
             else
                 case
-                    when decision = 'hold' then
+                    when play_decision = 'hold' then
                         'held until ' || cast(revisit_on as {{ dbt.type_string() }})
                         || ', readiness ' || replace(readiness_segment, '_', ' ')
                         || case when has_committed_motion
                             then ', and yet a committed deal is moving' else '' end
                         || '; '
-                    when decision = 'research' then
+                    when play_decision = 'research' then
                         'ask the ' || replace(respondent_role, '_', ' ') || ', '
                         || replace(asked_dimension, '_', ' ') || ' first, readiness '
                         || replace(readiness_segment, '_', ' ') || '; '
+                    when readiness_segment = 'can_decide' then
+                        'they can decide'
+                        || coalesce(
+                            ', and named '
+                            || cast(next_deadline_on as {{ dbt.type_string() }})
+                            || ' as a deadline', ''
+                        ) || '; '
                     else ''
                 end
                 || case
-                    when decision = 'watch' then
+                    when play_decision = 'watch' then
                         case
                             when signal_level = 'strong' and has_committed_motion
                                 then 'strong signal and a committed deal'
@@ -404,14 +749,14 @@ worded as (
                 end
         end
             as sentence
-    from dated
+    from chosen
 
 )
 
 select
     account_id,
     as_of_date,
-    decision,
+    play_decision,
     play_id,
     play_name,
     template,
@@ -419,10 +764,18 @@ select
     channels,
     content_level,
     first_touch_hours,
+    -- Whoever leads: who can decide goes first, and of these and the others who named a deadline.
+    case
+        when play_id = 'none' then null
+        when readiness_segment = 'can_decide' and next_deadline_on is not null then 1
+        when readiness_segment = 'can_decide' then 2
+        when next_deadline_on is not null then 3
+        else 4
+    end as priority,
+    case when play_id != 'none' then next_deadline_on end as next_deadline_on,
+    case when due_on is not null then play_since end as play_since,
     due_on,
-    coalesce(
-        due_on < as_of_date and coalesce(last_touch_on < triggered_on, true), false
-    ) as is_overdue,
+    coalesce(due_on < as_of_date, false) as is_overdue,
     last_touch_on,
     trigger,
     triggered_on,

@@ -35,11 +35,16 @@ routes as (
 
 ),
 
--- An ad that is shown answers nobody.
+-- An ad that is shown answers nobody; a meeting does.
 touches as (
 
     select * from {{ ref('account_touches') }}
-    where direction = 'outbound' and channel != 'ads'
+    where (direction = 'outbound' and channel != 'ads')
+        or activity_type in (
+            {%- for activity_type in var('effort_inbound_types') %}
+            '{{ activity_type }}'{{ ',' if not loop.last }}
+            {%- endfor %}
+        )
 
 ),
 

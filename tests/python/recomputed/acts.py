@@ -26,7 +26,10 @@ TYPES = {row["activity_type"]: row for row in rules()["activity_types"]}
 
 @dataclass(frozen=True)
 class Act:
-    """Something done. who: the raw identity; record: a lead or contact; domain: who else it is."""
+    """Something done.
+
+    who: the raw identity; record: a lead or contact; domain: who else it is; by: the owner of ours.
+    """
 
     type: str
     on: date
@@ -38,6 +41,7 @@ class Act:
     account: str | None = None
     domain: str | None = None
     amount: int = 1
+    by: str | None = None
 
     @property
     def rule(self) -> dict[str, str]:
@@ -147,6 +151,7 @@ class Acts(Deals):
                     person or None,
                     None,
                     account,
+                    by=row.id("owner_id") or row.id("property_hubspot_owner_id"),
                 )
 
     def _salesforce_activities(self) -> Iterable[Act]:
@@ -347,6 +352,51 @@ class Acts(Deals):
                     )  # fmt: skip
 
     # --- whose it is ------------------------------------------------------------------------------
+
+    def function_of(self, act: Act) -> str:
+        """The function that did it: by what its owner is called, else by the kind of act."""
+        words = self._words_of_owner.get(act.by or "")
+        if words is None:
+            return act.rule["default_function"]
+        ranked = sorted(rules()["owner_functions"], key=lambda row: int(row["rule_rank"]))
+        found = (row["function_name"] for row in ranked if matches(row["pattern"], words))
+        return next(found, act.rule["default_function"])
+
+    @cached_property
+    def _words_of_owner(self) -> dict[str, str]:
+        """Role, department and title of each of ours."""
+        roles = {row.id("id"): row["name"] for row in self.rows("salesforce/user_role")}
+        found = {}
+        for row in self.rows("salesforce/user"):
+            said = (roles.get(row.id("user_role_id")), row["department"], row["title"])
+            found[row.id("id") or ""] = " ".join(text for text in said if text)
+        teams = {row.id("id"): row["name"] for row in self.rows("hubspot/team")}
+        team_of = {row.id("owner_id"): row.id("team_id") for row in self.rows("hubspot/owner_team")}
+        for row in self.rows("hubspot/owner"):
+            owner = row.id("owner_id") or ""
+            found[owner] = teams.get(team_of.get(owner)) or ""
+        return {
+            owner: " " + re.sub(r"[^a-z0-9]+", " ", text.lower()).strip() + " "
+            for owner, text in found.items()
+        }
+
+    def work(self, account: str) -> Iterable[tuple[date, str, str]]:
+        """What ours did for an account: day, function, and one of addressed, mailing, shown."""
+        meetings = constants()["effort_inbound_types"]
+        for act in self._acts_of_account.get(account, ()):
+            if act.type in meetings or truth(act.rule["is_addressed"]):
+                yield act.on, self.function_of(act), "addressed"
+            elif act.rule["direction"] == "outbound" and truth(act.rule["is_touch"]):
+                reaches = truth(act.rule["reaches_person"])
+                yield act.on, self.function_of(act), "mailing" if reaches else "shown"
+
+    @cached_property
+    def _acts_of_account(self) -> dict[str, list[Act]]:
+        found: dict[str, list[Act]] = defaultdict(list)
+        for act in self.acts:
+            if account := self.owner_of(act):
+                found[account].append(act)
+        return found
 
     @cached_property
     def _person_of_address(self) -> dict[str, str]:

@@ -52,6 +52,9 @@ TABLES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     },
     "hubspot/engagement_contact": (("engagement_id", "contact_id"), ("fivetran_synced",)),
     "hubspot/engagement_company": (("engagement_id", "company_id"), ("fivetran_synced",)),
+    "hubspot/owner": (("owner_id",), ("updated_at", "fivetran_synced")),
+    "hubspot/owner_team": (("owner_id", "team_id"), ("fivetran_synced",)),
+    "hubspot/team": (("id",), ("fivetran_synced",)),
     "intent/topic_scores": (("provider", "domain", "topic", "report_date"), ()),
     "intent_coverage/domains": (("provider", "domain", "seen_on"), ()),
     "linkedin_ads/company_engagement": (("date", "company_domain", "campaign_id"), ()),
@@ -92,6 +95,8 @@ TABLES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     },
     "salesforce/opportunity_history": (("id",), ("created_date",)),
     "salesforce/opportunity_field_history": (("id",), ("created_date",)),
+    "salesforce/user": (("id",), ("system_modstamp", "fivetran_synced")),
+    "salesforce/user_role": (("id",), ("system_modstamp", "fivetran_synced")),
     "segment/pages": (("id",), ("received_at",)),
     "segment/identifies": (("id",), ("received_at",)),
     "targets/target_accounts": (("programme_id", "domain", "crm_account_id"), ("recorded_at",)),
@@ -397,7 +402,7 @@ _NAMES = {
         " has_responded first_responded_date lead_id contact_id campaign_id anonymous_id user_id"
         " context_ip context_page_path is_converted converted_contact_id stage_name close_date"
         " is_won is_closed composite_score score interactions impressions clicks leads confidence"
-        " listed_on removed_on".split()
+        " listed_on removed_on user_role_id property_hubspot_owner_id".split()
     )
 }
 
