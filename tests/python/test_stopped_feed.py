@@ -287,7 +287,7 @@ def test_each_of_our_accounts_has_signal_from_its_feed_alone(stopped: Stopped) -
 
 
 def test_what_the_feeds_could_have_kept_is_warming_and_nothing_else_is(stopped: Stopped) -> None:
-    """All that gives signal is silent, so twice the points of the last day tell who stays warming."""
+    """All signal is silent, so twice the points of the last day tell who stays warming."""
     enough = -50 * log(1 - 0.8 * 10 / 100)  # points of 80% of a strength of 10
     fell, kept = (
         query(
