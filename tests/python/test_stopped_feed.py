@@ -311,9 +311,9 @@ def test_what_the_feeds_could_have_kept_is_warming_and_nothing_else_is(stopped: 
             f" and today.as_of_date >= date '{ALL_STALE}' + 7",
         )
     )
-    assert fell
+    # Whom the feeds could not have kept has fallen before all of them are stale, or falls now.
+    assert all(points * 2 < enough for (points,) in fell)
     assert kept
-    assert max(points for (points,) in fell) * 2 < enough
     assert min(points for (points,) in kept) * 2 >= enough
 
 
