@@ -247,7 +247,10 @@ valued as (
         readiness.expires_on,
         readiness.evidence_weight,
         coalesce(readiness.expires_on <= {{ horizon }}, false) as is_lapsing,
-        coalesce(coverage.expected_people, 0) as expected_people
+        -- Null where coverage is unknown; a persona that is not required has no row.
+        case
+            when coverage.account_id is null then 0 else coverage.expected_people
+        end as expected_people
     from asked
     inner join fit on asked.account_id = fit.account_id
     inner join account_values on asked.account_id = account_values.account_id
@@ -267,7 +270,7 @@ ranked as (
             order by
                 round(flip_share * fit_share * account_value_usd, 2) desc,
                 flip_share desc,
-                expected_people desc,
+                coalesce(expected_people, 0) desc,
                 account_id asc
         ) as rank
     from valued
@@ -308,6 +311,8 @@ select
     || '); fit ' || {{ in_words('100 * fit_share', 0) }} || '%, value '
     || {{ in_words('account_value_usd', 0) }} || ' USD (' || value_basis || '); '
     || case
+        when expected_people is null
+            then 'whether anybody of the role is on file is unknown'
         when expected_people > 0
             then {{ in_words('expected_people', 1) }} || ' expected people of the role on file'
         else 'nobody of the role on file yet'
