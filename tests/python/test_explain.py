@@ -42,7 +42,7 @@ def account(refreshed: Place) -> dict[str, str]:
         inner join marts.account_activation using (account_id)
         inner join marts.account_signals using (account_id)
         inner join marts.account_plays using (account_id)
-        where decision = 'pursue' and due_on is not null
+        where play_decision = 'pursue' and due_on is not null
             and is_target and primary_driver is not null and salesforce_account_id is not null
             and salesforce_account_id not like '%:%' and primary_domain is not null
             and intent_points + engagement_points > 0

@@ -624,14 +624,16 @@ def test_a_hold_ends_and_says_why(readiness: Readiness, name: str, reason: str) 
     ]
 
 
-def test_a_hold_says_until_when(readiness: Readiness) -> None:
-    ((decision, revisit_on, why),) = readiness.of(
-        "corrected", "marts.account_decisions", "decision, revisit_on, why"
+def test_another_decision_waits_until_the_rules_have_said_it_for_a_week(
+    readiness: Readiness,
+) -> None:
+    ((decision, pending, revisit_on, why),) = readiness.of(
+        "corrected", "marts.account_decisions", "decision, pending_decision, revisit_on, why"
     )
-    assert (decision, revisit_on) == ("hold", date(2026, 5, 20) + timedelta(days=90))
+    assert (decision, pending, revisit_on) == ("pursue", "hold", None)
     assert why.startswith(
-        f"Hold until {revisit_on}, some time after the last research (fit strong, readiness"
-        " blocked): "
+        "Pursue (fit strong, readiness blocked): as before; the rules now say hold, which counts"
+        " once they have said so for 7 days in a row. "
     )
 
 

@@ -16,6 +16,19 @@ decision_days as (
     select * from {{ ref('int_decision_days') }}
     where is_month_end
 
+),
+
+decisions as (
+
+    select
+        account_id,
+        decision,
+        as_of_date as valid_from,
+        coalesce(
+            lead(as_of_date) over (partition by account_id order by as_of_date), {{ forever() }}
+        ) as valid_to
+    from {{ ref('int_decision_changes') }}
+
 )
 
 select
@@ -29,10 +42,15 @@ select
     gap_days.primary_driver,
     gap_days.is_target,
     decision_days.readiness_segment,
-    decision_days.decision,
+    decisions.decision,
     {{ ruleset_version() }} as ruleset_version
 from gap_days
 inner join decision_days
     on
         gap_days.account_id = decision_days.account_id
         and gap_days.as_of_date = decision_days.as_of_date
+inner join decisions
+    on
+        gap_days.account_id = decisions.account_id
+        and gap_days.as_of_date >= decisions.valid_from
+        and gap_days.as_of_date < decisions.valid_to

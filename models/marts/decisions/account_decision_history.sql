@@ -1,16 +1,52 @@
-with changes as (
+{%- set facts = [
+    'lifecycle', 'fit_tier', 'readiness_segment', 'is_told_to_wait', 'is_revisit_due',
+    'ruleset_version'
+] %}
+
+with compared as (
 
     select
         *,
-        {%- for fact in [
-            'decision', 'lifecycle', 'fit_tier', 'readiness_segment', 'is_told_to_wait',
-            'is_revisit_due', 'ruleset_version'
-        ] %}
+        {%- for fact in ['decision'] + facts %}
         lag({{ fact }}) over of_account as previous_{{ fact }},
         {%- endfor %}
-        coalesce(lag(is_account) over of_account, false) as was_account
+        coalesce(lag(is_account) over of_account, false) as was_account,
+        case
+            when coalesce(rule_decision, decision)
+                is distinct from lag(coalesce(rule_decision, decision)) over of_account
+                then 1
+            else 0
+        end as is_run_start
     from {{ ref('int_decision_changes') }}
     window of_account as (partition by account_id order by as_of_date)
+
+),
+
+numbered as (
+
+    select
+        *,
+        sum(is_run_start) over (
+            partition by account_id order by as_of_date
+            rows between unbounded preceding and current row
+        ) as run_number
+    from compared
+
+),
+
+-- A decision that waited was brought about by what changed when the rules first said it.
+changes as (
+
+    select
+        account_id, as_of_date, is_account, was_account, decision, previous_decision, rule_rank,
+        blocking_dimension,
+        {%- for fact in facts %}
+        {{ fact }},
+        first_value(previous_{{ fact }}) over of_run as previous_{{ fact }}
+        {{- ',' if not loop.last }}
+        {%- endfor %}
+    from numbered
+    window of_run as (partition by account_id, run_number order by as_of_date)
 
 ),
 

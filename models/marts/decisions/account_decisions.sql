@@ -86,6 +86,7 @@ judged as (
 
     select
         decision_days.*,
+        coalesce(history.decision, decision_days.decision) as decision_in_force,
         history.previous_decision,
         history.valid_from as decision_since,
         history.is_return,
@@ -104,7 +105,7 @@ judged as (
             when states.is_seen_long_enough then true
         end as is_stalled,
         decision_days.readiness_segment = 'can_decide'
-        and decision_days.decision = 'pursue'
+        and coalesce(history.decision, decision_days.decision) = 'pursue'
         and effort.effort_usd < coalesce(usual_effort.effort_usd, 0) as is_under_served,
         usual_effort.effort_usd as usual_effort_usd,
         readiness.why as readiness_why
@@ -126,27 +127,28 @@ judged as (
 select
     account_id,
     as_of_date,
-    decision,
+    decision_in_force as decision,
+    case when decision != decision_in_force then decision end as pending_decision,
     previous_decision,
     decision_since,
     coalesce(is_return, false) as is_return,
     cast(coalesce(holds, 0) as integer) as holds,
-    case when decision = 'hold' then revisit_on end as revisit_on,
+    case when decision_in_force = 'hold' then revisit_on end as revisit_on,
     is_revisit_due,
     fit_tier,
     readiness_segment,
     is_single_voice,
     is_stalled,
     is_under_served,
-    decision in ('pursue', 'research')
+    decision_in_force in ('pursue', 'research')
     and readiness_segment != 'blocked'
     and not coalesce(is_stalled, false) as is_movement_possible,
     effort_usd as effort_usd_90d,
     open_deals,
     cast(open_pipeline_usd as double) as open_pipeline_usd,
     rule_rank,
-    upper(substring(decision, 1, 1)) || substring(decision, 2)
-    || case when decision = 'hold'
+    upper(substring(decision_in_force, 1, 1)) || substring(decision_in_force, 2)
+    || case when decision_in_force = 'hold'
         then
             coalesce(
                 ' until ' || cast(revisit_on as {{ dbt.type_string() }}) || case
@@ -158,6 +160,10 @@ select
         else '' end
     || ' (fit ' || fit_tier || ', readiness ' || replace(readiness_segment, '_', ' ') || '): '
     || case
+        when decision != decision_in_force
+            then 'as before; the rules now say ' || decision
+                || ', which counts once they have said so'
+                || ' for {{ var("days_before_decision_changes") }} days in a row'
         when is_revisit_due
             then 'the hold is over since ' || cast(revisit_on as {{ dbt.type_string() }})
                 || ', so they are asked again'

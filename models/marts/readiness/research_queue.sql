@@ -39,6 +39,17 @@ coverage as (
 
 ),
 
+in_force as (
+
+    select
+        account_id,
+        decision,
+        row_number() over (partition by account_id order by as_of_date desc) as recency
+    from {{ ref('int_decision_changes') }}
+    where as_of_date <= {{ end_date() }}
+
+),
+
 cases as (
 
     select * from {{ ref('int_decision_cases') }}
@@ -72,9 +83,11 @@ candidates as (
         coalesce(asked_accounts.account_id, '') as question_account_id,
         decision_days.fit_tier,
         decision_days.lifecycle,
-        decision_days.decision,
+        coalesce(in_force.decision, decision_days.decision) as decision,
         coalesce(decision_days.told_revisit_on > {{ horizon }}, false) as is_told_to_wait
     from decision_days
+    left join in_force
+        on decision_days.account_id = in_force.account_id and in_force.recency = 1
     left join exclusions on decision_days.account_id = exclusions.account_id
     left join asked_accounts on decision_days.account_id = asked_accounts.account_id
     where exclusions.account_id is null
