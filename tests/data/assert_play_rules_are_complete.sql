@@ -1,6 +1,7 @@
 -- Guards: every combination of decision, trigger, state, driver, lifecycle, deal in motion and
--- readiness has a play; who can decide has one that sales leads; every rule can match some combination and has no misspelt word; change events go before
--- whatever is routine; what the state alone can start repeats; deal plays ask for a deal in motion.
+-- readiness has a play; who can decide has one that sales leads; every rule can match some
+-- combination and has no misspelt word; change events go before whatever is routine; what the
+-- state alone can start repeats; deal plays ask for a deal in motion.
 -- Does not guard: that the play is a sensible one.
 {%- set columns = [
     'decision', 'trigger', 'state', 'driver', 'lifecycle', 'has_committed_motion',

@@ -371,8 +371,9 @@ rules as (
 
 ),
 
--- Who is asked for a touch has done it by one to somebody, or by a meeting; what goes to the account
--- as a whole is done by a mailing too, and where no touch of a person belongs to the play by an ad.
+-- Who is asked for a touch has done it by one to somebody, or by a meeting; what goes to the
+-- account as a whole is done by a mailing too, and where no touch of a person belongs to it by an
+-- ad.
 work as (
 
     select
