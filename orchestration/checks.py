@@ -853,17 +853,20 @@ def _faults_of_sources(project_dir: Path, var: Var) -> Iterator[Fault]:
     """A misspelt kind of facts would be one that no model asks the sources for."""
     where = PROJECT_FILE, var.line, "var sources"
     models = {path.stem: path for path in (project_dir / "models").rglob("*.sql")}
-    kinds_read = {
-        kind
-        for path in models.values()
-        for kind in re.findall(
-            r"\b(?:rows_of_sources|sources_of|tables_of)\('(\w+)'",
-            path.read_text(encoding="utf-8"),
-        )
-    }
+    text = "\n".join(path.read_text(encoding="utf-8") for path in models.values())
+    wanted = set(re.findall(r"\brows_of_sources\('(\w+)'", text))
+    kinds_read = wanted.union(re.findall(r"\b(?:sources_of|tables_of)\('(\w+)'", text))
     if not isinstance(var.value, dict):
         yield Fault(*where, var.value, "names no sources", "Put the block back")
         return
+    brought = {kind for kinds in var.value.values() if isinstance(kinds, dict) for kind in kinds}
+    for kind in sorted(wanted - brought):
+        yield Fault(
+            *where,
+            None,
+            f"names no source that brings {kind}",
+            "Leave the kind with one, and name that source in sources_off if it is not to count",
+        )
     for source, kinds in var.value.items():
         if not isinstance(kinds, dict):
             yield Fault(

@@ -28,11 +28,13 @@ EXCLUSIONS = "seeds/plays/account_exclusions.csv"
 STATES = "seeds/activation/activation_states.csv"
 
 Change = Callable[[bytes], bytes]
+NAMES = checks.names_of_vars(PROJECT_DIR)
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> Path:
-    """A copy of the project's rules that a test may change."""
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the project's rules that a test may change; its models are ours."""
+    monkeypatch.setattr(checks, "names_of_vars", lambda _: NAMES)
     folder = tmp_path / "project"
     shutil.copytree(PROJECT_DIR / "seeds", folder / "seeds")
     shutil.copy(PROJECT_DIR / VARS, folder)
@@ -182,6 +184,14 @@ MISTAKES: dict[str, tuple[str, Change, int | None, str, str, str]] = {
     "a limit above the one that should be higher": (
         VARS, put("strong_min_strength: 40", "strong_min_strength: 9"),
         -1, "var strong_min_strength", "9 is too small", "above some_min_strength (10) to 100",
+    ),
+    "a limit that equals one that should be lower": (
+        VARS, put("strong_min_strength: 40", "strong_min_strength: 10"),
+        -1, "var strong_min_strength", "10 is too small", "above some_min_strength (10) to 100",
+    ),
+    "a kind of facts that no source brings": (
+        VARS, put("      outcomes: [emails_bounced, unsubscribes, deleted_leads]\n", ""),
+        -2, "var sources", "names no source that brings outcomes", "sources_off",
     ),
     "half a day": (
         VARS, put("days_below_to_fall: 7", "days_below_to_fall: 7.5"),
