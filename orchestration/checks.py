@@ -77,7 +77,7 @@ class Fault(NamedTuple):
 
 
 class Var(NamedTuple):
-    """A var as it stands: value, line from 1, and what stands behind it says that it may be."""
+    """A var as it stands: value, line from 1, and what it may be by the words behind it."""
 
     value: Any
     line: int
@@ -346,13 +346,14 @@ def read_seeds(project_dir: Path, faults: list[Fault]) -> dict[str, Seed]:
     folder = project_dir / "seeds"
     for path in sorted(folder.rglob("*.yml")):
         read = _yaml(project_dir, str(path.relative_to(project_dir)), faults)
-        for declared in (read[0] or {}).get("seeds", []) if read else []:
+        document = read[0] if read and isinstance(read[0], dict) else {}
+        for declared in document.get("seeds") or []:
             seeds[declared["name"]] = _declaration(declared, path.parent, project_dir)
-    if any(fault.file.endswith(".yml") for fault in faults):
-        return seeds  # what is not declared cannot be known
+    all_known = not faults  # else a seed may be described where nothing can be read
+    described = {seed.file for seed in seeds.values()}
     for path in sorted(folder.rglob("*.csv")):
         file = str(path.relative_to(project_dir))
-        if file not in {seed.file for seed in seeds.values()}:
+        if all_known and file not in described:
             faults.append(
                 Fault(
                     file,
@@ -365,6 +366,8 @@ def read_seeds(project_dir: Path, faults: list[Fault]) -> dict[str, Seed]:
                 )
             )
     for seed in seeds.values():
+        if not seed.types:
+            continue  # of somebody's own, and dbt's to read
         if (project_dir / seed.file).exists():
             seed.rows = _rows(project_dir, seed, faults)
         else:
@@ -383,28 +386,30 @@ def read_seeds(project_dir: Path, faults: list[Fault]) -> dict[str, Seed]:
 
 
 def _declaration(declared: Mapping[str, Any], folder: Path, project_dir: Path) -> Seed:
-    tests = [test["well_formed"]["arguments"] for test in declared.get("data_tests", [])]
-    references = []
-    for column in declared.get("columns", []):
-        for test in column.get("data_tests", []):
-            relation = test["relationships"]
-            to = re.fullmatch(r"ref\('(\w+)'\)", relation["arguments"]["to"])
-            where = NOT_THIS.fullmatch((relation.get("config") or {}).get("where", ""))
-            if to:
-                references.append(
-                    (
-                        column["name"],
-                        to[1],
-                        relation["arguments"]["field"],
-                        where[2] if where else "",
-                    )
-                )
-    return Seed(
+    """What the yml says of a seed; tests of other kinds are left to dbt."""
+    seed = Seed(
         file=str((folder / f"{declared['name']}.csv").relative_to(project_dir)),
         types=(declared.get("config") or {}).get("column_types") or {},
-        tests=tests,
-        references=references,
+        tests=[*_arguments(declared, "well_formed")],
+        references=[],
     )
+    for column in declared.get("columns") or []:
+        for test in _arguments(column, "relationships"):
+            to = re.fullmatch(r"ref\('(\w+)'\)", test["to"])
+            where = test.get("where", f"{column['name']} != ''")
+            if to and (found := NOT_THIS.fullmatch(where)):
+                seed.references.append((column["name"], to[1], test["field"], found[2]))
+    return seed
+
+
+def _arguments(declared: Mapping[str, Any], kind: str) -> Iterator[Mapping[str, Any]]:
+    """The arguments of the data tests of a kind, with the condition under which they hold."""
+    for test in declared.get("data_tests") or []:
+        if isinstance(test, dict) and kind in test:
+            yield {
+                **(test[kind].get("arguments") or test[kind]),
+                **(test[kind].get("config") or {}),
+            }
 
 
 def _rows(
@@ -536,6 +541,8 @@ def _faults_of_rows(seed: Seed) -> Iterator[Fault]:
 def _faults_of_key(seed: Seed, key: list[str]) -> Iterator[Fault]:
     """Rows that have the key of a row before. A key is columns, or columns in lower case."""
     names = [(LOWERED.sub(r"\1", part), bool(LOWERED.fullmatch(part))) for part in key]
+    if not {name for name, _ in names} <= {*seed.types}:
+        return  # an expression that only the engine knows
     seen: dict[tuple[str, ...], int] = {}
     for line, row in (seed.rows or ()) if key else ():
         values = tuple(row[name].lower() if lower else row[name] for name, lower in names)
@@ -609,7 +616,7 @@ def _whole(text: str) -> int:
 
 
 def _number(text: str) -> float:
-    if "_" in text or not isfinite(value := float(text)):
+    if "_" in text or not text.isascii() or not isfinite(value := float(text)):
         raise ValueError
     return value
 

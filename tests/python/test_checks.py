@@ -270,6 +270,7 @@ def test_all_faults_are_told_at_once_and_those_alike_once(project: Path) -> None
     change(project / VARS, put("keep_factor: 0.8", "keep_factor: 8"))
     change(project / STATES, put("0.48", "48"))
     change(project / RULES, put("check_capacity", "check_capazity"))
+    change(project / "seeds/timing/_timing__seeds.yml", put("    config:", "\tconfig:"))
     with pytest.raises(CheckError) as refused:
         check_rules(project)
     said = str(refused.value).splitlines()
@@ -279,6 +280,7 @@ def test_all_faults_are_told_at_once_and_those_alike_once(project: Path) -> None
         f"{STATES}, line 4, min_reached_coverage",
         *(f"{FEEDS}, line {line}, freshness_days" for line in (2, 3, 4)),
         f"{RULES}, line 4, play_id",
+        "seeds/timing/_timing__seeds.yml, line 9, character 1",
         f"{FEEDS}, freshness_days",
     ]
     assert said[-1] == f"{FEEDS}, freshness_days: {spoilt - 3} more rows alike."
@@ -299,6 +301,19 @@ def test_what_harms_nobody_is_let_through(project: Path) -> None:
     (project / "seeds/coverage/persona_overrides.csv").write_text(
         "reason,persona,email\nleft,no_seat,a@b.com\n"
     )
+    check_rules(project)
+
+
+def test_what_dbt_alone_understands_is_left_to_dbt(project: Path) -> None:
+    """Seeds of somebody's own, and tests of other kinds."""
+    (project / "seeds/own").mkdir()
+    (project / "seeds/own/own_words.csv").write_text("a;b\n1;2\n")
+    (project / "seeds/own/_own__seeds.yml").write_text(
+        "seeds:\n  - name: own_words\n    columns:\n      - name: a\n        data_tests: [unique]\n"
+    )
+    (project / "seeds/own/_nothing.yml").write_text("seeds:\n")
+    change(project / FEEDS_YML, put("key: [source, table_name]", "key: [source || table_name]"))
+    change(project / FEEDS_YML, put("      - well_formed:", "      - unique\n      - well_formed:"))
     check_rules(project)
 
 
@@ -408,6 +423,7 @@ def under_a_file(folder: Path) -> Path:
         ("LANDING_DIR", text_file, "which is a file", "Name a folder"),
         ("LANDING_DIR", lambda f: f / "published/in", "are in each other", "folder of its own"),
         ("PUBLISHED_DIR", lambda f: f / "landing", "are in each other", "folder of its own"),
+        ("PUBLISHED_DIR", lambda f: f / "landing/out", "are in each other", "folder of its own"),
         ("PUBLISHED_DIR", under_a_file, "which is a file", "Name a folder"),
         ("DAGSTER_HOME", text_file, "which is a file", "Name a folder"),
     ],
