@@ -270,6 +270,7 @@ def test_all_faults_are_told_at_once_and_those_alike_once(project: Path) -> None
     change(project / VARS, put("keep_factor: 0.8", "keep_factor: 8"))
     change(project / STATES, put("0.48", "48"))
     change(project / RULES, put("check_capacity", "check_capazity"))
+    change(project / RULES, lambda text: b"\xef\xbb\xbf" + text)
     change(project / "seeds/timing/_timing__seeds.yml", put("    config:", "\tconfig:"))
     with pytest.raises(CheckError) as refused:
         check_rules(project)
@@ -279,6 +280,7 @@ def test_all_faults_are_told_at_once_and_those_alike_once(project: Path) -> None
         f"{VARS}, line {read_vars(project, [])['keep_factor'].line}, var keep_factor",  # type: ignore[index]
         f"{STATES}, line 4, min_reached_coverage",
         *(f"{FEEDS}, line {line}, freshness_days" for line in (2, 3, 4)),
+        f"{RULES}, line 1",
         f"{RULES}, line 4, play_id",
         "seeds/timing/_timing__seeds.yml, line 9, character 1",
         f"{FEEDS}, freshness_days",
