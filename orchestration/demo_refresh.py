@@ -17,7 +17,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from orchestration import refresh
+from orchestration import checks, refresh
 from orchestration.demo.company import Plan
 from orchestration.settings import PROJECT_DIR
 
@@ -40,6 +40,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         END_DATE="",
     )
     if not _is_simulated(folder, plan):
+        try:
+            checks.ready()  # or it would be told when the company has been simulated
+        except checks.CheckError as error:
+            print(f"The demo did not start.\n{error}", file=sys.stderr)
+            return 1
         if (folder / "landing" / DONE).exists():
             shutil.rmtree(folder)  # with the results of the company before
         simulation = subprocess.Popen(

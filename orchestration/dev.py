@@ -6,14 +6,8 @@ import argparse
 import os
 import sys
 
-from orchestration import dbt_runner
-from orchestration.settings import (
-    NO_TRACKING,
-    PROJECT_DIR,
-    SettingsError,
-    dagster_home,
-    load_settings,
-)
+from orchestration import checks, dbt_runner
+from orchestration.settings import NO_TRACKING, PROJECT_DIR, dagster_home
 from orchestration.stages import say
 
 LOOPBACK = "127.0.0.1"
@@ -40,10 +34,10 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     os.environ.update(NO_TRACKING)
     try:
-        os.environ.update(load_settings().as_environment())
+        os.environ.update(checks.ready().as_environment())
         dagster_home()
         dbt_runner.load_manifest()
-    except (SettingsError, dbt_runner.DbtError) as error:
+    except (checks.CheckError, dbt_runner.DbtError) as error:
         print(error, file=sys.stderr)
         return 1
     say(f"The Dagster UI will be at http://{LOOPBACK}:{options.port} (stop it with Ctrl-C).")

@@ -20,11 +20,10 @@ from contextlib import suppress
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, cast
 
-from orchestration import as_of, dbt_process, dbt_runner
+from orchestration import as_of, checks, dbt_process, dbt_runner
 from orchestration.contract import ContractError
 from orchestration.gap_report import print_gap, print_lost_rows
 from orchestration.planning import PlanningError, describe
-from orchestration.ruleset import SeedError
 from orchestration.run_context import (
     CONFIRM_TAG,
     RANGE_END_TAG,
@@ -53,9 +52,9 @@ EXPECTED = (
     BusyError,
     ContractError,
     PlanningError,
-    SeedError,
     SettingsError,
     WarehouseBusyError,
+    checks.CheckError,
     dbt_runner.DbtError,
 )
 
@@ -103,7 +102,7 @@ def _main(arguments: Sequence[str] | None) -> int:
         warnings.simplefilter("ignore")
         os.environ["PYTHONWARNINGS"] = "ignore"  # for processes started from here
     try:
-        settings = load_settings()
+        settings = checks.ready()
         if options.as_of:
             with TIMES.stage("copy of the warehouse"):
                 settings = as_of.prepare(settings, options.as_of)

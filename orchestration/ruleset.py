@@ -8,16 +8,13 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
-import re
 from collections.abc import Callable
-from datetime import date
 from pathlib import Path
 from typing import Any, TypeVar
 
 import yaml
 
 from orchestration.contract import YAML_LOADER
-from orchestration.identities import RESERVED_ENDINGS, registrable_domain
 from orchestration.scoring.activation import StateRule, StateRules
 from orchestration.scoring.matching import MatchRules, levels_from_rows
 from orchestration.scoring.name_pairs import FEATURES
@@ -26,7 +23,6 @@ from orchestration.scoring.readiness import DIMENSIONS, ReadinessRules
 
 T = TypeVar("T")
 
-SHOWN_FAULTS = 5  # in a message
 STATES_SEED = "activation/activation_states.csv"
 FIT_SEED = "fit/fit_criteria.csv"
 STATES = ("cold", "warming", "active", "engaged")
@@ -45,10 +41,6 @@ NOT_RULES = (
 
 NOT_RULE_COLUMNS = {"feeds.csv": ("load_mode",)}
 """Columns of rule seeds that say how something is delivered, and not what it counts for."""
-
-
-class SeedError(ValueError):
-    """A seed holds what would be misread; the message names file, line and column."""
 
 
 def project_vars(project_dir: Path) -> dict[str, Any]:
@@ -72,151 +64,6 @@ def ruleset_version(project_dir: Path) -> str:
             rows = [[row[place] for place in kept if place < len(row)] for row in rows]
         digest.update(json.dumps([path.name, rows]).encode())
     return digest.hexdigest()[:12]
-
-
-def check_seeds(project_dir: Path) -> None:
-    """Raises SeedError for what seeds and the var `sources` say and nobody would miss.
-
-    That is misread dates, domains that meet nothing, names of states and of kinds of facts that no
-    model knows, and criteria of fit that count for what a must-not excludes.
-
-    Dates are written like 2026-01-31. dbt would guess: 01/02/2026 became the second of January, and
-    a decision counted from another day than the one meant. Which columns are dates is what their
-    `column_types` say. Columns named `domain` hold registrable domains, the form in which the
-    warehouse keeps them: an exclusion of mail.acme.com would leave acme.com alone in no way.
-    """
-    wrong = _faults_of_states(project_dir) + _faults_of_kinds(project_dir)
-    wrong += _faults_of_fit(project_dir)
-    for path in sorted((project_dir / "seeds").rglob("*.yml")):
-        document = yaml.load(path.read_text(encoding="utf-8"), YAML_LOADER) or {}
-        for seed in document.get("seeds", []):
-            types = (seed.get("config") or {}).get("column_types") or {}
-            checks = {
-                column: _fault_of_domain if column == "domain" else _fault_of_date
-                for column, kind in types.items()
-                if kind == "date" or column == "domain"
-            }
-            file = path.parent / f"{seed['name']}.csv"
-            if not checks or not file.exists():
-                continue
-            with file.open(newline="", encoding="utf-8-sig") as handle:
-                rows = csv.DictReader(handle)
-                for row in rows:
-                    wrong += [
-                        f"{file.relative_to(project_dir)}, line {rows.line_num}: {column} is"
-                        f" {row[column]!r}, {fault}"
-                        for column, fault_of in checks.items()
-                        if (fault := fault_of((row.get(column) or "").strip()))
-                    ]
-    if wrong:
-        more = [f"and {len(wrong) - SHOWN_FAULTS} more"] if len(wrong) > SHOWN_FAULTS else []
-        shown = [*wrong[:SHOWN_FAULTS], *more]
-        raise SeedError("\n".join([*shown, "Correct the seed, and run again."]))
-
-
-def _faults_of_states(project_dir: Path) -> list[str]:
-    """A state of another name would be one that no account of the marts is ever counted in."""
-    rows = seed_rows(project_dir, STATES_SEED)
-    named = {str(row.get("state_rank")): str(row.get("state")).strip() for row in rows}
-    wanted = {str(rank): state for rank, state in enumerate(STATES, start=1)}
-    if named == wanted:
-        return []
-    return [
-        f"seeds/{STATES_SEED}: the states are {', '.join(STATES)}, with the ranks 1 to"
-        f" {len(STATES)}; it has {', '.join(named.values())}. The models know them by these names,"
-        " so none can be renamed, added or left out; what each asks for is yours to set."
-    ]
-
-
-def _faults_of_fit(project_dir: Path) -> list[str]:
-    """What a criterion counts for and a must-not of the same days excludes would do nothing.
-
-    The two say the same from both sides, in two rows: whoever changes one has to change the other.
-    """
-    path = project_dir / "seeds" / FIT_SEED
-    with path.open(newline="", encoding="utf-8-sig") as handle:
-        reader = csv.DictReader(handle)
-        rows = [
-            ({name: (cell or "").strip() for name, cell in row.items()}, reader.line_num)
-            for row in reader
-        ]
-    wrong = []
-    for row, line in rows:
-        for other, other_line in rows:
-            is_pair = row["attribute"] == other["attribute"] and (
-                row["is_must_not"].lower(),
-                other["is_must_not"].lower(),
-            ) == ("false", "true")
-            # Days as text are in the order of days.
-            is_then = row["valid_from"] < (other["valid_to"] or "9999") and other["valid_from"] < (
-                row["valid_to"] or "9999"
-            )
-            if is_pair and is_then and (lost := _excluded(row, other)):
-                wrong.append(
-                    f"seeds/{FIT_SEED}, line {line}: {row['criterion']} counts for {lost}, which"
-                    f" the must-not {other['criterion']} in line {other_line} excludes whatever"
-                    " the score: change both or neither"
-                )
-    return wrong
-
-
-def _excluded(row: dict[str, str], must_not: dict[str, str]) -> str:
-    """What a criterion counts for though a must-not excludes it, in words; empty if nothing."""
-    kinds = row["operator"], must_not["operator"]
-    if kinds in (("in", "not_in"), ("in", "in")):
-        counted, named = (
-            [word.strip() for word in one["list_values"].lower().split("|")]
-            for one in (row, must_not)
-        )
-        return ", ".join(word for word in counted if (word in named) == (kinds[1] == "in"))
-    if kinds == ("between", "outside"):
-        try:
-            low, high, least, most = (
-                float(one[name] or open_end)
-                for one in (row, must_not)
-                for name, open_end in (("min_value", "-inf"), ("max_value", "inf"))
-            )
-        except ValueError:
-            return ""  # No number at all is for the seed's own test to say.
-        if low < least or high > most:
-            return f"{low:,.0f} to {high:,.0f}"
-    return ""
-
-
-def _faults_of_kinds(project_dir: Path) -> list[str]:
-    """A misspelt kind of facts would be one that no model asks the sources for."""
-    known: set[str] = set()
-    for path in (project_dir / "models").rglob("*.sql"):
-        known.update(
-            re.findall(
-                r"\b(?:rows_of_sources|sources_of)\('(\w+)'", path.read_text(encoding="utf-8")
-            )
-        )
-    return [
-        f"dbt_project.yml: the var sources gives {source} the kind {kind!r}, which no model reads;"
-        f" known are {', '.join(sorted(known))}"
-        for source, kinds in project_vars(project_dir)["sources"].items()
-        for kind in kinds
-        if kind not in known
-    ]
-
-
-def _fault_of_date(text: str) -> str | None:
-    """None for nothing and for a day that exists, in the one form that cannot be misread."""
-    try:
-        if not text or (re.fullmatch(r"\d{4}-\d{2}-\d{2}", text) and date.fromisoformat(text)):
-            return None
-    except ValueError:
-        pass
-    return "not a date like 2026-01-31"
-
-
-def _fault_of_domain(text: str) -> str | None:
-    """None for nothing and for a registrable domain as ingestion writes it."""
-    registrable = registrable_domain(text) if text else ""
-    if registrable == text or text in RESERVED_ENDINGS:
-        return None
-    return f"not as it is registered: write {registrable}" if registrable else "no domain"
 
 
 def state_rules(project_dir: Path) -> StateRules:

@@ -22,7 +22,7 @@ from orchestration.contract import Contract, load_contract
 from orchestration.landing_fates import read_remedies
 from orchestration.landing_presence import Snapshots, read_snapshots
 from orchestration.planning import History, Plan, PlanningError, plan_range
-from orchestration.ruleset import check_seeds, project_vars, ruleset_version
+from orchestration.ruleset import project_vars, ruleset_version
 from orchestration.settings import (
     FEEDS_SEED,
     MODELS_DIR,
@@ -126,10 +126,10 @@ class Outlook:
 def outlook(settings: Settings, now: datetime, end: date | None = None) -> Outlook:
     """The days that a run would compute for these settings, or up to `end`, if it started now.
 
-    Raises PlanningError, SeedError, and WarehouseBusyError while a refresh runs.
+    Settings and rules are those that `checks.ready` found sound. Raises PlanningError, and
+    WarehouseBusyError while a refresh runs.
     """
     check_landing_dir(settings)
-    check_seeds(PROJECT_DIR)
     if settings.warehouse_path.exists():
         with connect(settings.warehouse_path, read_only=True) as warehouse:
             history = score_store.read_history(warehouse)

@@ -6,12 +6,17 @@ project. What does not: anything that opens the database or the landing files.
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import TypeVar
+
+T = TypeVar("T")
 
 PROJECT_DIR = Path(__file__).absolute().parent.parent
 MODELS_DIR = PROJECT_DIR / "models"
@@ -75,19 +80,52 @@ class Settings:
 def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
     """Settings from the environment; relative paths count from the project folder.
 
-    Raises SettingsError.
+    Raises SettingsError with all that is wrong, one fault a line.
     """
-    environment = os.environ if environment is None else environment
-    settings = Settings(
-        landing_dir=_path(environment, "LANDING_DIR"),
-        warehouse_path=_path(environment, "WAREHOUSE_PATH"),
-        published_dir=_path(environment, "PUBLISHED_DIR"),
-        start_date=_date(environment, "START_DATE"),
-        end_date=_date(environment, "END_DATE"),
-        confirm=parse_confirm(environment.get("CONFIRM", "")),
-    )
-    _check(settings)
+    settings, faults = read_settings(environment)
+    if faults or settings is None:
+        raise SettingsError("\n".join(faults))
     return settings
+
+
+def read_settings(
+    environment: Mapping[str, str] | None = None,
+) -> tuple[Settings | None, list[str]]:
+    """Settings and what is wrong with them; None instead of them where a path leads nowhere."""
+    environment = os.environ if environment is None else environment
+    faults: list[str] = []
+
+    def read(reader: Callable[[Mapping[str, str], str], T], name: str) -> T | None:
+        try:
+            return reader(environment, name)
+        except SettingsError as error:
+            faults.append(str(error))
+            return None
+
+    landing_dir, warehouse_path, published_dir = (read(_path, name) for name in DEFAULTS)
+    start_date, end_date = read(_date, "START_DATE"), read(_date, "END_DATE")
+    confirm = read(_confirm, "CONFIRM") or ()
+    if start_date and end_date and start_date > end_date:
+        faults.append(
+            f"START_DATE {start_date} is after END_DATE {end_date}. Swap them, or leave one out."
+        )
+    if not (landing_dir and warehouse_path and published_dir):
+        return None, faults
+    settings = Settings(landing_dir, warehouse_path, published_dir, start_date, end_date, confirm)
+    if os.path.isdir(warehouse_path):
+        faults.append(
+            f"WAREHOUSE_PATH is {warehouse_path}, a folder. Name a file, such as"
+            f" {warehouse_path / 'warehouse.duckdb'}."
+        )
+    for name, folder in (("LANDING_DIR", landing_dir), ("PUBLISHED_DIR", published_dir)):
+        if os.path.exists(folder) and not os.path.isdir(folder):
+            faults.append(f"{name} is {folder}, which is a file. Name a folder.")
+    if warehouse_path == settings.published_path:
+        faults.append(
+            f"WAREHOUSE_PATH and the published copy are the same file, {settings.published_path}."
+            " Give WAREHOUSE_PATH another name or PUBLISHED_DIR another folder."
+        )
+    return settings, faults
 
 
 def parse_date(name: str, text: str) -> date:
@@ -127,7 +165,7 @@ def dagster_home() -> Path:
     `.dagster` unless DAGSTER_HOME names another. A `dagster.yaml` that is not ours stays.
     """
     given = os.environ.get("DAGSTER_HOME", "").strip()
-    home = (PROJECT_DIR / given).resolve() if given else PROJECT_DIR / ".dagster"
+    home = home_path(os.environ)
     home.mkdir(parents=True, exist_ok=True)
     source, target = PROJECT_DIR / "orchestration" / "dagster.yaml", home / "dagster.yaml"
     if not target.exists() or (not given and target.read_bytes() != source.read_bytes()):
@@ -136,9 +174,33 @@ def dagster_home() -> Path:
     return home
 
 
+def home_path(environment: Mapping[str, str]) -> Path:
+    """Where Dagster keeps its runs. Raises SettingsError for a path that leads nowhere."""
+    given = environment.get("DAGSTER_HOME", "").strip()
+    return _resolved("DAGSTER_HOME", Path(given)) if given else PROJECT_DIR / ".dagster"
+
+
 def _path(environment: Mapping[str, str], name: str) -> Path:
     given = environment.get(name, "").strip()
-    return (PROJECT_DIR / Path(given or DEFAULTS[name]).expanduser()).resolve()
+    return _resolved(name, Path(given or DEFAULTS[name]).expanduser())
+
+
+def _resolved(name: str, given: Path) -> Path:
+    path = PROJECT_DIR / given
+    try:
+        # Python 3.13 resolves what goes round in circles without a word; stat does not.
+        with suppress(FileNotFoundError, NotADirectoryError, PermissionError):
+            path.stat()
+        return path.resolve()
+    except (OSError, RuntimeError, ValueError) as error:
+        why = (
+            "links that lead round in a circle"
+            if getattr(error, "errno", 0) == errno.ELOOP
+            else str(error)
+        )
+        raise SettingsError(
+            f"{name} is {str(path)!r}, which cannot be followed: {why}. Give it another path."
+        ) from None
 
 
 def _date(environment: Mapping[str, str], name: str) -> date | None:
@@ -146,25 +208,5 @@ def _date(environment: Mapping[str, str], name: str) -> date | None:
     return parse_date(name, given) if given else None
 
 
-def _check(settings: Settings) -> None:
-    if settings.start_date and settings.end_date and settings.start_date > settings.end_date:
-        raise SettingsError(
-            f"START_DATE {settings.start_date} is after END_DATE {settings.end_date}."
-            " Swap them, or leave one out."
-        )
-    if settings.warehouse_path.is_dir():
-        raise SettingsError(
-            f"WAREHOUSE_PATH is {settings.warehouse_path}, a folder. Name a file, such as"
-            f" {settings.warehouse_path / 'warehouse.duckdb'}."
-        )
-    for name, folder in (
-        ("LANDING_DIR", settings.landing_dir),
-        ("PUBLISHED_DIR", settings.published_dir),
-    ):
-        if folder.exists() and not folder.is_dir():
-            raise SettingsError(f"{name} is {folder}, which is a file. Name a folder.")
-    if settings.warehouse_path == settings.published_path:
-        raise SettingsError(
-            f"WAREHOUSE_PATH and the published copy are the same file, {settings.published_path}."
-            " Give WAREHOUSE_PATH another name or PUBLISHED_DIR another folder."
-        )
+def _confirm(environment: Mapping[str, str], name: str) -> tuple[str, ...]:
+    return parse_confirm(environment.get(name, ""))

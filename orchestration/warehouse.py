@@ -19,6 +19,11 @@ class WarehouseBusyError(RuntimeError):
     """Another process has the database open; the message says which one and what to do."""
 
 
+def is_locked(error: duckdb.Error) -> bool:
+    """Whether a file does not open because another process has it open."""
+    return "Could not set lock" in str(error)  # "lock" alone stands in "block" too
+
+
 class Warehouse:
     """An open database. Timestamps without a zone are UTC."""
 
@@ -104,7 +109,7 @@ def connect(path: Path, *, read_only: bool = False) -> Iterator[Warehouse]:
     try:
         connection = duckdb.connect(str(path), read_only=read_only)
     except duckdb.IOException as error:
-        if "lock" not in str(error):
+        if not is_locked(error):
             raise
         holder = re.search(r"PID (\d+)", str(error))
         who = f"process {holder.group(1)}" if holder else "another process"

@@ -13,9 +13,9 @@ import dagster as dg
 
 from orchestration import landing
 from orchestration.assets.dbt import MANIFEST, TRANSLATOR
+from orchestration.checks import CheckError, ready
 from orchestration.circuit_breakers import BEFORE_THE_MODELS, StoppedError
 from orchestration.planning import PlanningError
-from orchestration.ruleset import SeedError, check_seeds
 from orchestration.run_context import (
     BusyError,
     Run,
@@ -30,7 +30,7 @@ from orchestration.run_context import (
     sources_off,
     unread_tables,
 )
-from orchestration.settings import FEEDS_SEED, LIVE_SINCE_SEED, PROJECT_DIR, SettingsError
+from orchestration.settings import FEEDS_SEED, LIVE_SINCE_SEED, SettingsError
 from orchestration.stages import TIMES, say
 from orchestration.warehouse import Warehouse, WarehouseBusyError
 
@@ -38,7 +38,7 @@ FRESHNESS = "is_fresh"
 SAID: set[tuple[str, str]] = set()  # run and problem
 
 # Faults that a second try does not mend.
-NO_RETRY = (SettingsError, PlanningError, SeedError, BusyError, WarehouseBusyError)
+NO_RETRY = (SettingsError, PlanningError, CheckError, BusyError, WarehouseBusyError)
 
 
 def raw_specs(manifest: Mapping[str, Any]) -> list[dg.AssetSpec]:
@@ -77,8 +77,8 @@ def ingestion(context: dg.AssetExecutionContext) -> Iterator[Any]:
     run = Run.of(context.run_id, context.run.tags)
     unread = unread_tables(MANIFEST, contract())
     try:
+        ready()
         check_landing_dir(run.settings)
-        check_seeds(PROJECT_DIR)
         with TIMES.stage("ingest"), run.warehouse() as warehouse:
             plan = run.plan(warehouse)
             report = landing.ingest(

@@ -10,9 +10,10 @@ from datetime import UTC, date, datetime, timedelta
 
 import dagster as dg
 
+from orchestration.checks import CheckError, check_rules
 from orchestration.planning import PlanningError
 from orchestration.run_context import RANGE_END_TAG, RANGE_START_TAG, outlook, settle_seconds
-from orchestration.settings import Settings, load_settings
+from orchestration.settings import PROJECT_DIR, Settings, load_settings
 from orchestration.warehouse import WarehouseBusyError
 
 refresh = dg.define_asset_job(
@@ -76,8 +77,9 @@ def landing_fingerprint(settings: Settings, now: datetime | None = None) -> str 
 
 def _request(settings: Settings, end: date | None, run_key: str) -> dg.RunRequest | dg.SkipReason:
     try:
+        check_rules(PROJECT_DIR)
         plan = outlook(settings, datetime.now(UTC), end).plan
-    except (PlanningError, WarehouseBusyError) as error:
+    except (CheckError, PlanningError, WarehouseBusyError) as error:
         return dg.SkipReason(str(error))
     return dg.RunRequest(
         run_key=run_key,
