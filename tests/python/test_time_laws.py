@@ -712,11 +712,15 @@ def test_a_change_of_owner_rolls_nothing_up_again(laws: Laws) -> None:
     assert query(laws.daily.warehouse, f"{loads} ({rollup})") == [(1, True)]
 
 
-def test_the_outage_holds_the_account_that_had_signal(laws: Laws) -> None:
-    for name, is_held in (("silent", True), ("late", False)):
-        assert (laws.feature(laws.full, name, "held_rank", OUTAGE) is not None) is is_held
-        assert laws.feature(laws.without, name, "held_rank", OUTAGE) is None
-    assert laws.feature(laws.full, "silent", "held_rank", date(2026, 6, 20)) is None
+def test_the_outage_holds_nobody_whose_visits_were_long_past(laws: Laws) -> None:
+    """Who had signal of the feed and is held is told by test_stopped_feed.py."""
+    assert query(
+        laws.full.warehouse,
+        "select count(*) from intermediate.int_feed_gaps where feed = 'segment.pages'"
+        f" and date '{OUTAGE}' >= valid_from and date '{OUTAGE}' < valid_to",
+    ) == [(1,)]
+    for name in ("silent", "late"):
+        assert laws.feature(laws.full, name, "held_rank", OUTAGE) is None
 
 
 # --- the laws -------------------------------------------------------------------------------------
