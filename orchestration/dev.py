@@ -12,6 +12,7 @@ from orchestration.settings import (
     PROJECT_DIR,
     SettingsError,
     dagster_home,
+    keep_files_private,
     load_settings,
 )
 from orchestration.stages import say
@@ -39,6 +40,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--port", type=int, default=3000)
     options = parser.parse_args(arguments)
     os.environ.update(NO_TRACKING)
+    keep_files_private()
     try:
         os.environ.update(load_settings().as_environment())
         dagster_home()

@@ -29,6 +29,7 @@ from orchestration.settings import (
     PROJECT_DIR,
     ROW_FATES_SEED,
     Settings,
+    as_umask_says,
     load_settings,
     parse_confirm,
 )
@@ -258,7 +259,8 @@ def lock(settings: Settings) -> Iterator[None]:
 
     Raises BusyError at once when another process has it. The system frees it when a process dies.
     """
-    settings.lock_path.parent.mkdir(parents=True, exist_ok=True)
+    with as_umask_says():
+        settings.lock_path.parent.mkdir(parents=True, exist_ok=True)
     file_lock = FileLock(settings.lock_path, timeout=0, is_singleton=True)
     try:
         with file_lock:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -18,7 +19,9 @@ MODELS_DIR = PROJECT_DIR / "models"
 FEEDS_SEED = PROJECT_DIR / "seeds" / "landing" / "feeds.csv"
 LIVE_SINCE_SEED = PROJECT_DIR / "seeds" / "landing" / "live_since.csv"
 ROW_FATES_SEED = PROJECT_DIR / "seeds" / "landing" / "row_fates.csv"
-PUBLISHED_FILE = "marts.duckdb"
+# Not named like the schema in it: DuckDB names a database after its file, and would not know which
+# of the two `marts.accounts` means.
+PUBLISHED_FILE = "activation_gap.duckdb"
 
 # First day that can be refreshed at all: the daily partitions begin here.
 FIRST_DAY = date(2015, 1, 1)
@@ -37,6 +40,13 @@ NO_TRACKING = {
 }
 
 
+# Versions of what is published that stay: today's, and two to go back to. Each takes as much disk
+# as the marts, and holds on to what was restricted on its day.
+KEEP_VERSIONS = 3
+# The umask with which the command was started, for processes started from here.
+UMASK = "ACTIVATION_GAP_UMASK"
+
+
 class SettingsError(ValueError):
     """An environment variable cannot be used; the message says which one and what to do."""
 
@@ -45,7 +55,8 @@ class SettingsError(ValueError):
 class Settings:
     """Paths are absolute. start_date and end_date are None where the job is to choose.
 
-    confirm: checks of the circuit breakers whose findings a person holds for right.
+    confirm: checks of the circuit breakers whose findings a person holds for right. keep_versions:
+    how many versions of what is published stay, the current one among them.
     """
 
     landing_dir: Path
@@ -54,6 +65,7 @@ class Settings:
     start_date: date | None = None
     end_date: date | None = None
     confirm: tuple[str, ...] = ()
+    keep_versions: int = KEEP_VERSIONS
 
     @property
     def published_path(self) -> Path:
@@ -64,11 +76,12 @@ class Settings:
         return self.warehouse_path.with_name(self.warehouse_path.name + ".lock")
 
     def as_environment(self) -> dict[str, str]:
-        """The paths as environment variables, for dbt and for processes started from here."""
+        """What dbt and processes that are started from here read, as environment variables."""
         return {
             "LANDING_DIR": str(self.landing_dir),
             "WAREHOUSE_PATH": str(self.warehouse_path),
             "PUBLISHED_DIR": str(self.published_dir),
+            "KEEP_VERSIONS": str(self.keep_versions),
         }
 
 
@@ -85,6 +98,7 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         start_date=_date(environment, "START_DATE"),
         end_date=_date(environment, "END_DATE"),
         confirm=parse_confirm(environment.get("CONFIRM", "")),
+        keep_versions=_number(environment, "KEEP_VERSIONS", KEEP_VERSIONS, range(1, 1001)),
     )
     _check(settings)
     return settings
@@ -136,9 +150,43 @@ def dagster_home() -> Path:
     return home
 
 
+def keep_files_private() -> None:
+    """What this process and those it starts write from now on is for its owner alone.
+
+    The warehouse, its log and what it moves to disk hold raw data: addresses, names, words.
+    """
+    os.environ.setdefault(UMASK, f"{os.umask(0o077):o}")
+
+
+@contextmanager
+def as_umask_says() -> Iterator[None]:
+    """Files written inside are for whom the umask of the person who started the command says."""
+    if UMASK not in os.environ:
+        yield
+        return
+    before = os.umask(int(os.environ[UMASK], 8))
+    try:
+        yield
+    finally:
+        os.umask(before)
+
+
 def _path(environment: Mapping[str, str], name: str) -> Path:
     given = environment.get(name, "").strip()
     return (PROJECT_DIR / Path(given or DEFAULTS[name]).expanduser()).resolve()
+
+
+def _number(environment: Mapping[str, str], name: str, default: int, allowed: range) -> int:
+    given = environment.get(name, "").strip()
+    try:
+        number = int(given) if given else default
+    except ValueError:
+        number = allowed.start - 1
+    if number not in allowed:
+        raise SettingsError(
+            f"{name} is '{given}'. Give a whole number from {allowed.start} to {allowed.stop - 1}."
+        )
+    return number
 
 
 def _date(environment: Mapping[str, str], name: str) -> date | None:
@@ -163,7 +211,7 @@ def _check(settings: Settings) -> None:
     ):
         if folder.exists() and not folder.is_dir():
             raise SettingsError(f"{name} is {folder}, which is a file. Name a folder.")
-    if settings.warehouse_path == settings.published_path:
+    if settings.warehouse_path in (settings.published_path, settings.published_path.resolve()):
         raise SettingsError(
             f"WAREHOUSE_PATH and the published copy are the same file, {settings.published_path}."
             " Give WAREHOUSE_PATH another name or PUBLISHED_DIR another folder."

@@ -10,6 +10,7 @@ from orchestration import score_store
 from orchestration.assets.dbt import PUBLISHED_KEYS
 from orchestration.circuit_breakers import StoppedError
 from orchestration.run_context import Run
+from orchestration.settings import PUBLISHED_FILE
 from orchestration.stages import TIMES
 
 PUBLISHED = dg.AssetKey(["published", "marts"])
@@ -18,8 +19,8 @@ PUBLISHED = dg.AssetKey(["published", "marts"])
 @dg.asset(
     key=PUBLISHED,
     deps=sorted(PUBLISHED_KEYS),
-    description="The marts as people and BI tools read them: PUBLISHED_DIR/marts.duckdb, and beside"
-    " it what is restricted and what is exported.",
+    description=f"The marts as people and BI tools read them, PUBLISHED_DIR/{PUBLISHED_FILE}, and"
+    " beside them what is restricted and what is exported: all of one version.",
     group_name="published",
     kinds={"duckdb"},
 )
@@ -31,13 +32,16 @@ def published_marts(context: dg.AssetExecutionContext) -> dg.MaterializeResult[N
             score_store.check_publishable(warehouse)
             verdict = run.judge(warehouse)
             verdict.heed()
-            published = publishing.publish(warehouse, run.settings.published_dir)
+            published = publishing.publish(
+                warehouse, run.settings.published_dir, run.settings.keep_versions
+            )
             score_store.mark_published(warehouse, run.now)
     except (StoppedError, publishing.PublishError, score_store.StoredScoresError) as error:
         raise dg.Failure(str(error), allow_retries=False) from error
     return dg.MaterializeResult(
         metadata={
             "path": str(published.path),
+            "version": published.version.name,
             "as_of_date": str(published.as_of_date),
             "tables": len(published.rows),
             "rows": sum(published.rows.values()),
