@@ -175,6 +175,19 @@ def last_complete_day(settings: Settings, warehouse: Warehouse, now: datetime) -
     )
 
 
+def awaited(settings: Settings, day: date, now: datetime) -> list[str]:
+    """Tables that deliver daily and have not delivered for the day.
+
+    Raises WarehouseBusyError while a refresh runs.
+    """
+    path = settings.warehouse_path
+    is_there = path.exists()
+    with connect(path if is_there else Path(":memory:"), read_only=is_there) as warehouse:
+        return landing.awaited(
+            settings.landing_dir, warehouse, day, now, contract(), cutoff_hours=cutoff_hours()
+        )
+
+
 @cache
 def contract() -> Contract:
     return load_contract(MODELS_DIR)

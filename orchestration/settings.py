@@ -43,6 +43,9 @@ NO_TRACKING = {
 # Versions of what is published that stay: today's, and two to go back to. Each takes as much disk
 # as the marts, and holds on to what was restricted on its day.
 KEEP_VERSIONS = 3
+# Yesterday's delivery day ends at 12:00 UTC. Who reads the marts in the morning of America has them
+# an hour or two after this, whatever is missing.
+WAIT_UNTIL = 18
 # The umask with which the command was started, for processes started from here.
 UMASK = "ACTIVATION_GAP_UMASK"
 
@@ -56,7 +59,8 @@ class Settings:
     """Paths are absolute. start_date and end_date are None where the job is to choose.
 
     confirm: checks of the circuit breakers whose findings a person holds for right. keep_versions:
-    how many versions of what is published stay, the current one among them.
+    how many versions of what is published stay, the current one among them. wait_until: the hour
+    (UTC) up to which the schedule waits for yesterday's files.
     """
 
     landing_dir: Path
@@ -66,6 +70,7 @@ class Settings:
     end_date: date | None = None
     confirm: tuple[str, ...] = ()
     keep_versions: int = KEEP_VERSIONS
+    wait_until: int = WAIT_UNTIL
 
     @property
     def published_path(self) -> Path:
@@ -82,6 +87,7 @@ class Settings:
             "WAREHOUSE_PATH": str(self.warehouse_path),
             "PUBLISHED_DIR": str(self.published_dir),
             "KEEP_VERSIONS": str(self.keep_versions),
+            "WAIT_UNTIL": str(self.wait_until),
         }
 
 
@@ -99,6 +105,7 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         end_date=_date(environment, "END_DATE"),
         confirm=parse_confirm(environment.get("CONFIRM", "")),
         keep_versions=_number(environment, "KEEP_VERSIONS", KEEP_VERSIONS, range(1, 1001)),
+        wait_until=_number(environment, "WAIT_UNTIL", WAIT_UNTIL, range(13, 24)),
     )
     _check(settings)
     return settings

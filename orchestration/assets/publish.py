@@ -3,6 +3,9 @@
 The work is done by `orchestration.publish`.
 """
 
+import shutil
+from pathlib import Path
+
 import dagster as dg
 
 from orchestration import publish as publishing
@@ -14,6 +17,9 @@ from orchestration.settings import PUBLISHED_FILE
 from orchestration.stages import TIMES
 
 PUBLISHED = dg.AssetKey(["published", "marts"])
+# Dagster's records of a run are some 10 MB; two months of daily runs are enough to look back at.
+KEPT_RUNS = 60
+ENDED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
 
 
 @dg.asset(
@@ -36,6 +42,7 @@ def published_marts(context: dg.AssetExecutionContext) -> dg.MaterializeResult[N
                 warehouse, run.settings.published_dir, run.settings.keep_versions
             )
             score_store.mark_published(warehouse, run.now)
+        forget_old_runs(context.instance)
     except (StoppedError, publishing.PublishError, score_store.StoredScoresError) as error:
         raise dg.Failure(str(error), allow_retries=False) from error
     return dg.MaterializeResult(
@@ -49,3 +56,10 @@ def published_marts(context: dg.AssetExecutionContext) -> dg.MaterializeResult[N
             "confirmed": list(verdict.confirmed),
         }
     )
+
+
+def forget_old_runs(instance: dg.DagsterInstance, keep: int = KEPT_RUNS) -> None:
+    """Removes what Dagster keeps of all but the last runs that have ended."""
+    for run in instance.get_runs(dg.RunsFilter(statuses=ENDED))[keep:]:
+        instance.delete_run(run.run_id)
+        shutil.rmtree(Path(instance.storage_directory(), run.run_id), ignore_errors=True)
