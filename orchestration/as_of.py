@@ -9,6 +9,7 @@ from __future__ import annotations
 import shutil
 from dataclasses import replace
 from datetime import date
+from pathlib import Path
 
 from orchestration import circuit_breakers, landing_flags, landing_presence, score_store
 from orchestration.run_context import lock
@@ -39,13 +40,16 @@ def prepare(settings: Settings, day: date) -> Settings:
         start_date=day,
         end_date=day,
     )
-    for folder in (place, copy.published_dir):
-        if folder.exists():
-            shutil.rmtree(folder)
-    place.mkdir(parents=True)
-    with lock(settings):
+    # Only its owner may look in, and a copy found open is closed.
+    place.mkdir(mode=0o700, parents=True, exist_ok=True)
+    place.chmod(0o700)
+    with lock(settings), lock(copy):
         with connect(settings.warehouse_path) as warehouse:
             warehouse.execute("checkpoint")
+        # A killed look back may have left a log, which is of another copy.
+        for left in (copy.warehouse_path, Path(f"{copy.warehouse_path}.wal")):
+            left.unlink(missing_ok=True)
+        copy.warehouse_path.touch(mode=0o600)
         shutil.copyfile(settings.warehouse_path, copy.warehouse_path)
     with connect(copy.warehouse_path) as warehouse, warehouse.transaction():
         cut_after(warehouse, day)

@@ -7,7 +7,12 @@ import os
 import sys
 
 from orchestration import checks, dbt_runner
-from orchestration.settings import NO_TRACKING, PROJECT_DIR, dagster_home
+from orchestration.settings import (
+    NO_TRACKING,
+    PROJECT_DIR,
+    dagster_home,
+    keep_files_private,
+)
 from orchestration.stages import say
 
 LOOPBACK = "127.0.0.1"
@@ -33,6 +38,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--port", type=int, default=3000)
     options = parser.parse_args(arguments)
     os.environ.update(NO_TRACKING)
+    keep_files_private()
     try:
         os.environ.update(checks.ready().as_environment())
         dagster_home()

@@ -17,8 +17,10 @@ from typing import Any
 from dagster._core.events import ASSET_CHECK_EVENTS, ASSET_EVENTS
 from dagster._core.events.log import EventLogEntry
 from dagster._core.storage.event_log import SqlEventLogStorageTable, SqliteEventLogStorage
+from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable, AssetEventTagsTable
 from dagster._core.storage.sql import create_engine
 from dagster._serdes import ConfigurableClassData
+from sqlalchemy import select
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.event import listen
 from sqlalchemy.pool import QueuePool
@@ -66,6 +68,27 @@ class BatchedSqliteEventLog(SqliteEventLogStorage):
                 self._initialized_dbs.add(shard)
             with engine.connect() as connection, connection.begin():
                 yield connection
+
+    def delete_events(self, run_id: str) -> None:
+        """Forgets a run, its file with it; which days are computed stays known."""
+        events, tags, checks = (
+            SqlEventLogStorageTable,
+            AssetEventTagsTable,
+            AssetCheckExecutionsTable,
+        )
+        # What has days, the states and the gap, is known by the events of these days.
+        gone = (events.c.run_id == run_id) & events.c.partition.is_(None)
+        with self.index_transaction() as connection:
+            ids = select(events.c.id).where(gone)
+            connection.execute(tags.delete().where(tags.c.event_id.in_(ids)))
+            connection.execute(events.delete().where(gone))
+            connection.execute(checks.delete().where(checks.c.run_id == run_id))
+        with self._db_lock:
+            if (engine := self._engines.pop(run_id, None)) is not None:
+                engine.dispose()
+            self._initialized_dbs.discard(run_id)
+            for ending in ("", "-wal", "-shm"):
+                Path(self.path_for_shard(run_id) + ending).unlink(missing_ok=True)
 
     def has_table(self, table_name: str) -> bool:
         """Asked for every event; a table that is there stays."""

@@ -49,6 +49,9 @@ MAIN_INSTANCE = "main"
 FORMATS = ("csv", "parquet", "jsonl")
 DAY_FOLDER = "loaded_date="
 FIRST_DELIVERY_DAY = date(2000, 1, 1)  # a folder of a day before it is a slip of some tool
+# Days running on which a table delivered before it is waited for: two are a habit, and a table that
+# comes weekly or on working days keeps nobody waiting on most days that it skips.
+HABIT_DAYS = 2
 AHEAD_DAYS = 366  # as is one of a day further ahead of the run
 INSTANCE = re.compile("[A-Za-z0-9][A-Za-z0-9._-]*")
 NARROW_SHARE = 0.05  # of a delivery: when more rows share a key, the key is to blame
@@ -393,14 +396,46 @@ def last_complete_day(
 
     The latest one at all if there is none before; None if nothing has landed. Writes nothing.
     """
+    days = [day for _, day in _deliveries(landing_dir, warehouse, now, contract, cutoff_hours)]
+    today = (_utc(now) - timedelta(hours=cutoff_hours)).date()
+    return max((day for day in days if day < today), default=max(days, default=None))
+
+
+def awaited(
+    landing_dir: Path,
+    warehouse: Warehouse,
+    day: date,
+    now: datetime,
+    contract: Contract,
+    *,
+    cutoff_hours: int,
+) -> list[str]:
+    """Tables that delivered on each of the `HABIT_DAYS` before the day, and not on it.
+
+    As `source.table`, or `source@instance.table` of another organisation. Writes nothing.
+    """
+    days: dict[tuple[str, str, str], set[date]] = {}
+    for owner, delivered in _deliveries(landing_dir, warehouse, now, contract, cutoff_hours):
+        days.setdefault(owner, set()).add(delivered)
+    before = {day - timedelta(days=back) for back in range(1, HABIT_DAYS + 1)}
+    return sorted(
+        f"{source}.{table}" if instance == MAIN_INSTANCE else f"{source}@{instance}.{table}"
+        for (source, table, instance), delivered in days.items()
+        if before <= delivered and day not in delivered
+    )
+
+
+def _deliveries(
+    landing_dir: Path, warehouse: Warehouse, now: datetime, contract: Contract, cutoff_hours: int
+) -> Iterator[tuple[tuple[str, str, str], date]]:
+    """Whose each file is and its delivery day, of those that are taken in and of those to come."""
     known = {entry.file: entry for entry in _manifest(warehouse)}
-    days = [entry.delivery_day for entry in known.values()]
+    yield from ((entry.owner, entry.delivery_day) for entry in known.values())
     last_published_day = _last_published_day(warehouse)
     for file in discover(landing_dir, contract, [], _utc(now)):
         if file.file not in known:
-            days.append(_delivery_day(file, _utc(now), cutoff_hours, last_published_day)[0])
-    today = (_utc(now) - timedelta(hours=cutoff_hours)).date()
-    return max((day for day in days if day < today), default=max(days, default=None))
+            day, _ = _delivery_day(file, _utc(now), cutoff_hours, last_published_day)
+            yield (file.source, file.table, file.instance), day
 
 
 def read_live_since(path: Path) -> dict[tuple[str, str, str], date]:

@@ -1,30 +1,58 @@
-"""Publishes the marts: a read-only copy of schema `marts`, swapped in whole.
+"""Publishes the marts: read-only copies of them, all of one version, swapped in by one link.
 
-People and BI tools read the copy, never the warehouse, so a refresh never locks them out and a
-failed one leaves yesterday's copy. The new file is written aside in the same folder, checkpointed
-and closed, and then takes the old one's name in one step: whoever has the old file open keeps it.
+People and BI tools read the copies, never the warehouse, so a refresh never locks them out and a
+failed one leaves yesterday's copies. In the published folder stand
+
+    versions/<number>-<day>/   what one publishing wrote: marts, exports/ and restricted/
+    current                    a link to one version; renaming a new link over it is the whole swap
+    activation_gap.duckdb      a link through `current`, as is each file in exports/ and restricted/
+
+A version is written under a hidden name and takes its own when it is whole. Whoever has an old file
+open keeps it. Who reads several files and wants one version of all follows `current` once.
+Whatever else stands in the folder is not ours and stays.
 """
 
 from __future__ import annotations
 
+import filecmp
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+import re
+import shutil
+import stat
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
 import duckdb
+from filelock import FileLock, Timeout
 
-from orchestration.settings import PUBLISHED_FILE
+from orchestration.settings import (
+    KEEP_VERSIONS,
+    PUBLISHED_FILE,
+    as_umask_says,
+)
 from orchestration.warehouse import Warehouse
 
 SCHEMA = "marts"
-BESIDE = ("restricted", "exports")
-"""Schemas written as Parquet files into folders of their own beside the published file: ids of
-single people, and what goes back into other tools. Neither is for everybody who opens the file."""
+RESTRICTED = "restricted"
+BESIDE = (RESTRICTED, "exports")
+"""Schemas written as Parquet files beside the marts: ids of single people, and what goes back into
+other tools. Neither is for everybody who opens the marts."""
 DATED_TABLE = "accounts"
-ASIDE = f".{PUBLISHED_FILE}.new"
+CURRENT = "current"
+VERSIONS = "versions"
+LOCK = ".lock"
+A_VERSION = re.compile(r"(\d{6})-(?:\d{4}-\d\d-\d\d|empty)")
+UNFINISHED = ".new-"
+OLD_FILE = "marts.duckdb"
+"""The marts' name before there were versions. Where it was read it goes on as one more link."""
+# The oldest format that holds our types: clients from DuckDB 1.0 on read it, and another release
+# here does not shut them out.
+STORAGE_VERSION = "v1.0.0"
+# Somebody else's publishing takes seconds, or minutes of a large company on a slow disk.
+WAIT_SECONDS = 600
 
 
 class PublishError(RuntimeError):
@@ -35,67 +63,48 @@ class PublishError(RuntimeError):
 class Published:
     """What was published.
 
-    path: the published file. rows: row count by table. as_of_date: its day, None if empty.
-    beside: the files beside it.
+    path: the marts, by the name that stays. version: the folder of this version. rows: row count by
+    table. as_of_date: its day, None if empty. beside: the files beside the marts, by the names that
+    stay.
     """
 
     path: Path
+    version: Path
     rows: dict[str, int]
     as_of_date: date | None
     beside: tuple[Path, ...] = ()
 
 
-def publish(warehouse: Warehouse, published_dir: Path) -> Published:
-    """Copies every table of schema `marts` with its comments, and swaps the copy in.
+def publish(
+    warehouse: Warehouse, published_dir: Path, keep: int = KEEP_VERSIONS, wait: float = WAIT_SECONDS
+) -> Published:
+    """Copies every table of schema `marts` with its comments and those of `BESIDE`, and swaps.
 
-    The tables of the schemas in `BESIDE` go into folders of those names, before the swap: who sees
-    the new marts finds them too.
+    keep: how many versions stay, this one among them. wait: seconds for which to wait while another
+    process publishes into the same folder. A folder in which the marts were still a file of its own
+    becomes a version, and its files links.
 
     Raises PublishError when there are no marts, when the copy would be older than what is
-    published, or when the published file cannot be read.
+    published, and when something that is not ours stands in the way.
     """
-    target = published_dir / PUBLISHED_FILE
-    aside = published_dir / ASIDE
-    tables = [
-        name
-        for (name,) in warehouse.rows(
-            "select table_name from information_schema.tables where table_schema = ?"
-            " and table_catalog = current_database() order by table_name",
-            [SCHEMA],
-        )
-    ]
-    if DATED_TABLE not in tables:
+    if DATED_TABLE not in _tables(warehouse, SCHEMA):
         raise PublishError("The warehouse has no marts yet. Run make refresh.")
-    ((as_of_date,),) = warehouse.rows(f"select max(as_of_date) from {SCHEMA}.{DATED_TABLE}")
-    _refuse_to_go_back(target, as_of_date)
-    published_dir.mkdir(parents=True, exist_ok=True)
-    _remove(aside)
-    warehouse.execute(f"attach {_literal(str(aside))} as published")
-    try:
-        with warehouse.transaction():
-            warehouse.execute(f"create schema published.{SCHEMA}")
-            rows = {table: _copy(warehouse, table) for table in tables}
-        warehouse.execute("checkpoint published")
-    finally:
-        warehouse.execute("detach published")
-    if aside.with_name(aside.name + ".wal").exists():
-        raise PublishError(f"{aside} was not written to its end. Run make refresh again.")
-    _to_disk(aside)
-    beside = tuple(
-        file for schema in BESIDE for file in _write_beside(warehouse, schema, published_dir)
-    )
-    os.replace(aside, target)
-    _to_disk(published_dir)
-    return Published(target, rows, as_of_date, beside)
+    with as_umask_says():
+        published_dir.mkdir(parents=True, exist_ok=True)
+        try:
+            with FileLock(published_dir / LOCK, timeout=wait):
+                return _publish(warehouse, published_dir, keep)
+        except Timeout:
+            raise PublishError(
+                f"Another refresh has been publishing into {published_dir} for {wait:.0f} seconds."
+                " Wait until it is done and run make refresh again, or give this warehouse a"
+                " PUBLISHED_DIR of its own."
+            ) from None
 
 
 @contextmanager
 def open_published(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A read-only connection in which the tables are `marts.<table>`.
-
-    DuckDB names a database after its file, and in `marts.duckdb` opened directly a plain `marts.x`
-    could mean the database or the schema: it refuses. So the file is attached under another name.
-    """
+    """A read-only connection in which the tables are `marts.<table>`, whatever the file's name."""
     with duckdb.connect() as connection:
         connection.execute(f"attach {_literal(str(path))} as published (read_only)")
         connection.execute("use published")
@@ -122,23 +131,252 @@ def published_day(path: Path) -> date | None:
     return row[0] if row else None
 
 
-def _refuse_to_go_back(target: Path, as_of_date: date | None) -> None:
-    there = published_day(target)
+def _publish(warehouse: Warehouse, published_dir: Path, keep: int) -> Published:
+    ((as_of_date,),) = warehouse.rows(f"select max(as_of_date) from {SCHEMA}.{DATED_TABLE}")
+    names = {schema: _tables(warehouse, schema) for schema in BESIDE}
+    files = [
+        Path(PUBLISHED_FILE),
+        *(Path(schema, f"{name}.parquet") for schema in BESIDE for name in names[schema]),
+    ]
+    versions, current = published_dir / VERSIONS, published_dir / CURRENT
+    _refuse_folders_in_the_way(published_dir)
+    versions.mkdir(exist_ok=True)
+    _tidy(versions)
+    _take_over(published_dir)
+    links = {file: _through_current(file) for file in files}
+    if _may_be_link(published_dir, Path(OLD_FILE), _through_current(files[0])):
+        links[Path(OLD_FILE)] = _through_current(files[0])
+    _refuse_files_in_the_way(published_dir, links)
+    _refuse_to_go_back(current / PUBLISHED_FILE, as_of_date)
+    for schema in BESIDE:
+        _open_folder(published_dir / schema, is_wanted=bool(names[schema]))
+
+    version, aside = _next_version(versions, as_of_date)
+    rows = _write_marts(warehouse, aside / PUBLISHED_FILE)
+    for schema in BESIDE:
+        if names[schema]:
+            _write_beside(warehouse, schema, names[schema], aside, published_dir)
+    _to_disk(aside)
+    aside.rename(version)
+    _to_disk(versions)
+
+    for file, through in links.items():
+        _link(published_dir / file, through)
+    _link(current, Path(VERSIONS, version.name))
+    _to_disk(published_dir)
+    for schema in BESIDE:
+        for link in _links(published_dir / schema):
+            if not link.exists():
+                link.unlink()  # its table is gone
+    for old in _whole_versions(versions)[:-keep]:
+        _clear(old)
+    beside = tuple(published_dir / file for file in files[1:])
+    return Published(published_dir / PUBLISHED_FILE, version, rows, as_of_date, beside)
+
+
+def _take_over(published_dir: Path) -> None:
+    """Makes a version of the files of a folder that has none yet.
+
+    Each name goes on showing what it showed, and is a link from the publishing that follows on.
+    """
+    if os.path.lexists(published_dir / CURRENT):
+        return
+    for name in (OLD_FILE, PUBLISHED_FILE):
+        old = published_dir / name
+        if old.is_file() and not old.is_symlink():
+            break
+    else:
+        return
+    version, aside = _next_version(published_dir / VERSIONS, published_day(old))
+    _hold(old, aside / PUBLISHED_FILE)
+    for schema in BESIDE:
+        for file in (published_dir / schema).glob("*.parquet"):
+            if file.is_file() and not file.is_symlink():
+                (aside / schema).mkdir(mode=0o700, exist_ok=True)
+                _hold(file, aside / schema / file.name)
+    aside.rename(version)
+    _to_disk(version.parent)
+    _link(published_dir / CURRENT, Path(VERSIONS, version.name))
+    # What a killed run of that time left behind.
+    (published_dir / f".{OLD_FILE}.new").unlink(missing_ok=True)
+
+
+def _hold(file: Path, also: Path) -> None:
+    try:
+        os.link(file, also)
+    except OSError:  # not every file system has second names for a file
+        shutil.copy2(file, also)
+
+
+def _refuse_folders_in_the_way(published_dir: Path) -> None:
+    current = published_dir / CURRENT
+    if os.path.lexists(current) and not (
+        current.is_symlink() and A_VERSION.fullmatch(current.readlink().name)
+    ):
+        raise PublishError(
+            f"{current} is no link to one of {published_dir / VERSIONS}, and that is how the marts"
+            " are published. If it is not wanted, remove it; otherwise move it away."
+        )
+    for folder in (published_dir / VERSIONS, *(published_dir / schema for schema in BESIDE)):
+        if os.path.lexists(folder) and (folder.is_symlink() or not folder.is_dir()):
+            raise PublishError(
+                f"{folder} is no folder of its own, and one is needed there. Move it away."
+            )
+
+
+def _refuse_files_in_the_way(published_dir: Path, links: Mapping[Path, Path]) -> None:
+    for file, through in links.items():
+        if not _may_be_link(published_dir, file, through, or_missing=True):
+            raise PublishError(
+                f"{published_dir / file} is not ours, and what is published needs that name. Move"
+                " it away."
+            )
+
+
+def _may_be_link(
+    published_dir: Path, file: Path, through: Path, *, or_missing: bool = False
+) -> bool:
+    """Whether a name is our link already, or a file that the current version holds as well."""
+    path = published_dir / file
+    if path.is_symlink():
+        return path.readlink() == through
+    if not os.path.lexists(path):
+        return or_missing
+    held = path.parent / through
+    return path.is_file() and held.is_file() and filecmp.cmp(path, held, shallow=False)
+
+
+def _refuse_to_go_back(there_now: Path, as_of_date: date | None) -> None:
+    there = published_day(there_now)
     if there is not None and (as_of_date is None or as_of_date < there):
         raise PublishError(
-            f"{target} shows {there}, and this warehouse only goes to {as_of_date}: published marts"
-            f" never move back. Give this warehouse another PUBLISHED_DIR, refresh it to {there},"
-            " or remove the published file if it is not wanted any more."
+            f"{there_now.parent.parent} shows {there}, and this warehouse only goes to"
+            f" {as_of_date}: published marts never move back. Give this warehouse another"
+            f" PUBLISHED_DIR, refresh it to {there}, or remove the link"
+            f" {there_now.parent} if what is published is not wanted any more."
         )
 
 
-def _write_beside(warehouse: Warehouse, schema: str, published_dir: Path) -> list[Path]:
-    """One Parquet file per table of a schema, each swapped in whole; files of lost tables go.
+def _open_folder(folder: Path, *, is_wanted: bool) -> None:
+    """Makes a folder of links that only its owner may enter.
 
-    Only the owner may read the folders: whoever else should see them is let in on purpose.
+    Exports may be opened on purpose, for the tool that loads them; what is restricted is closed.
     """
-    folder = published_dir / schema
-    tables = [
+    if is_wanted:
+        with suppress(FileExistsError):
+            folder.mkdir(mode=0o700)
+    if folder.name == RESTRICTED and folder.is_dir():
+        folder.chmod(0o700)
+
+
+def _through_current(file: Path) -> Path:
+    """Where a name in the published folder links to, seen from its own folder."""
+    return Path(*(".." for _ in file.parent.parts), CURRENT, file)
+
+
+def _link(path: Path, target: Path) -> None:
+    """Makes the name a link in one step, whatever file or link it was."""
+    if path.is_symlink() and path.readlink() == target:
+        return
+    aside = path.with_name(f".{path.name}.link")
+    aside.unlink(missing_ok=True)
+    try:
+        aside.symlink_to(target)
+    except OSError as error:
+        raise PublishError(
+            f"{path} cannot be made a link ({error.strerror}), and links are how all that is"
+            " published changes at once. Give PUBLISHED_DIR a folder on a disk that has links."
+        ) from error
+    os.replace(aside, path)
+
+
+def _links(folder: Path) -> list[Path]:
+    """Our links in a folder beside the marts."""
+    return [
+        path
+        for path in (folder.iterdir() if folder.is_dir() else ())
+        if path.is_symlink() and path.readlink() == _through_current(Path(folder.name, path.name))
+    ]
+
+
+def _next_version(versions: Path, day: date | None) -> tuple[Path, Path]:
+    """The folder of the next version, and the one in which it is written."""
+    numbers = [int(found[1]) for path in versions.iterdir() if (found := _number(path))]
+    version = versions / f"{max(numbers, default=0) + 1:06d}-{day or 'empty'}"
+    aside = version.with_name(UNFINISHED + version.name)
+    aside.mkdir()
+    return version, aside
+
+
+def _number(path: Path) -> re.Match[str] | None:
+    return A_VERSION.fullmatch(path.name) if path.is_dir() else None
+
+
+def _whole_versions(versions: Path) -> list[Path]:
+    """By age, the latest last. Of one that is being removed the marts go first."""
+    return sorted(
+        path for path in versions.iterdir() if _number(path) and (path / PUBLISHED_FILE).exists()
+    )
+
+
+def _tidy(versions: Path) -> None:
+    """Removes what a killed run left."""
+    whole = set(_whole_versions(versions))
+    for path in list(versions.iterdir()):
+        if path.name.startswith(UNFINISHED) and A_VERSION.fullmatch(path.name[len(UNFINISHED) :]):
+            shutil.rmtree(path)
+        elif _number(path) and path not in whole:
+            _clear(path)
+
+
+def _clear(version: Path) -> None:
+    """Removes a version, and leaves what somebody else has put there."""
+    (version / PUBLISHED_FILE).unlink(missing_ok=True)
+    for folder in (*(version / schema for schema in BESIDE), version):
+        for file in folder.glob("*.parquet"):
+            file.unlink()
+        with suppress(OSError):
+            folder.rmdir()
+
+
+def _write_marts(warehouse: Warehouse, file: Path) -> dict[str, int]:
+    warehouse.execute(
+        f"attach {_literal(str(file))} as published (storage_version '{STORAGE_VERSION}')"
+    )
+    try:
+        with warehouse.transaction():
+            warehouse.execute(f"create schema published.{SCHEMA}")
+            rows = {table: _copy(warehouse, table) for table in _tables(warehouse, SCHEMA)}
+        warehouse.execute("checkpoint published")
+    finally:
+        warehouse.execute("detach published")
+    if file.with_name(file.name + ".wal").exists():
+        raise PublishError(f"{file} was not written to its end. Run make refresh again.")
+    _to_disk(file)
+    return rows
+
+
+def _write_beside(
+    warehouse: Warehouse, schema: str, tables: Sequence[str], version: Path, published_dir: Path
+) -> None:
+    """One Parquet file per table of a schema, in a folder as closed as the one of its links."""
+    folder = version / schema
+    folder.mkdir(mode=0o700)
+    for table in tables:
+        file = folder / f"{table}.parquet"
+        if schema == RESTRICTED:
+            file.touch(mode=0o600)
+        warehouse.execute(
+            f"copy {schema}.{_quoted(table)} to {_literal(str(file))}"
+            " (format parquet, use_tmp_file false)"
+        )
+        _to_disk(file)
+    folder.chmod(stat.S_IMODE((published_dir / schema).stat().st_mode))
+    _to_disk(folder)
+
+
+def _tables(warehouse: Warehouse, schema: str) -> list[str]:
+    return [
         name
         for (name,) in warehouse.rows(
             "select table_name from information_schema.tables where table_schema = ?"
@@ -146,22 +384,6 @@ def _write_beside(warehouse: Warehouse, schema: str, published_dir: Path) -> lis
             [schema],
         )
     ]
-    written = []
-    if tables:
-        folder.mkdir(mode=0o700, exist_ok=True)
-    for table in tables:
-        file = folder / f"{table}.parquet"
-        aside = folder / f".{table}.new"
-        warehouse.execute(
-            f"copy {schema}.{_quoted(table)} to {_literal(str(aside))} (format parquet)"
-        )
-        _to_disk(aside)
-        os.replace(aside, file)
-        written.append(file)
-    for left in folder.glob("*.parquet") if folder.exists() else ():
-        if left not in written:
-            left.unlink()
-    return written
 
 
 def _copy(warehouse: Warehouse, table: str) -> int:
@@ -182,12 +404,6 @@ def _copy(warehouse: Warehouse, table: str) -> int:
             warehouse.execute(f"comment on {kind} {what} is {_literal(comment)}")
     ((count,),) = warehouse.rows(f"select count(*) from {new}")
     return int(count)
-
-
-def _remove(aside: Path) -> None:
-    # What a killed run left behind.
-    for path in (aside, aside.with_name(aside.name + ".wal")):
-        path.unlink(missing_ok=True)
 
 
 def _to_disk(path: Path) -> None:

@@ -38,6 +38,7 @@ from orchestration.settings import (
     Settings,
     SettingsError,
     dagster_home,
+    keep_files_private,
     load_settings,
     parse_date,
 )
@@ -98,6 +99,7 @@ def _main(arguments: Sequence[str] | None) -> int:
     options = _options(arguments)
     started = time.perf_counter()
     os.environ.update(NO_TRACKING)
+    keep_files_private()
     if not options.verbose:
         warnings.simplefilter("ignore")
         os.environ["PYTHONWARNINGS"] = "ignore"  # for processes started from here

@@ -29,6 +29,7 @@ from orchestration.settings import (
     PROJECT_DIR,
     ROW_FATES_SEED,
     Settings,
+    as_umask_says,
     load_settings,
     parse_confirm,
 )
@@ -174,6 +175,19 @@ def last_complete_day(settings: Settings, warehouse: Warehouse, now: datetime) -
     )
 
 
+def awaited(settings: Settings, day: date, now: datetime) -> list[str]:
+    """Tables that deliver daily and have not delivered for the day.
+
+    Raises WarehouseBusyError while a refresh runs.
+    """
+    path = settings.warehouse_path
+    is_there = path.exists()
+    with connect(path if is_there else Path(":memory:"), read_only=is_there) as warehouse:
+        return landing.awaited(
+            settings.landing_dir, warehouse, day, now, contract(), cutoff_hours=cutoff_hours()
+        )
+
+
 @cache
 def contract() -> Contract:
     return load_contract(MODELS_DIR)
@@ -258,7 +272,8 @@ def lock(settings: Settings) -> Iterator[None]:
 
     Raises BusyError at once when another process has it. The system frees it when a process dies.
     """
-    settings.lock_path.parent.mkdir(parents=True, exist_ok=True)
+    with as_umask_says():
+        settings.lock_path.parent.mkdir(parents=True, exist_ok=True)
     file_lock = FileLock(settings.lock_path, timeout=0, is_singleton=True)
     try:
         with file_lock:

@@ -9,8 +9,8 @@ from __future__ import annotations
 import errno
 import os
 import shutil
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -23,7 +23,9 @@ MODELS_DIR = PROJECT_DIR / "models"
 FEEDS_SEED = PROJECT_DIR / "seeds" / "landing" / "feeds.csv"
 LIVE_SINCE_SEED = PROJECT_DIR / "seeds" / "landing" / "live_since.csv"
 ROW_FATES_SEED = PROJECT_DIR / "seeds" / "landing" / "row_fates.csv"
-PUBLISHED_FILE = "marts.duckdb"
+# Not named like the schema in it: DuckDB names a database after its file, and would not know which
+# of the two `marts.accounts` means.
+PUBLISHED_FILE = "activation_gap.duckdb"
 
 # First day that can be refreshed at all: the daily partitions begin here.
 FIRST_DAY = date(2015, 1, 1)
@@ -42,6 +44,16 @@ NO_TRACKING = {
 }
 
 
+# Versions of what is published that stay: today's, and two to go back to. Each takes as much disk
+# as the marts, and holds on to what was restricted on its day.
+KEEP_VERSIONS = 3
+# Yesterday's delivery day ends at 12:00 UTC. Who reads the marts in the morning of America has them
+# an hour or two after this, whatever is missing.
+WAIT_UNTIL = 18
+# The umask with which the command was started, for processes started from here.
+UMASK = "ACTIVATION_GAP_UMASK"
+
+
 class SettingsError(ValueError):
     """An environment variable cannot be used; the message says which one and what to do."""
 
@@ -50,7 +62,9 @@ class SettingsError(ValueError):
 class Settings:
     """Paths are absolute. start_date and end_date are None where the job is to choose.
 
-    confirm: checks of the circuit breakers whose findings a person holds for right.
+    confirm: checks of the circuit breakers whose findings a person holds for right. keep_versions:
+    how many versions of what is published stay, the current one among them. wait_until: the hour
+    (UTC) up to which the schedule waits for yesterday's files.
     """
 
     landing_dir: Path
@@ -59,6 +73,8 @@ class Settings:
     start_date: date | None = None
     end_date: date | None = None
     confirm: tuple[str, ...] = ()
+    keep_versions: int = KEEP_VERSIONS
+    wait_until: int = WAIT_UNTIL
 
     @property
     def published_path(self) -> Path:
@@ -69,11 +85,13 @@ class Settings:
         return self.warehouse_path.with_name(self.warehouse_path.name + ".lock")
 
     def as_environment(self) -> dict[str, str]:
-        """The paths as environment variables, for dbt and for processes started from here."""
+        """What dbt and processes that are started from here read, as environment variables."""
         return {
             "LANDING_DIR": str(self.landing_dir),
             "WAREHOUSE_PATH": str(self.warehouse_path),
             "PUBLISHED_DIR": str(self.published_dir),
+            "KEEP_VERSIONS": str(self.keep_versions),
+            "WAIT_UNTIL": str(self.wait_until),
         }
 
 
@@ -105,13 +123,24 @@ def read_settings(
     landing_dir, warehouse_path, published_dir = (read(_path, name) for name in DEFAULTS)
     start_date, end_date = read(_date, "START_DATE"), read(_date, "END_DATE")
     confirm = read(_confirm, "CONFIRM") or ()
+    keep_versions = read(_keep_versions, "KEEP_VERSIONS") or KEEP_VERSIONS
+    wait_until = read(_wait_until, "WAIT_UNTIL") or WAIT_UNTIL
     if start_date and end_date and start_date > end_date:
         faults.append(
             f"START_DATE {start_date} is after END_DATE {end_date}. Swap them, or leave one out."
         )
     if not (landing_dir and warehouse_path and published_dir):
         return None, faults
-    settings = Settings(landing_dir, warehouse_path, published_dir, start_date, end_date, confirm)
+    settings = Settings(
+        landing_dir=landing_dir,
+        warehouse_path=warehouse_path,
+        published_dir=published_dir,
+        start_date=start_date,
+        end_date=end_date,
+        confirm=confirm,
+        keep_versions=keep_versions,
+        wait_until=wait_until,
+    )
     if os.path.isdir(warehouse_path):
         faults.append(
             f"WAREHOUSE_PATH is {warehouse_path}, a folder. Name a file, such as"
@@ -120,7 +149,7 @@ def read_settings(
     for name, folder in (("LANDING_DIR", landing_dir), ("PUBLISHED_DIR", published_dir)):
         if os.path.exists(folder) and not os.path.isdir(folder):
             faults.append(f"{name} is {folder}, which is a file. Name a folder.")
-    if warehouse_path == settings.published_path:
+    if warehouse_path in (settings.published_path, settings.published_path.resolve()):
         faults.append(
             f"WAREHOUSE_PATH and the published copy are the same file, {settings.published_path}."
             " Give WAREHOUSE_PATH another name or PUBLISHED_DIR another folder."
@@ -180,6 +209,27 @@ def home_path(environment: Mapping[str, str]) -> Path:
     return _resolved("DAGSTER_HOME", Path(given)) if given else PROJECT_DIR / ".dagster"
 
 
+def keep_files_private() -> None:
+    """What this process and those it starts write from now on is for its owner alone.
+
+    The warehouse, its log and what it moves to disk hold raw data: addresses, names, words.
+    """
+    os.environ.setdefault(UMASK, f"{os.umask(0o077):o}")
+
+
+@contextmanager
+def as_umask_says() -> Iterator[None]:
+    """Files written inside are for whom the umask of the person who started the command says."""
+    if UMASK not in os.environ:
+        yield
+        return
+    before = os.umask(int(os.environ[UMASK], 8))
+    try:
+        yield
+    finally:
+        os.umask(before)
+
+
 def _path(environment: Mapping[str, str], name: str) -> Path:
     given = environment.get(name, "").strip()
     return _resolved(name, Path(given or DEFAULTS[name]).expanduser())
@@ -201,6 +251,27 @@ def _resolved(name: str, given: Path) -> Path:
         raise SettingsError(
             f"{name} is {str(path)!r}, which cannot be followed: {why}. Give it another path."
         ) from None
+
+
+def _number(environment: Mapping[str, str], name: str, default: int, allowed: range) -> int:
+    given = environment.get(name, "").strip()
+    try:
+        number = int(given) if given else default
+    except ValueError:
+        number = allowed.start - 1
+    if number not in allowed:
+        raise SettingsError(
+            f"{name} is '{given}'. Give a whole number from {allowed.start} to {allowed.stop - 1}."
+        )
+    return number
+
+
+def _keep_versions(environment: Mapping[str, str], name: str) -> int:
+    return _number(environment, name, KEEP_VERSIONS, range(1, 1001))
+
+
+def _wait_until(environment: Mapping[str, str], name: str) -> int:
+    return _number(environment, name, WAIT_UNTIL, range(13, 24))
 
 
 def _date(environment: Mapping[str, str], name: str) -> date | None:

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pyarrow as pa
+
+from orchestration.settings import as_umask_says
 
 
 class WarehouseBusyError(RuntimeError):
@@ -102,10 +104,13 @@ class Warehouse:
 def connect(path: Path, *, read_only: bool = False) -> Iterator[Warehouse]:
     """Opens the database file, which is made with its folders if missing, and closes it after.
 
+    It holds raw data, so a file that others may read is closed to them.
+
     Raises WarehouseBusyError while another process has it open.
     """
     if not read_only:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        with as_umask_says():
+            path.parent.mkdir(parents=True, exist_ok=True)
     try:
         connection = duckdb.connect(str(path), read_only=read_only)
     except duckdb.IOException as error:
@@ -119,6 +124,9 @@ def connect(path: Path, *, read_only: bool = False) -> Iterator[Warehouse]:
             " published copy instead."
         ) from error
     with _set_up(connection):
+        if not read_only and path.is_file() and path.stat().st_mode & 0o077:
+            with suppress(PermissionError):  # it is somebody else's
+                path.chmod(0o600)
         # Written to the file when it is closed; in the middle of a load that only takes time.
         connection.execute("set checkpoint_threshold = '1GB'")
         yield Warehouse(connection)

@@ -371,7 +371,7 @@ class Place:
 
 def _bytes(path: Path) -> int:
     files = path.rglob("*") if path.is_dir() else [path]
-    return sum(file.stat().st_size for file in files if file.is_file())
+    return sum(file.stat().st_size for file in files if file.is_file() and not file.is_symlink())
 
 
 def plan_of(millions: float) -> Plan:

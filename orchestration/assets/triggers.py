@@ -12,9 +12,22 @@ import dagster as dg
 
 from orchestration.checks import CheckError, check_rules
 from orchestration.planning import PlanningError
-from orchestration.run_context import RANGE_END_TAG, RANGE_START_TAG, outlook, settle_seconds
+from orchestration.run_context import (
+    RANGE_END_TAG,
+    RANGE_START_TAG,
+    awaited,
+    outlook,
+    settle_seconds,
+)
 from orchestration.settings import PROJECT_DIR, Settings, load_settings
 from orchestration.warehouse import WarehouseBusyError
+
+# What a run was started for: a day, or landing files.
+ABOUT_TAG = "activation_gap/about"
+WITHOUT_TAG = "activation_gap/without_files_of"
+# What fails three times in three hours wants a person; a full disk or a busy warehouse does not.
+TRIES = 3
+RETRY_SECONDS = 3_600
 
 refresh = dg.define_asset_job(
     "refresh",
@@ -25,15 +38,38 @@ refresh = dg.define_asset_job(
 
 @dg.schedule(
     job=refresh,
-    cron_schedule="0 13 * * *",
+    cron_schedule="0 13-23 * * *",
     execution_timezone="UTC",
     default_status=dg.DefaultScheduleStatus.STOPPED,
-    description="Each day at 13:00 UTC, an hour after yesterday's delivery day ended.",
+    description="Yesterday, as soon as its files have come: looked for each hour from 13:00 UTC, an"
+    " hour after its delivery day ended. From the hour WAIT_UNTIL on it goes ahead without them. A"
+    " run that failed is tried again the next hour, three times in all.",
 )
 def daily_refresh(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
     """Yesterday, and the days before it that are missing."""
-    yesterday = context.scheduled_execution_time.astimezone(UTC).date() - timedelta(days=1)
-    return _request(load_settings(), yesterday, run_key=yesterday.isoformat())
+    now = context.scheduled_execution_time.astimezone(UTC)
+    yesterday, settings = now.date() - timedelta(days=1), load_settings()
+    failed = _failed_before(context.instance, yesterday.isoformat())
+    if isinstance(failed, dg.SkipReason):
+        return failed
+    without: list[str] = []
+    if not failed:
+        try:
+            without = awaited(settings, yesterday, now)
+        except WarehouseBusyError as error:
+            return dg.SkipReason(str(error))
+        if without and now.hour < settings.wait_until:
+            return dg.SkipReason(
+                f"Waiting until {settings.wait_until}:00 UTC for the files of {yesterday}:"
+                f" {', '.join(without)}."
+            )
+    request = _request(settings, yesterday, yesterday.isoformat(), len(failed))
+    if without and isinstance(request, dg.RunRequest):
+        context.log.warning(f"Goes ahead without files of {yesterday}: {', '.join(without)}.")
+        request = request.with_replaced_attrs(
+            tags={**request.tags, WITHOUT_TAG: ", ".join(without)}
+        )
+    return request
 
 
 @dg.sensor(
@@ -48,9 +84,14 @@ def landing_files(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.S
     seen = landing_fingerprint(settings)
     if seen is None:
         return dg.SkipReason("Landing files are still being written.")
-    if seen == context.cursor:
+    failed = _failed_before(context.instance, seen) if seen == context.cursor else []
+    if isinstance(failed, dg.SkipReason):
+        return failed
+    if seen == context.cursor and not failed:
         return dg.SkipReason("No new landing files.")
-    request = _request(settings, None, run_key=seen)
+    if failed and datetime.now(UTC).timestamp() < max(failed) + RETRY_SECONDS:
+        return dg.SkipReason("The last run failed; it is tried again an hour after it.")
+    request = _request(settings, None, seen, len(failed))
     if isinstance(request, dg.SkipReason):
         return request
     return dg.SensorResult(run_requests=[request], cursor=seen)
@@ -75,13 +116,37 @@ def landing_fingerprint(settings: Settings, now: datetime | None = None) -> str 
     return f"{len(times)} files, newest {newest}"
 
 
-def _request(settings: Settings, end: date | None, run_key: str) -> dg.RunRequest | dg.SkipReason:
+def _failed_before(instance: dg.DagsterInstance, about: str) -> list[float] | dg.SkipReason:
+    """When each failed run about the same files or day ended, or why there is to be no other."""
+    records = instance.get_run_records(dg.RunsFilter(job_name="refresh", tags={ABOUT_TAG: about}))
+    if any(not record.dagster_run.is_finished for record in records):
+        return dg.SkipReason("A run is under way.")
+    if any(record.dagster_run.is_success for record in records):
+        return dg.SkipReason("It is refreshed already.")
+    if len(records) >= TRIES:
+        return dg.SkipReason(
+            f"{TRIES} runs have failed. Mend what the last of them names, and start a run by hand."
+        )
+    return [_ended_at(record) for record in records]
+
+
+def _ended_at(record: dg.RunRecord) -> float:
+    return record.end_time or record.update_timestamp.timestamp()
+
+
+def _request(
+    settings: Settings, end: date | None, about: str, tries: int
+) -> dg.RunRequest | dg.SkipReason:
     try:
         check_rules(PROJECT_DIR)
         plan = outlook(settings, datetime.now(UTC), end).plan
     except (CheckError, PlanningError, WarehouseBusyError) as error:
         return dg.SkipReason(str(error))
     return dg.RunRequest(
-        run_key=run_key,
-        tags={RANGE_START_TAG: plan.start.isoformat(), RANGE_END_TAG: plan.end.isoformat()},
+        run_key=f"{about}, try {tries + 1}",
+        tags={
+            RANGE_START_TAG: plan.start.isoformat(),
+            RANGE_END_TAG: plan.end.isoformat(),
+            ABOUT_TAG: about,
+        },
     )

@@ -39,7 +39,7 @@ from orchestration import dbt_process, dbt_runner, landing, score_store
 from orchestration.planning import Plan
 from orchestration.ruleset import ruleset_version
 from orchestration.run_context import contract, dbt_environment
-from orchestration.settings import PROJECT_DIR, Settings
+from orchestration.settings import PROJECT_DIR, PUBLISHED_FILE, Settings
 from orchestration.warehouse import Warehouse, connect
 from tools import compiled_sql
 from tools.compiled_sql import Program, is_fixed, score, take_in
@@ -66,7 +66,7 @@ class Place:
 
     @property
     def published(self) -> Path:
-        return self.folder / "published" / "marts.duckdb"
+        return self.folder / "published" / PUBLISHED_FILE
 
     @property
     def settings(self) -> Settings:
@@ -74,7 +74,8 @@ class Place:
 
     def copy(self, folder: Path, landing: Path | None = None) -> Place:
         """The same state in another folder, to go on from there."""
-        shutil.copytree(self.folder, folder, ignore=shutil.ignore_patterns("*.lock"))
+        ignored = shutil.ignore_patterns("*.lock")
+        shutil.copytree(self.folder, folder, symlinks=True, ignore=ignored)
         return Place(folder, landing or self.landing)
 
 

@@ -104,7 +104,10 @@ def test_a_killed_job_runs_again_to_the_same_marts(story: Story, undisturbed: Pl
     assert str(one(story.place.published, "select max(as_of_date) from marts.accounts")) == END
     assert mart_differences(story.place.published, undisturbed.warehouse) == {}
     assert {path.name for path in story.place.published.parent.iterdir()} == {
+        ".lock",
+        "activation_gap.duckdb",
+        "current",
         "exports",
-        "marts.duckdb",
         "restricted",
+        "versions",
     }

@@ -18,7 +18,7 @@ from runner import Place
 
 from orchestration.explain import ExplainError, explain, main
 from orchestration.gap_report import print_gap
-from orchestration.settings import Settings
+from orchestration.settings import PUBLISHED_FILE, Settings
 
 FIRST, LAST = REFRESHED
 
@@ -503,7 +503,7 @@ def test_a_day_that_was_looked_back_at_is_told_from_its_copy(
     settings = replace(refreshed.settings, published_dir=tmp_path)
     shutil.copy(refreshed.published, settings.published_path)
     day = date(2026, 6, 9)
-    copy = tmp_path / "as_of" / str(day) / "marts.duckdb"
+    copy = tmp_path / "as_of" / str(day) / PUBLISHED_FILE
     copy.parent.mkdir(parents=True)
     shutil.copy(refreshed.published, copy)
     with duckdb.connect() as connection:

@@ -190,9 +190,11 @@ def test_blocks_cover_every_day_once(one: date, other: date) -> None:
         ({"END_DATE": "soon"}, "END_DATE is 'soon'.*YYYY-MM-DD"),
         ({"START_DATE": "1999-01-01"}, f"the first day that can be run is {FIRST_DAY}"),
         ({"START_DATE": "2026-02-02", "END_DATE": "2026-02-01"}, "is after END_DATE"),
+        ({"KEEP_VERSIONS": "0"}, "KEEP_VERSIONS is '0'. Give a whole number from 1 to 1000"),
+        ({"KEEP_VERSIONS": "all"}, "KEEP_VERSIONS is 'all'"),
         ({"WAREHOUSE_PATH": "."}, "WAREHOUSE_PATH is .* a folder"),
         ({"LANDING_DIR": "pyproject.toml"}, "LANDING_DIR is .* a file"),
-        ({"WAREHOUSE_PATH": "x/marts.duckdb", "PUBLISHED_DIR": "x"}, "are the same file"),
+        ({"WAREHOUSE_PATH": "x/activation_gap.duckdb", "PUBLISHED_DIR": "x"}, "are the same file"),
     ],
 )
 def test_settings_that_cannot_be_used_say_which_and_what_to_do(
@@ -206,5 +208,5 @@ def test_settings_have_defaults_and_empty_ones_count_as_absent() -> None:
     settings = load_settings({"START_DATE": "", "LANDING_DIR": " "})
     assert settings == load_settings({})
     assert settings.start_date is None
-    assert settings.published_path.name == "marts.duckdb"
+    assert settings.published_path.name == "activation_gap.duckdb"
     assert settings.warehouse_path.is_absolute()

@@ -21,6 +21,7 @@ from marts import Rows, let_go, one, query, tables
 from runner import Place, compute, faults
 
 from orchestration.publish import publish
+from orchestration.settings import PUBLISHED_FILE
 from orchestration.warehouse import connect
 
 LOADED = date(2026, 6, 7)
@@ -836,9 +837,9 @@ def test_no_respondent_can_be_looked_up_in_the_marts(readiness: Readiness, publi
     assert len(hashes) > 2
     people = hashes | {ORPHAN} | {contact_id(name, n) for name in NAMES for n in range(2)}
     found = {
-        key for value in values_of(published / "marts.duckdb") for key in people if key in value
+        key for value in values_of(published / PUBLISHED_FILE) for key in people if key in value
     }
     assert found == set()
-    assert one(published / "marts.duckdb", "select count(*) from marts.account_readiness") == len(
+    assert one(published / PUBLISHED_FILE, "select count(*) from marts.account_readiness") == len(
         NAMES
     )

@@ -19,6 +19,7 @@ from marts import differences, mart_differences, one, query, read, tables
 from runner import Place, Result, Runs, compute, faults
 
 from orchestration.run_context import lock
+from orchestration.settings import PUBLISHED_FILE
 from orchestration.warehouse import connect
 
 FIRST, LAST = (str(day) for day in REFRESHED)
@@ -30,6 +31,12 @@ KEPT = ("activation_gap", "activation_gap_drivers")
 
 def published_day(place: Place) -> str:
     return str(one(place.published, "select max(as_of_date)::varchar from marts.accounts"))
+
+
+def umask() -> int:
+    now = os.umask(0)
+    os.umask(now)
+    return now
 
 
 def raw_counts(place: Place) -> dict[str, int]:
@@ -212,12 +219,17 @@ def test_a_past_day_is_shown_in_a_place_of_its_own(refreshed: Place, scenes: Sce
     scene = scenes["as of"].result()
     scene.result.check()
     place = scene.place
-    shown = place.published.parent / "as_of" / "2026-06-09" / "marts.duckdb"
+    shown = place.published.parent / "as_of" / "2026-06-09" / PUBLISHED_FILE
     assert one(shown, "select max(as_of_date)::varchar from marts.accounts") == "2026-06-09"
     for mart in KEPT:
         then = read(refreshed.published, f"marts.{mart}", "as_of_date <= date '2026-06-09'")
         assert differences(read(shown, f"marts.{mart}"), then) == []
     assert place.published.read_bytes() == refreshed.published.read_bytes()
+    copy = place.folder / "as_of" / "2026-06-09" / "warehouse.duckdb"
+    assert one(copy, "select count(*) from raw_salesforce.contact") > 0
+    for private in (copy, copy.parent, place.warehouse, shown.parent / "restricted"):
+        assert private.stat().st_mode & 0o077 == 0, private
+    assert shown.stat().st_mode & 0o777 == 0o666 & ~umask()
     assert raw_counts(place) == raw_counts(refreshed)
     assert mart_differences(place.warehouse, refreshed.warehouse) == {}
 
