@@ -151,7 +151,7 @@ def test_who_has_the_old_copy_open_keeps_it(warehouse: Warehouse, tmp_path: Path
 # --- kills, several publishers, readers ---------------------------------------------------------
 
 
-STEPS = ("mkdir", "chmod", "link", "symlink", "rename", "replace", "unlink", "rmdir")
+STEPS = ("mkdir", "chmod", "link", "symlink", "rename", "replace", "unlink", "rmdir", "fsync")
 
 
 def publish_and_die(warehouse: Path, folder: Path, step: int) -> dict[str, int]:
