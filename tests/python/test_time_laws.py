@@ -26,7 +26,9 @@ from marts import Rows, differences, mart_differences, query, read, tables
 from runner import Place, compute, faults
 
 from orchestration.contract import plain_name
+from orchestration.ruleset import project_vars
 from orchestration.run_context import contract
+from orchestration.settings import PROJECT_DIR
 
 FIRST = date(2026, 5, 20)  # before the history load, so that a late file finds something to rewrite
 LATE = date(2026, 6, 4)  # meetings of May are delivered
@@ -555,6 +557,9 @@ def test_a_delivery_changes_its_account_from_its_day_on(laws: Laws, name: str, d
 
 
 def test_an_interview_handed_in_later_counts_from_then_on(laws: Laws) -> None:
+    """What is decided follows once the rules have said so for a week."""
+    wait = project_vars(PROJECT_DIR)["days_before_decision_changes"]
+    decided = LATE + timedelta(days=wait - 1)
     of_late = f"from marts.{{}} where account_id = '{laws.account_id('late')}' order by valid_from"
     for place in (laws.full, laws.daily):
         assert query(
@@ -568,8 +573,8 @@ def test_an_interview_handed_in_later_counts_from_then_on(laws: Laws) -> None:
             + of_late.format("account_decision_history"),
         )
         assert before[:2] == ("research", "unknown")
-        assert before[3] == LATE
-        assert since == ("hold", "blocked", LATE, None)
+        assert before[3] == decided
+        assert since == ("hold", "blocked", decided, None)
     assert not query(
         laws.without.warehouse, "select 1 " + of_late.format("account_readiness_history")
     )
