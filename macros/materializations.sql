@@ -35,3 +35,14 @@
     {{ adapter.commit() }}
     {{ return({'relations': [relation]}) }}
 {% endmaterialization %}
+
+{#- Columns that a table which grows has gained (name: type), for its pre-hook: a statement that reads its own
+    stored rows, or deletes some, wants them there, and dbt adds them only with the new rows. -#}
+{% macro add_missing_columns(columns) -%}
+    {%- set there = adapter.get_columns_in_relation(this) | map(attribute='name') | list -%}
+    {%- set missing = [] -%}
+    {%- for name, type in columns.items() if name not in there -%}
+        {%- do missing.append(api.Column(name, type)) -%}
+    {%- endfor -%}
+    {%- if missing -%} {%- do alter_relation_add_remove_columns(this.incorporate(type='table'), missing, none) -%} {%- endif -%}
+{%- endmacro %}

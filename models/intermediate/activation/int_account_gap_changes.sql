@@ -3,6 +3,7 @@
 {{ config(
     materialized='incremental', incremental_strategy='append', schema='history',
     pre_hook="{% if is_incremental() %}
+        {{ add_missing_columns({'is_held': 'boolean'}) }}
         delete from {{ this }} where as_of_date >= {{ start_date() }}
     {% endif %}"
 ) }}

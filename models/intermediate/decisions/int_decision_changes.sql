@@ -4,6 +4,10 @@
     materialized='incremental', incremental_strategy='append', schema='history',
     on_schema_change='append_new_columns',
     pre_hook="{% if is_incremental() %}
+        {{ add_missing_columns({
+            'rule_decision': 'varchar', 'state': 'varchar', 'driver': 'varchar',
+            'has_committed_motion': 'boolean', 'has_timing_conflict': 'boolean'
+        }) }}
         delete from {{ this }} where as_of_date >= {{ start_date() }}
     {% endif %}"
 ) }}

@@ -11,7 +11,9 @@
 {{
     config(
         materialized='incremental', incremental_strategy='delete+insert', unique_key='as_of_date',
-        pre_hook="{% if is_incremental() %}delete from {{ this }} where not is_month_end{% endif %}"
+        pre_hook="{% if is_incremental() %}
+            {{ add_missing_columns({'coverage_known_accounts': 'bigint'}) }}
+            delete from {{ this }} where not is_month_end{% endif %}"
     )
 }}
 
