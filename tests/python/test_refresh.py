@@ -394,3 +394,23 @@ def test_no_personal_data_is_published(company: Company, refreshed: Place) -> No
     # The warehouse has them: had they been copied, this would have found them.
     stored = refreshed.warehouse.read_bytes()
     assert [email for email in emails if email.encode() in stored]
+
+
+GAINED = {
+    "history.int_account_gap_changes": "is_held",
+    "history.int_decision_changes": "rule_decision",
+    "marts.database_buildout": "coverage_known_accounts",
+}
+
+
+def test_a_warehouse_of_before_gains_the_columns_that_are_read(
+    refreshed: Place, runs: Runs, tmp_path: Path
+) -> None:
+    """dbt adds columns with the new rows, and the statements read them in the old ones."""
+    place = refreshed.copy(tmp_path / "place")
+    with connect(place.warehouse) as warehouse:
+        for table, column in GAINED.items():
+            warehouse.execute(f"alter table {table} drop column {column}")
+    runs.refresh(place, start=LAST, end=LAST, whole=False).check()
+    for table, column in GAINED.items():
+        assert query(place.warehouse, f"select count({column}) > 0 from {table}") == [(True,)]
