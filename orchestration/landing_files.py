@@ -661,7 +661,7 @@ def _stage_csv(
         f" columns = {{{columns}}}, strict_mode = {str(is_strict).lower()},"
         f" compression = '{'gzip' if layout.is_zipped else 'none'}', max_line_size = {LINE_BYTES},"
         " filename = true, hive_partitioning = false, store_rejects = true,"
-        " rejects_table = 'csv_rejects', rejects_scan = 'csv_reject_scans')"
+        f" {_rejects_into(table)})"
     )
     values = {name: Value(_filled(raw[place], table.nulls)) for name, place in match.places.items()}
     if len(match.extras) > MANY_EXTRAS:
@@ -680,9 +680,9 @@ def _stage_csv(
     )
     try:
         _insert(warehouse, table, match, source, values, extras, row_json + ")")
-        _keep_rejects(warehouse, "not a csv row")
+        _keep_rejects(warehouse, table, "not a csv row")
     finally:
-        _drop_rejects(warehouse)
+        _drop_rejects(warehouse, table)
     if len(files) > 1:
         numbers = ", ".join(str(file.number) for file in files)
         outcome.rows_before |= dict(
@@ -694,10 +694,26 @@ def _stage_csv(
     _note(outcome, files, match)
 
 
-def _keep_rejects(warehouse: Warehouse, what: str) -> None:
+def _rejects_into(table: Table) -> str:
+    """Where a read puts the lines that are no rows: tables of this one table alone.
+
+    The engine finds them by name for all connections, though they are temporary: of two reads at
+    the same time with the same names, one now and then keeps no rejects and says nothing.
+    """
+    rejects, scans = _reject_tables(table)
+    return f"rejects_table = {literal(rejects)}, rejects_scan = {literal(scans)}"
+
+
+def _reject_tables(table: Table) -> tuple[str, str]:
+    name = f"{table.source}__{table.name}"
+    return f"csv_rejects__{name}", f"csv_reject_scans__{name}"
+
+
+def _keep_rejects(warehouse: Warehouse, table: Table, what: str) -> None:
     """Puts the lines that the engine's csv reader could not take into `staged_lines`."""
     # Of several errors of a line the reason and the cause are those of the same one.
     causes = " ".join(f"when '{kind}' then '{cause}'" for kind, cause in OF_REJECTS.items())
+    rejects, scans = (quoted(name) for name in _reject_tables(table))
     warehouse.execute(
         "insert into staged_lines by name"
         " select file_number, min(line) as row_number,"
@@ -705,16 +721,16 @@ def _keep_rejects(warehouse: Warehouse, what: str) -> None:
         " case arg_min(error_type::varchar, lower(error_message))"
         f" {causes} else '{MALFORMED}' end as cause,"
         " json_object('line', trim(min(csv_line), chr(10) || chr(13))) as row_json"
-        " from csv_rejects join csv_reject_scans using (scan_id, file_id)"
-        " join staged_files on staged_files.path = csv_reject_scans.file_path"
+        f" from {rejects} join {scans} as scans using (scan_id, file_id)"
+        " join staged_files on staged_files.path = scans.file_path"
         " group by file_number, line_byte_position"
     )
-    _drop_rejects(warehouse)
+    _drop_rejects(warehouse, table)
 
 
-def _drop_rejects(warehouse: Warehouse) -> None:
-    warehouse.execute("drop table if exists csv_rejects")
-    warehouse.execute("drop table if exists csv_reject_scans")
+def _drop_rejects(warehouse: Warehouse, table: Table) -> None:
+    for name in _reject_tables(table):
+        warehouse.execute(f"drop table if exists {quoted(name)}")
 
 
 def _stage_parquet(
@@ -790,10 +806,10 @@ def _stage_jsonl(
         " escape = chr(2), header = false, columns = {'line': 'varchar'}, strict_mode = false,"
         f" compression = '{'gzip' if layout.is_zipped else 'none'}', max_line_size = {LINE_BYTES},"
         " filename = true, hive_partitioning = false, store_rejects = true,"
-        " rejects_table = 'csv_rejects', rejects_scan = 'csv_reject_scans')))"
+        f" {_rejects_into(table)})))"
         " join staged_files on path = filename where trim(line) <> ''"
     )
-    _keep_rejects(warehouse, "not a line of text")
+    _keep_rejects(warehouse, table, "not a line of text")
     # Such a name could stand in no statement.
     warehouse.execute(
         "update staged_json set is_object = false, reason = 'a name holds a NUL character'"

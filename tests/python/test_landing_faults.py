@@ -7,6 +7,8 @@ import os
 import random
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -24,7 +26,7 @@ from orchestration.contract import Column, Contract, Table, load_contract
 from orchestration.landing import IngestReport
 from orchestration.landing_fates import CAUSES, read_remedies
 from orchestration.settings import PROJECT_DIR, ROW_FATES_SEED, Settings
-from orchestration.warehouse import Warehouse
+from orchestration.warehouse import Warehouse, connect
 
 PAGE = Table(
     source="shop",
@@ -290,6 +292,32 @@ def test_a_bad_byte_or_an_open_quote_costs_its_own_line(landed: Landed) -> None:
     assert landed.rows("select buyer from raw_shop.orders where order_id = '2004'") == [
         ("Ann\nthe second, 2004",)
     ]
+
+
+def test_tables_read_at_the_same_time_keep_each_its_bad_lines(tmp_path: Path) -> None:
+    """The engine lost about one in 170 when two reads put them into tables of the same name."""
+    good = b'{"id": "1"}'
+    found = []
+    for number in range(4):
+        path = tmp_path / f"{number}.jsonl"
+        path.write_bytes(good + b"\n" + good.replace(b"1", b"\xff"))
+        found.append(landing_files.FileToRead(number, path, "jsonl", "", "2026-06-01"))
+
+    def read(table: Table) -> set[tuple[int, int]]:
+        with warehouse.another() as mine:
+            seen = set()
+            for _ in range(100):
+                landing_files.stage(mine, table, found)
+                seen |= set(
+                    mine.rows(
+                        "select (select count(*) from staged), (select count(*) from staged_lines)"
+                    )
+                )
+            return seen
+
+    tables = [replace(CLUB, name=f"members_{number}") for number in range(4)]
+    with connect(tmp_path / "one.duckdb") as warehouse, ThreadPoolExecutor(4) as threads:
+        assert list(threads.map(read, tables)) == [{(4, 4)}] * 4
 
 
 def test_names_of_json_lines_meet_row_by_row(landed: Landed) -> None:
