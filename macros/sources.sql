@@ -23,9 +23,13 @@
 
 {#- The name of the feed a row came by: source.table, with the instance unless it is `main`. -#}
 {% macro feed_name(prefix='') -%}
-    {{ prefix }}source_system
+    {{ system_name(prefix ~ 'source_system', prefix) }} || '.' || {{ prefix }}source_table
+{%- endmacro %}
+
+{#- The name of the system that a row came from. -#}
+{% macro system_name(source='source_system', prefix='') -%}
+    {{ source }}
     || case when {{ prefix }}source_instance = 'main' then '' else '@' || {{ prefix }}source_instance end
-    || '.' || {{ prefix }}source_table
 {%- endmacro %}
 
 {#- The rows of every source that brings a kind of fact; of one that is switched off none. The column

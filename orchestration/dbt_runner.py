@@ -243,16 +243,41 @@ def flags() -> list[str]:
 
 
 def selection_of(manifest: Manifest, unique_ids: Sequence[str]) -> dict[str, list[str]]:
-    """dbt's options select or exclude, whichever is shorter: it compares each with every node."""
+    """dbt's options select or exclude, as short as can be: it compares each entry with every node.
+
+    All that builds on a source, or all but that, is one entry. Else every node is one, or every
+    other node if those are fewer.
+    """
     gone = [unique_id for unique_id in unique_ids if unique_id not in manifest.nodes]
     if gone:
         raise DbtError(
             f"{gone[0]} is no longer in the project. Start the command again: the files changed"
             " after Dagster loaded them."
         )
-    others = manifest.nodes.keys() - set(unique_ids)
-    option, named = ("exclude", others) if len(others) < len(unique_ids) else ("select", unique_ids)
+    wanted = set(unique_ids)
+    others = manifest.nodes.keys() - wanted
+    for source, nodes in _builds_on(manifest).items():
+        if nodes in (wanted, others):
+            return {"select" if nodes == wanted else "exclude": [f"source:{source}+"]}
+    option, named = ("exclude", others) if len(others) < len(unique_ids) else ("select", wanted)
     return {option: [".".join(manifest.nodes[unique_id].fqn) for unique_id in sorted(named)]}
+
+
+def _builds_on(manifest: Manifest) -> dict[str, set[str]]:
+    """The nodes that build on each source, directly or not."""
+    children: dict[str, list[str]] = {}
+    for node in manifest.nodes.values():
+        for parent in node.depends_on_nodes:
+            children.setdefault(parent, []).append(node.unique_id)
+    found: dict[str, set[str]] = {}
+    for source in manifest.sources.values():
+        nodes = found.setdefault(source.source_name, set())
+        ahead = [source.unique_id]
+        while ahead:
+            new = set(children.get(ahead.pop(), ())) - nodes
+            nodes |= new
+            ahead += new
+    return found
 
 
 def _files_and_folders(path: Path) -> Iterator[Path]:

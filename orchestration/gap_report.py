@@ -106,10 +106,13 @@ def print_lost_rows(published_path: Path, console: Console | None = None) -> Non
     with open_published(published_path) as connection:
         rows = connection.execute(
             """
-            select source || '.' || table_name, reason, row_count, share, remedy
+            select
+                source || case when source_instance = 'main' then '' else '@' || source_instance end
+                || '.' || table_name as feed,
+                reason, row_count, share, remedy
             from marts.load_audit
             where is_loss and (share >= ? or reason = 'no reason found')
-            order by reason <> 'no reason found', share desc, row_count desc, source, table_name
+            order by reason <> 'no reason found', share desc, row_count desc, feed
             """,
             [float(project_vars(PROJECT_DIR)["lost_rows_min_share"])],
         ).fetchall()

@@ -4,6 +4,6 @@
 -- (assert_acts_are_in_the_rollup).
 {{ config(severity='warn') }}
 
-select source, table_name, row_count, example_file, example_row
+select source, table_name, source_instance, row_count, example_file, example_row
 from {{ ref('load_audit') }}
 where reason = 'no reason found'

@@ -471,9 +471,10 @@ def test_a_transition_says_what_decided_it(path: Path, decided_by: str | None) -
 def test_what_decided_a_rise_is_unknown_after_a_checkpoint_without_features() -> None:
     memory = run({"a": [COLD]}).checkpoint
     place = memory.schema.get_field_index("strength_score")
-    old = memory.set_column(place, "strength_score", pa.array([None], pa.float64()))
-    outcome = advance(old, features({"a": [COLD, WARMING]}, first=1), RULES)
-    assert [move["decided_by"] for move in outcome.transitions.to_pylist()] == [None]
+    empty = memory.set_column(place, "strength_score", pa.array([None], pa.float64()))
+    for old in (empty, memory.drop_columns(["strength_score"])):
+        outcome = advance(old, features({"a": [COLD, WARMING]}, first=1), RULES)
+        assert [move["decided_by"] for move in outcome.transitions.to_pylist()] == [None]
 
 
 MOVED = replace(COLD, moved=True)

@@ -262,13 +262,17 @@ select
         {{ reasons_of_versions('targets.') }}
         when targets.removed_on <= {{ end_date() }} then 'taken off the list'
         when targets.listed_on > {{ end_date() }} then 'not yet known'
-        when targets.domain is null and targets.crm_account_id is null then 'no account'
+        when
+            targets.crm_account_id is null
+            and (targets.domain is null or excluded_domains.domain is not null)
+            then 'no account'
         when members.domain is null and members.crm_account_id is null then 'no reason found'
         when target_ids.account_id is null then 'no reason found'
         when known_accounts.reason = 'excluded by a rule' then 'excluded by a rule'
     end as reason,
     cast(null as double) as amount_usd
 from targets
+left join excluded_domains on targets.domain = excluded_domains.domain
 left join members
     on
         targets.domain is not distinct from members.domain

@@ -38,8 +38,7 @@ by_crm_id as (
 
 ),
 
--- A target named by its domain alone is whoever owns the domain on the day; where nobody can own it
--- (a free-mail or parked domain on the list), an account of its own.
+-- A target named by its domain alone is whoever owns the domain on the day.
 by_domain as (
 
     select

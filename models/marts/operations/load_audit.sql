@@ -20,29 +20,31 @@ quarantine as (
 fates as (
 
     select
-        source, table_name, fate, reason, row_count, amount_usd, example_file, example_row
+        source, table_name, source_instance, fate, reason, row_count, amount_usd, example_file,
+        example_row
     from {{ ref('int_row_fates') }}
 
     union all
 
     select
-        files.source, files.table_name, 'quarantined', quarantine.cause, quarantine.row_count, null,
-        quarantine.file_path, quarantine.example_row
+        files.source, files.table_name, files.source_instance, 'quarantined', quarantine.cause,
+        quarantine.row_count, null, quarantine.file_path, quarantine.example_row
     from quarantine
     inner join files on quarantine.file_path = files.file_path
 
     union all
 
     select
-        source, table_name, 'duplicate', 'repeats an earlier row', duplicate, null, file_path, null
+        source, table_name, source_instance, 'duplicate', 'repeats an earlier row', duplicate, null,
+        file_path, null
     from files
     where duplicate > 0
 
     union all
 
     select
-        source, table_name, 'conflicting', 'contradicts another row', conflicting, null, file_path,
-        null
+        source, table_name, source_instance, 'conflicting', 'contradicts another row', conflicting,
+        null, file_path, null
     from files
     where conflicting > 0
 
@@ -50,9 +52,9 @@ fates as (
 
 delivered as (
 
-    select source, table_name, sum(delivered) as row_count
+    select source, table_name, source_instance, sum(delivered) as row_count
     from files
-    group by source, table_name
+    group by source, table_name, source_instance
 
 ),
 
@@ -67,6 +69,7 @@ counted as (
     select
         source,
         table_name,
+        source_instance,
         fate,
         reason,
         cast(sum(row_count) as bigint) as row_count,
@@ -74,7 +77,7 @@ counted as (
         min(example_file) as example_file,
         min_by(example_row, example_file) as example_row
     from fates
-    group by source, table_name, fate, reason
+    group by source, table_name, source_instance, fate, reason
 
 )
 
@@ -82,6 +85,7 @@ select
     {{ end_date() }} as as_of_date,
     counted.source,
     counted.table_name,
+    counted.source_instance,
     counted.fate,
     coalesce(counted.reason, 'used') as reason,
     counted.row_count,
@@ -95,7 +99,10 @@ select
     and not (coalesce(feeds.meets_few, false) and coalesce(row_fates.is_meeting, false)) as is_loss
 from counted
 inner join delivered
-    on counted.source = delivered.source and counted.table_name = delivered.table_name
+    on
+        counted.source = delivered.source
+        and counted.table_name = delivered.table_name
+        and counted.source_instance = delivered.source_instance
 left join row_fates
     on
         counted.fate = row_fates.fate

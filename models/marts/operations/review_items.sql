@@ -431,7 +431,7 @@ items as (
     -- They are there on every day that is asked for, also on those before they came into being.
     select
         'account_without_created_date',
-        source_system || case when source_instance = 'main' then '' else '@' || source_instance end,
+        {{ system_name() }},
         count(*),
         'Deliver their creation dates before the first refresh of a new warehouse; without them'
         || ' they count from the first day on, and the gap of early days is too large.'
@@ -577,7 +577,7 @@ items as (
     -- What a person may miss: the rows of a table that count for nothing for one reason.
     select
         'lost_rows',
-        source || '.' || table_name || ': ' || reason,
+        {{ system_name('source') }} || '.' || table_name || ': ' || reason,
         row_count,
         coalesce(remedy || '. ', '') || coalesce('See ' || example_file
             || coalesce(', row ' || cast(example_row as {{ dbt.type_string() }}), '') || '.', '')
