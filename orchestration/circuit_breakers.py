@@ -54,13 +54,16 @@ class StoppedError(RuntimeError):
 class Limits:
     """From where on a table breaks with its past (vars of dbt_project.yml have the reasons).
 
-    min_rows, meet_min_rows: rows; past_deliveries: deliveries; the others are shares of 0 to 1.
+    min_rows, meet_min_rows: rows; past_deliveries, part_min_deliveries: deliveries; the others are
+    shares of 0 to 1.
     """
 
     min_rows: int
     past_deliveries: int
     full_min_share: float
     empty_max_share: float
+    part_min_share: float
+    part_min_deliveries: int
     meet_min_share: float
     meet_min_rows: int
     deletion_max_share: float
@@ -347,8 +350,9 @@ def raw_rows(scene: Scene) -> Iterator[Finding]:
 
 
 def empty_column(scene: Scene) -> Iterator[Finding]:
-    """Columns that were full in the deliveries before and are empty in one that is judged.
+    """Columns that were filled in the deliveries before and are empty in one that is judged.
 
+    One that was full may have a few values left; one that was filled in part has none at all.
     Of accepted rows, for these the models read, without those of deleted records, of which some
     tools bring the id alone. Stamps of copying tools say nothing of a record.
     """
@@ -385,8 +389,16 @@ def empty_column(scene: Scene) -> Iterator[Finding]:
                 continue
             lost = {}
             for place, name in enumerate(names):
-                median = _median([shares[place] for shares in before])
-                if now[place] <= limits.empty_max_share and median >= limits.full_min_share:
+                shares = [of_day[place] for of_day in before]
+                median = _median(shares)
+                was_full = median >= limits.full_min_share
+                was_filled = (
+                    len(shares) >= limits.part_min_deliveries
+                    and min(shares) >= limits.part_min_share
+                )
+                if (was_full and now[place] <= limits.empty_max_share) or (
+                    was_filled and not now[place]
+                ):
                     lost[f"{name} ({_percent(median)} before)"] = now[place]
             if lost:
                 more = len(lost) - SHOWN_COLUMNS

@@ -975,7 +975,9 @@ def _load(
         ],
     )
     hashes = _settled(warehouse, files, outcome)
-    known_columns = {name for entry in entries for name in entry.columns or ()}
+    known_columns: dict[str, set[str]] = {}
+    for entry in entries:
+        known_columns.setdefault(entry.instance, set()).update(entry.columns or ())
     _tell(table, files, outcome, known_columns, problems)
     told = {files[number][0].file for number in outcome.faults}
     # What still cannot be read stays as it stands in the manifest.
@@ -1173,10 +1175,13 @@ def _tell(
     table: Table,
     files: Sequence[tuple[Entry, FoundFile]],
     outcome: Outcome,
-    known_columns: set[str],
+    known_columns: Mapping[str, set[str]],
     problems: list[str],
 ) -> None:
-    """Puts into words what is wrong with files, one sentence for files with the same fault."""
+    """Puts into words what is wrong with files, one sentence for files with the same fault.
+
+    known_columns: what earlier files had, by the instance that delivered them.
+    """
     sentences: dict[str, list[str]] = {}
     for number, (entry, _) in enumerate(files):
         if number in outcome.unreadable:
@@ -1192,7 +1197,8 @@ def _tell(
             text = f"its header is line {line}; what stands above it is not read"
         else:
             has = outcome.columns.get(number, ())
-            lost = [name for name in table.optional if name in known_columns and name not in has]
+            had = known_columns.get(entry.instance, ())
+            lost = [name for name in table.optional if name in had and name not in has]
             if not has or not lost:
                 continue
             text = f"lacks {', '.join(lost)}, which earlier files had; these values are empty"

@@ -127,10 +127,10 @@ def _refresh(settings: Settings, options: argparse.Namespace, started: float) ->
     say("")
     print_gap(settings.published_path)
     print_lost_rows(settings.published_path)
-    _say_times(time.perf_counter() - started)
     for kind, title in (("warnings", "Look at"), ("confirmed", "Confirmed")):
         for sentence in _said_of_publishing(result, kind):
             say(f"{title}: {sentence}")
+    _say_times(time.perf_counter() - started)
     say(f"Published: {settings.published_path} (schema marts; open it read-only)")
     return 0
 

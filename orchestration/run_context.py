@@ -231,6 +231,8 @@ def breaker_limits() -> Limits:
         past_deliveries=int(values["breaker_past_deliveries"]),
         full_min_share=float(values["full_column_min_share"]),
         empty_max_share=float(values["empty_column_max_share"]),
+        part_min_share=float(values["part_column_min_share"]),
+        part_min_deliveries=int(values["part_column_min_deliveries"]),
         meet_min_share=float(values["fewer_meet_min_share"]),
         meet_min_rows=int(values["fewer_meet_min_rows"]),
         deletion_max_share=float(values["mass_deletion_max_share"]),

@@ -51,6 +51,8 @@ LIMITS = Limits(
     past_deliveries=4,
     full_min_share=0.9,
     empty_max_share=0.05,
+    part_min_share=0.25,
+    part_min_deliveries=3,
     meet_min_share=0.5,
     meet_min_rows=50,
     deletion_max_share=0.5,
@@ -195,6 +197,28 @@ def test_a_column_that_the_file_no_longer_has_is_empty_too(feed: Feed) -> None:
     assert "tool_deleted" in said(verdict)
 
 
+@pytest.mark.parametrize(
+    ("filled", "left", "stops"),
+    [
+        ([12, 10, 10], 0, True),
+        ([12, 10, 10], 1, False),  # some are left: rarer is no fault
+        ([12, 10], 0, False),  # of two deliveries it is not known what is usual
+        ([40, 9, 20], 0, False),  # under a quarter once
+    ],
+)
+def test_a_column_that_was_filled_in_part_and_has_no_value_stops(
+    feed: Feed, filled: list[int], left: int, stops: bool
+) -> None:
+    for day, some in enumerate([*filled, left], start=1):
+        rows = (f"{day}-{n},Acme,{'Ann' if n < some else ''}" for n in range(40))
+        file = f"crm/company/loaded_date={june(day)}/a.csv"
+        feed.landed.put(file, lines("id,name,owner", *rows))
+        last = feed.run(day)
+        assert day > len(filled) or found(last) == NOTHING
+    assert found(last) == ([(EMPTY, len(filled) + 1)] if stops else NOTHING)
+    assert not stops or "owner (25% before) filled in at most 0% of 40 rows" in said(last)
+
+
 def test_the_stamp_of_the_copying_tool_may_go(feed: Feed) -> None:
     for day, stamp in ((1, "2026-06-01T08:00:00Z"), (2, "2026-06-02T08:00:00Z"), (3, "")):
         rows = (f"{day}-{number},Acme,{stamp}" for number in range(40))
@@ -217,12 +241,12 @@ def test_growth_halves_and_small_deliveries_are_normal(
     assert found(feed.run(2)) == ([(EMPTY, 2)] if stops else NOTHING)
 
 
-def test_a_column_that_was_never_full_may_come_empty(feed: Feed) -> None:
+def test_a_column_that_was_never_full_may_come_nearly_empty(feed: Feed) -> None:
     for day, share in ((1, 0.5), (2, 0.85), (3, 0.85)):
         ids = range(day * 100, day * 100 + 100)
         feed.put(day, ids, without_owner=ids[int(share * 100) :])
     assert found(feed.run(1, 3)) == NOTHING
-    feed.put(4, range(500, 600), owner="")
+    feed.put(4, range(500, 600), without_owner=range(501, 600))
     assert found(feed.run(4)) == NOTHING
 
 

@@ -209,6 +209,16 @@ def test_a_column_that_is_gone_is_kept_in_mind_until_it_is_back(landed: Landed) 
     assert lost(5) == ["website of emea (since 2026-06-05)"]
 
 
+def test_no_instance_is_told_that_it_lacks_what_only_another_had(landed: Landed) -> None:
+    renamed = lines(ACCOUNT.replace("website", "url"), account(1))
+    landed.put("salesforce/account/loaded_date=2026-06-01/a.csv", lines(ACCOUNT, account(1)))
+    landed.ingest(date(2026, 6, 1))
+    landed.put("salesforce@emea/account/loaded_date=2026-06-02/a.csv", renamed)
+    assert not any("lacks" in problem for problem in landed.ingest(date(2026, 6, 2)).problems)
+    landed.put("salesforce/account/loaded_date=2026-06-03/b.csv", renamed)
+    assert any("b.csv: lacks website" in told for told in landed.ingest(date(2026, 6, 3)).problems)
+
+
 def test_a_warehouse_from_before_lost_columns_learns_of_them(landed: Landed) -> None:
     landed.ingest()
     landed.warehouse.execute("alter table raw_landing.tables drop column lost_columns")
