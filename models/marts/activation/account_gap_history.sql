@@ -10,7 +10,7 @@ names as (
 
 ),
 
--- The owner of that day; by the name known last.
+-- The owner of that day, by the name known last; of no target the owner is not kept.
 owners as (
 
     select owner_id, owner_name from {{ ref('int_owners') }}
@@ -21,7 +21,10 @@ owners as (
 select
     gap_changes.account_id,
     coalesce(names.account_name, gap_changes.account_id) as account_name,
-    coalesce(owners.owner_name, gap_changes.owner_id) as owner_name,
+    case
+        when gap_changes.is_target then coalesce(owners.owner_name, gap_changes.owner_id)
+        else names.owner_name
+    end as owner_name,
     gap_changes.as_of_date,
     gap_changes.is_target,
     gap_changes.target_cause,
