@@ -72,6 +72,19 @@
     nullif(regexp_replace(lower({{ name }}), '[^\\p{L}\\p{N}]+', ''), '')
 {%- endmacro %}
 
+{#- A name, of a company or of what it does; null where it holds no letter and no digit (blanks, a dash). -#}
+{% macro name_or_null(name) -%}
+    case when {{ plain_name(name) }} is not null then trim({{ name }}) end
+{%- endmacro %}
+
+{#- Words as they stand at the beginning of a sentence: the first letter large, blanks for punctuation. -#}
+{% macro sentence(text) -%}
+    {%- set words -%}
+    trim(regexp_replace(replace(lower({{ text }}), '&', ' and '), '[^\p{L}\p{N}]+', ' ', 'g'))
+    {%- endset -%}
+    upper(left({{ words }}, 1)) || substring({{ words }}, 2)
+{%- endmacro %}
+
 {#- SHA-256 of a text, in hexadecimal digits of lower case. -#}
 {% macro sha256_hex(text) -%} {{ adapter.dispatch('sha256_hex')(text) }} {%- endmacro %}
 {% macro default__sha256_hex(text) -%} sha256({{ text }}) {%- endmacro %}

@@ -1,15 +1,15 @@
 """What is stored of earlier runs: scores, checkpoints, which days are done, plans of runs.
 
-What belongs here: the tables of schema `scores` and `raw_landing.plans`, and how the scorer's
-blocks are read and written. What does not: the rules of the states (scoring/), the choice of days
-(planning.py).
+What belongs here: the tables of schema `scores` and `raw_landing.plans`, how the scorer's blocks
+are read and written, and the rules that runs have used. What does not: the rules of the states
+(scoring/), the choice of days (planning.py).
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
 from typing import cast
 
@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from orchestration.planning import ONE_DAY, History, Plan, month_blocks, plan_range
+from orchestration.ruleset import RuleChange, Rules, changes_between
 from orchestration.scoring import activation, readiness
 from orchestration.scoring.agreement import coder_agreement
 from orchestration.warehouse import Warehouse
@@ -24,6 +25,8 @@ from orchestration.warehouse import Warehouse
 TRANSITIONS = "scores.activation_transitions"
 CHECKPOINTS = "scores.activation_checkpoints"
 RUNS = "scores.runs"
+RULE_CHANGES = "scores.rule_changes"
+RULE_CONTENTS = "scores.rule_contents"
 MATCHES = "scores.match_proposals"
 MATCH_RUNS = "scores.match_runs"
 READINESS = "scores.readiness_changes"
@@ -80,6 +83,15 @@ TABLES = {
         " coders integer, ruleset_version varchar"
     ),
     RUNS: "start_date date, end_date date, ruleset_version varchar",
+    # What differed whenever a run used other rules than the run before it, and the content of every
+    # rule that was new or another then. Both are only added to.
+    RULE_CHANGES: (
+        "change_number integer, ruleset_version varchar, previous_ruleset_version varchar,"
+        " used_from date, rule_kind varchar, rule varchar, change varchar, rows_added integer,"
+        " rows_removed integer, rows_changed integer, value_before varchar, value_after varchar,"
+        " what_changed varchar"
+    ),
+    RULE_CONTENTS: "change_number integer, rule_kind varchar, rule varchar, content varchar",
     # One row per run. What a run computes is settled when it starts, for its own scores change
     # what the same request would mean; and a run that stored scores but never published is redone.
     PLANS: (
@@ -87,6 +99,9 @@ TABLES = {
         " planned_at timestamp, scored_at timestamp, checked_at timestamp, published_at timestamp"
     ),
 }
+
+NOT_KEPT = "Not recorded: these rules were used before the content of rules was kept."
+NOTHING_ELSE = "The rules are the same; only how their version is made has changed."
 
 # accounts -> proposals
 Matcher = Callable[[pa.Table], pa.Table]
@@ -219,6 +234,83 @@ def score_activation(
             f"update {PLANS} set scored_at = ? where run_id = ?", [_naive(now), run_id]
         )
     return ScoreCounts(account_days, new_transitions.num_rows, new_checkpoints.num_rows)
+
+
+def keep_rules(
+    warehouse: Warehouse, plan: Plan, ruleset_version: str, read_rules: Callable[[], Rules]
+) -> int:
+    """Notes what differs from the rules of the run before; returns how many rows that took.
+
+    Of the first rules that are kept nobody can say what they changed, nor of those that runs used
+    before them: each of these versions has one row that says so. read_rules: asked only where the
+    version is another than that of the run before.
+    """
+    last = warehouse.rows(
+        f"select change_number, ruleset_version from {RULE_CHANGES}"
+        " order by change_number desc limit 1"
+    )
+    if last and last[0][1] == ruleset_version:
+        return 0
+    rules, kept = read_rules(), _kept_rules(warehouse)
+    if last:
+        changes = [asdict(change) for change in changes_between(kept, rules)]
+        uses = [(ruleset_version, plan.start, changes or [_of_all_rules(NOTHING_ELSE)])]
+    else:
+        first_days = dict(
+            warehouse.rows(
+                f"select ruleset_version, min(start_date) from {RUNS}"
+                " group by ruleset_version order by min(rowid)"
+            )
+        )
+        since = first_days.pop(ruleset_version, plan.start)
+        uses = [(version, day, [_of_all_rules(NOT_KEPT)]) for version, day in first_days.items()]
+        words = f"The first rules that are kept: {len(rules.contents):,} seeds and vars."
+        uses.append((ruleset_version, since, [_of_all_rules(words)]))
+    number, previous = last[0] if last else (0, None)
+    rows = []
+    for version, used_from, differences in uses:
+        number += 1
+        rows += [
+            {
+                "change_number": number,
+                "ruleset_version": version,
+                "previous_ruleset_version": previous,
+                "used_from": used_from,
+                **difference,
+            }
+            for difference in differences
+        ]
+        previous = version
+    contents = [
+        {"change_number": number, "rule_kind": kind, "rule": rule, "content": content}
+        for kind, rule in sorted(kept.keys() | rules.contents.keys())
+        if (content := rules.contents.get((kind, rule))) != kept.get((kind, rule))
+    ]
+    with warehouse.transaction():
+        warehouse.append(RULE_CHANGES, pa.Table.from_pylist(rows))
+        if contents:
+            warehouse.append(RULE_CONTENTS, pa.Table.from_pylist(contents))
+    return len(rows)
+
+
+def _of_all_rules(words: str) -> dict[str, object]:
+    return asdict(RuleChange(None, "all rules", "not recorded", words))
+
+
+def _kept_rules(warehouse: Warehouse) -> dict[tuple[str, str], str]:
+    """The content of every rule that was in force when rules were last noted."""
+    return {
+        (kind, rule): content
+        for kind, rule, content in warehouse.rows(
+            f"""
+            select rule_kind, rule, content from {RULE_CONTENTS}
+            qualify row_number() over (
+                partition by rule_kind, rule order by change_number desc
+            ) = 1
+            """
+        )
+        if content is not None
+    }
 
 
 def score_matches(

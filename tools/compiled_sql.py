@@ -33,7 +33,7 @@ import yaml
 from orchestration import dbt_runner, landing, score_store
 from orchestration.contract import load_contract
 from orchestration.planning import Plan
-from orchestration.ruleset import match_rules, readiness_rules, state_rules
+from orchestration.ruleset import match_rules, readiness_rules, rules_in_force, state_rules
 from orchestration.run_context import (
     contract,
     cutoff_hours,
@@ -64,6 +64,7 @@ STAND_INS = {
 FEATURES_OF_SCORES = {
     "activation_transitions": "feat_account_days",
     "activation_checkpoints": "feat_account_days",
+    "rule_changes": "feat_account_days",
     "match_proposals": "feat_match_accounts",
     "readiness_changes": "feat_research_findings",
     "readiness_dimensions": "feat_research_findings",
@@ -287,6 +288,7 @@ def score(
 
     if "feat_account_days" in names:
         score_store.score_activation(warehouse, run_id, plan, scorer, ruleset, now)
+        score_store.keep_rules(warehouse, plan, ruleset, lambda: rules_in_force(PROJECT_DIR))
     if "feat_research_findings" in names:
         score_store.score_readiness(warehouse, plan, readiness_rules(PROJECT_DIR), ruleset)
     if "feat_match_accounts" in names:

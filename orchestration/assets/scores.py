@@ -13,7 +13,7 @@ import pyarrow as pa
 from orchestration import score_store
 from orchestration.assets.partitions import DAYS, ONE_RUN
 from orchestration.planning import Plan
-from orchestration.ruleset import match_rules, readiness_rules, state_rules
+from orchestration.ruleset import match_rules, readiness_rules, rules_in_force, state_rules
 from orchestration.run_context import Run
 from orchestration.scoring import matching
 from orchestration.scoring.activation import advance
@@ -27,6 +27,7 @@ MATCH_ACCOUNTS = dg.AssetKey(["features", "feat_match_accounts"])
 MATCHES = dg.AssetKey(["scores", "match_proposals"])
 TRANSITIONS = dg.AssetKey(["scores", "activation_transitions"])
 CHECKPOINTS = dg.AssetKey(["scores", "activation_checkpoints"])
+RULE_CHANGES = dg.AssetKey(score_store.RULE_CHANGES.split("."))
 READINESS = {
     score_store.READINESS: "One row per account and day on which what research says changed.",
     score_store.READINESS_DIMENSIONS: (
@@ -66,6 +67,13 @@ READINESS = {
                 partitions_def=DAYS if table in score_store.DAILY else None,
             )
             for table, description in READINESS.items()
+        ),
+        dg.AssetSpec(
+            RULE_CHANGES,
+            deps=[FEATURES],
+            description="What changed whenever a run used other rules than the run before it.",
+            group_name="scores",
+            kinds={"python"},
         ),
         # Last, for it has no days. Dagster takes the partitions of a run from the last asset it
         # looks at, and plans every check of such a run for every day: a minute for 540 days.
@@ -107,6 +115,9 @@ def scores(context: dg.AssetExecutionContext) -> Iterator[Any]:
             counts = score_store.score_activation(
                 warehouse, run.run_id, plan, scorer, run.ruleset_version, run.now
             )
+            changes = score_store.keep_rules(
+                warehouse, plan, run.ruleset_version, lambda: rules_in_force(PROJECT_DIR)
+            )
             said = score_store.score_readiness(
                 warehouse, plan, readiness_rules(PROJECT_DIR), run.ruleset_version
             )
@@ -115,6 +126,7 @@ def scores(context: dg.AssetExecutionContext) -> Iterator[Any]:
         raise dg.Failure(str(error), allow_retries=False) from error
     yield dg.MaterializeResult(asset_key=TRANSITIONS, metadata={"rows": counts.transitions})
     yield dg.MaterializeResult(asset_key=CHECKPOINTS, metadata={"rows": counts.checkpoint_rows})
+    yield dg.MaterializeResult(asset_key=RULE_CHANGES, metadata={"rows": changes})
     yield dg.MaterializeResult(asset_key=MATCHES, metadata={"rows": proposals})
     for table, rows in said.items():
         yield dg.MaterializeResult(asset_key=table.split("."), metadata={"rows": rows})

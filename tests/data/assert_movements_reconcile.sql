@@ -1,6 +1,6 @@
--- Guards, for every week and segment: opening_gap + listed - removed - activated + cooled +
--- rule_or_identity_change = closing_gap; a week opens where the one before closed, in the first one
--- on the first stored day; and closing_gap is activation_gap.target_gap of its last day.
+-- Guards, for every week and segment: opening_gap + list_began + listed - removed - activated +
+-- cooled + rule_or_identity_change = closing_gap; a week opens where the one before closed, in the
+-- first one on the first stored day; and closing_gap is activation_gap.target_gap of its last day.
 -- Does not guard: that a movement has the right kind (unit tests of account_gap_movements).
 with movements as (
 
@@ -50,6 +50,8 @@ compared as (
 select
     week_start_date, segment_type, segment_value, opening_gap, closing_gap, gap_before, target_gap
 from compared
-where opening_gap + listed - removed - activated + cooled + rule_or_identity_change != closing_gap
+where
+    opening_gap + list_began + listed - removed - activated + cooled + rule_or_identity_change
+    != closing_gap
     or opening_gap != gap_before
     or closing_gap != target_gap

@@ -32,6 +32,7 @@ from orchestration.assets.scores import (
     FINDINGS,
     MATCHES,
     READINESS,
+    RULE_CHANGES,
     TRANSITIONS,
 )
 from orchestration.contract import load_contract
@@ -89,7 +90,8 @@ def test_dbt_is_split_around_the_scores(selections: dict[str, set[dg.AssetKey]])
     assert {FEATURES, FINDINGS} <= selections[before]
     assert selections[after] == AFTER_SCORES
     readiness = {dg.AssetKey(table.split(".")) for table in READINESS}
-    assert selections["scores"] == {TRANSITIONS, CHECKPOINTS, MATCHES} | readiness
+    others = {TRANSITIONS, CHECKPOINTS, RULE_CHANGES, MATCHES}
+    assert selections["scores"] == others | readiness
     assert selections["published__marts"] == {PUBLISHED}
 
 

@@ -34,6 +34,7 @@ SCORES_READ_BY = {
     "account_readiness_dimensions": "the one reader of the posteriors",
     "research_queue": "the one reader of what answers would change",
     "coder_agreement": "the one reader of the agreement of coders",
+    "rulesets": "the one reader of what changed in the rules",
 }
 LITERALS_IN_MARTS = {
     ("account_gap_drivers", "2"): "halves of an account, made in int_account_gap_days",
@@ -258,6 +259,29 @@ def test_every_mart_tests_its_key(manifest: dict[str, Any], models: list[dict[st
         if layer(model) in ENFORCED and model["unique_id"] not in tested
     ]
     assert untested == []
+
+
+def test_marts_of_accounts_can_be_read_alone(
+    manifest: dict[str, Any], models: list[dict[str, Any]]
+) -> None:
+    """Behind the id stand the account's name, which is never empty, and the owner's."""
+    filled = {
+        test["attached_node"]: test["test_metadata"]["kwargs"].get("filled", [])
+        for test in manifest["nodes"].values()
+        if test["resource_type"] == "test"
+        and (test.get("test_metadata") or {}).get("name") == "well_formed"
+    }
+    marts = [
+        model
+        for model in models
+        if layer(model) == "marts" and model["name"].startswith("account_")
+    ]
+    assert len(marts) > 20
+    for model in marts:
+        columns = list(model["columns"])
+        place = columns.index("account_id")
+        assert columns[place + 1 : place + 3] == ["account_name", "owner_name"], model["name"]
+        assert "account_name" in filled[model["unique_id"]], model["name"]
 
 
 def test_singular_tests_say_what_they_guard_and_what_not() -> None:

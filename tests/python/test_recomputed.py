@@ -194,10 +194,11 @@ def test_movements(one_crm: Compared, two_crms: Compared) -> None:
     for compared in (one_crm, two_crms):
         (mart,) = compared.rows(
             "select opening_gap, listed, removed, activated, cooled, closing_gap,"
-            " rule_or_identity_change from marts.activation_gap_movements"
+            " rule_or_identity_change, list_began from marts.activation_gap_movements"
             " where segment_type = 'all' qualify week_start_date = max(week_start_date) over ()"
         )
         assert mart.pop("rule_or_identity_change") == 0
+        assert mart.pop("list_began") == 0
         assert mart == compared.days.movements(compared.first, compared.last)
     assert mart["activated"] or mart["cooled"]
 

@@ -10,8 +10,10 @@ import pytest
 
 from orchestration.ruleset import (
     NOT_RULES,
+    changes_between,
     project_vars,
     readiness_rules,
+    rules_in_force,
     ruleset_version,
     state_rules,
 )
@@ -247,3 +249,124 @@ def test_numbers_of_readiness_that_do_not_read_are_named(
     edit(project / file, lambda text: text.replace(old, new, 1))
     with pytest.raises(ValueError, match=message):
         readiness_rules(project)
+
+
+# --- what differs between two versions ------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "rule", "words", "counts"),
+    [
+        (
+            "dbt_project.yml",
+            "keep_factor: 0.8 ",
+            "keep_factor: 0.7 ",
+            "keep_factor",
+            "keep_factor is 0.7; it was 0.8.",
+            (None, None, None, "0.8", "0.7"),
+        ),
+        (
+            "seeds/signals/activity_types.csv",
+            "page_view,web,1,",
+            "page_view,web,2,",
+            "signals/activity_types.csv",
+            "1 row changed (page_view: base_points 2, was 1).",
+            (0, 0, 1, None, None),
+        ),
+        (
+            "seeds/activation/renewal_types.csv",
+            "%renewal%,",
+            "%extension%,",
+            "activation/renewal_types.csv",
+            "1 row added (%extension%); 1 row removed (%renewal%).",
+            (1, 1, 0, None, None),
+        ),
+        (
+            "seeds/landing/feeds.csv",
+            "salesforce,account,3",
+            "salesforce,account,4",
+            "landing/feeds.csv",
+            "1 row changed (salesforce, account: freshness_days 4, was 3).",
+            (0, 0, 1, None, None),
+        ),
+    ],
+)
+def test_a_changed_rule_is_told(
+    project: Path, file: str, old: str, new: str, rule: str, words: str, counts: tuple[object, ...]
+) -> None:
+    before = rules_in_force(project).contents
+    edit(project / file, lambda text: text.replace(old, new, 1))
+    (change,) = changes_between(before, rules_in_force(project))
+    assert (change.rule, change.change, change.what_changed) == (rule, "changed", words)
+    assert (
+        change.rows_added,
+        change.rows_removed,
+        change.rows_changed,
+        change.value_before,
+        change.value_after,
+    ) == counts
+
+
+def test_how_a_table_is_delivered_changes_no_rule(project: Path) -> None:
+    before = rules_in_force(project).contents
+    edit(
+        project / "seeds" / "landing" / "feeds.csv",
+        lambda text: text.replace("salesforce,account,3,,", "salesforce,account,3,snapshot,"),
+    )
+    assert changes_between(before, rules_in_force(project)) == []
+
+
+def test_seeds_and_vars_that_come_and_go_are_told(project: Path) -> None:
+    before = rules_in_force(project).contents
+    (project / "seeds" / "fit" / "more.csv").write_text("a,b\n1,2\n1,3\n", encoding="utf-8")
+    (project / "seeds" / "activation" / "renewal_types.csv").unlink()
+    edit(
+        project / "dbt_project.yml",
+        lambda text: text.replace("  keep_factor: 0.8 ", "  holding_factor: 0.8 "),
+    )
+    told = {
+        change.rule: (change.change, change.what_changed)
+        for change in changes_between(before, rules_in_force(project))
+    }
+    gone, words = told.pop("activation/renewal_types.csv")
+    assert gone == "removed"
+    assert words.startswith("The seed is gone; ")
+    assert told == {
+        "fit/more.csv": ("added", "A new seed; 2 rows added (1, 2; 1, 3)."),
+        "keep_factor": ("removed", "keep_factor is gone; it was 0.8."),
+        "holding_factor": ("added", "holding_factor is new: 0.8."),
+    }
+
+
+def test_rows_in_another_order_and_other_columns_are_told(project: Path) -> None:
+    seed = project / "seeds" / "signals" / "seniority_levels.csv"
+    before = rules_in_force(project).contents
+
+    def turn(text: str) -> str:
+        header, *rows = text.splitlines()
+        return "\n".join([header, *reversed(rows)]) + "\n"
+
+    edit(seed, turn)
+    turned = rules_in_force(project)
+    (change,) = changes_between(before, turned)
+    assert change.what_changed == "The same rows in another order."
+    edit(
+        seed,
+        lambda text: "\n".join(
+            f"{line},{'more' if place == 0 else 'x'}"
+            for place, line in enumerate(text.splitlines())
+        ),
+    )
+    (change,) = changes_between(turned.contents, rules_in_force(project))
+    assert change.what_changed == "Column more added."
+
+
+def test_what_is_kept_is_what_the_version_is_made_of(project: Path) -> None:
+    rules = rules_in_force(project)
+    seeds = {path.name for path in (project / "seeds").rglob("*.csv")} - set(NOT_RULES)
+    assert {Path(name).name for kind, name in rules.contents if kind == "seed"} == seeds
+    assert {name for kind, name in rules.contents if kind == "var"} == set(project_vars(project))
+    without_key = [
+        name for kind, name in rules.contents if kind == "seed" and not rules.keys.get(name)
+    ]
+    assert without_key == ["signals/observability_channels.csv"]

@@ -12,7 +12,7 @@ import pytest
 
 from orchestration import score_store
 from orchestration.planning import Plan
-from orchestration.ruleset import readiness_rules
+from orchestration.ruleset import Rules, readiness_rules
 from orchestration.score_store import StoredScoresError
 from orchestration.scoring.activation import CHECKPOINT_SCHEMA, FEATURES, TRANSITION_SCHEMA
 from orchestration.scoring.matching import PROPOSAL_SCHEMA
@@ -416,3 +416,84 @@ def test_agreement_is_of_what_is_known_on_the_day(warehouse: Warehouse) -> None:
     readiness(warehouse, date(2026, 7, 1), date(2026, 7, 1))
     readiness(warehouse, date(2026, 7, 2), date(2026, 7, 2))
     assert warehouse.rows(agreement) == [(0, 0, 0), (1, 2, 2)]
+
+
+# --- the rules that runs have used ----------------------------------------------------------------
+
+
+def keep(warehouse: Warehouse, plan: Plan, version: str, **values: str) -> int:
+    """Notes rules of these vars, and of one seed with two rows."""
+    seed = '[["name", "weight"], ["a", "1"], ["b", "2"]]'
+    contents = {("var", name): value for name, value in values.items()}
+    rules = Rules({**contents, ("seed", "fit/weights.csv"): seed}, {"fit/weights.csv": ("name",)})
+    return score_store.keep_rules(warehouse, plan, version, lambda: rules)
+
+
+def told(warehouse: Warehouse) -> list[tuple[object, ...]]:
+    return warehouse.rows(
+        "select change_number, ruleset_version, previous_ruleset_version, used_from, rule,"
+        f" what_changed from {score_store.RULE_CHANGES} order by change_number, rule"
+    )
+
+
+def test_what_differs_from_the_rules_of_the_run_before_is_kept(warehouse: Warehouse) -> None:
+    """Also when rules come back, and once however many runs use them."""
+    first, second = date(2026, 7, 1), date(2026, 7, 2)
+    plan = run(warehouse, "one", first, first)
+    assert keep(warehouse, plan, "rules", limit="1", old="1") == 1
+    assert keep(warehouse, plan, "rules", limit="1", old="1") == 0
+    finish(warehouse, "one")
+    plan = run(warehouse, "two", second, second)
+    assert keep(warehouse, plan, "more", limit="2", new="3") == 3
+    assert keep(warehouse, plan, "rules", limit="1", old="1") == 3
+    assert told(warehouse) == [
+        (1, "rules", None, first, "all rules", "The first rules that are kept: 3 seeds and vars."),
+        (2, "more", "rules", plan.start, "limit", "limit is 2; it was 1."),
+        (2, "more", "rules", plan.start, "new", "new is new: 3."),
+        (2, "more", "rules", plan.start, "old", "old is gone; it was 1."),
+        (3, "rules", "more", plan.start, "limit", "limit is 1; it was 2."),
+        (3, "rules", "more", plan.start, "new", "new is gone; it was 3."),
+        (3, "rules", "more", plan.start, "old", "old is new: 1."),
+    ]
+    # What stayed the same is kept once.
+    assert warehouse.rows(
+        f"select count(*) from {score_store.RULE_CONTENTS} where rule = 'fit/weights.csv'"
+    ) == [(1,)]
+
+
+def test_of_rules_that_were_used_before_any_were_kept_nobody_can_say(warehouse: Warehouse) -> None:
+    day = date(2026, 7, 1)
+    plan = run(warehouse, "one", day, day)
+    warehouse.execute(
+        f"insert into {score_store.RUNS} values ('2026-06-01', '2026-06-30', 'older'),"
+        " ('2026-06-20', '2026-07-10', 'newer')"
+    )
+    warehouse.execute(f"delete from {score_store.RUNS} where ruleset_version = 'rules'")
+    keep(warehouse, plan, "rules", limit="1")
+    assert told(warehouse) == [
+        (1, "older", None, date(2026, 6, 1), "all rules", score_store.NOT_KEPT),
+        (2, "newer", "older", date(2026, 6, 20), "all rules", score_store.NOT_KEPT),
+        (
+            *(3, "rules", "newer", plan.start, "all rules"),
+            "The first rules that are kept: 2 seeds and vars.",
+        ),
+    ]
+
+
+def test_rules_are_kept_whole_or_not_at_all(
+    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = run(warehouse, "one", date(2026, 7, 1), date(2026, 7, 1))
+    append = Warehouse.append
+
+    def dies(self: Warehouse, table: str, rows: pa.Table) -> None:
+        append(self, table, rows)
+        if table == score_store.RULE_CONTENTS:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Warehouse, "append", dies)
+    with pytest.raises(KeyboardInterrupt):
+        keep(warehouse, plan, "rules", limit="1")
+    monkeypatch.undo()
+    assert told(warehouse) == []
+    assert keep(warehouse, plan, "rules", limit="1") == 1

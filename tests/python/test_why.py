@@ -431,6 +431,8 @@ def check_account_movements(published: Path) -> None:
                 words = f"took the place of {other}"
             elif cause == "identity":
                 words = f"got its domain on the list from {other}"
+            elif movement == "list_began":
+                words = f"on the target list that begins on this day, {state}"
         else:
             kind = "removed"
             words = "no target any more" if state else "no account any more"
@@ -438,7 +440,15 @@ def check_account_movements(published: Path) -> None:
                 words = f"merged into {other}"
             elif cause == "identity":
                 words = f"its domain on the list went to {other}"
-        assert movement == (kind if cause is None else "rule_or_identity_change")
+            elif movement == "list_began":
+                words = "not on the target list that begins on this day"
+        assert movement in (
+            ("rule_or_identity_change",)
+            if cause
+            else (kind, "list_began")
+            if kind in ("listed", "removed")
+            else (kind,)
+        )
         assert change == (1 if kind in ("listed", "cooled") else -1)
         side = "Came into the gap" if change == 1 else "Left the gap"
         rules = "; the rules had changed" if cause == "rules" else ""
@@ -491,14 +501,28 @@ def check_gap_movements(published: Path) -> None:
         held, feeds = holds.get((day, segment, value), (0, None))
         counts = {
             kind: int(moved[(week, segment, value, kind)])
-            for kind in ("listed", "removed", "activated", "cooled", "rule_or_identity_change")
+            for kind in (
+                "list_began",
+                "listed",
+                "removed",
+                "activated",
+                "cooled",
+                "rule_or_identity_change",
+            )
         }
         assert opening + sum(counts.values()) == closing
+        began = counts.pop("list_began")
         other = counts.pop("rule_or_identity_change")
         told = ", ".join(f"{abs(number)} {kind}" for kind, number in counts.items())
         assert why == (
             f"The gap went from {opening} to {closing} accounts: {told},"
             f" {f'+{other}' if other > 0 else other} by rules, identities or segments."
+            + (
+                f" Another {f'+{began}' if began > 0 else began} because a target list began, which"
+                " is no rise or fall: the gap counts other accounts from that day on."
+                if began
+                else ""
+            )
             + (
                 f" Activated accounts held by stale feeds ({feeds}): {held}; without them the gap"
                 f" is {closing + held}."

@@ -20,9 +20,16 @@ select
     criteria.is_must_not,
     attributes.value_text,
     case criteria.operator
-        when 'in' then {{ is_one_of('attributes.value_text', 'criteria.list_values') }}
-        when 'not_in' then not {{ is_one_of('attributes.value_text', 'criteria.list_values') }}
-        when 'contains' then {{ contains_one_of('attributes.value_text', 'criteria.list_values') }}
+        -- A criterion may name the one word or the source's.
+        when 'in' then
+            {{ is_one_of('attributes.value_text', 'criteria.list_values') }}
+            or {{ is_one_of('attributes.value_as_delivered', 'criteria.list_values') }}
+        when 'not_in' then
+            not {{ is_one_of('attributes.value_text', 'criteria.list_values') }}
+            and not {{ is_one_of('attributes.value_as_delivered', 'criteria.list_values') }}
+        when 'contains' then
+            {{ contains_one_of('attributes.value_text', 'criteria.list_values') }}
+            or {{ contains_one_of('attributes.value_as_delivered', 'criteria.list_values') }}
         when 'between' then
             attributes.value_number >= coalesce(criteria.min_value, attributes.value_number)
             and attributes.value_number <= coalesce(criteria.max_value, attributes.value_number)

@@ -84,7 +84,10 @@ requirement_claims as (
     inner join personas
         on
             attributes.attribute = personas.segment_type
-            and {{ is_one_of('attributes.value_text', 'personas.segment_value') }}
+            and (
+                {{ is_one_of('attributes.value_text', 'personas.segment_value') }}
+                or {{ is_one_of('attributes.value_as_delivered', 'personas.segment_value') }}
+            )
 
 ),
 

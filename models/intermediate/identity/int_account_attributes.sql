@@ -98,6 +98,20 @@ enrichments as (
 
 ),
 
+industry_names as (
+
+    select * from {{ ref('industry_names') }}
+
+),
+
+country_names as (
+
+    select names.country_name, regions.country
+    from {{ ref('country_names') }} as names
+    inner join {{ ref('country_regions') }} as regions on names.country_code = regions.country_code
+
+),
+
 -- What people keep in the CRM goes before what a register says, and that before the list; only a
 -- name from the register goes last, where nobody of ours gave one.
 claims as (
@@ -208,14 +222,89 @@ winners as (
         order_by='claims.precedence, claims.tie_break, claims.value_text'
     ) }}
 
+),
+
+-- Words of industries and countries, of the sources and of the seeds, as they are compared: without
+-- case, accents and punctuation, and industries without "and", which some write and some leave out.
+spellings as (
+
+    select distinct attribute, value_text from winners
+    where attribute in ('industry', 'country')
+
+    union
+
+    select 'industry', industry_name from industry_names
+
+    union
+
+    select 'country', country_name from country_names
+
+),
+
+compared_spellings as (
+
+    select
+        attribute,
+        value_text,
+        case attribute
+            when 'industry' then trim(replace(
+                ' ' || {{ plain_words("replace(value_text, '&', ' and ')") }} || ' ', ' and ', ' '
+            ))
+            else {{ plain_words('value_text') }}
+        end as words
+    from spellings
+
+),
+
+known_words as (
+
+    select compared.attribute, compared.words, min(industry_names.industry) as canonical_text
+    from compared_spellings as compared
+    inner join industry_names on compared.value_text = industry_names.industry_name
+    where compared.attribute = 'industry'
+    group by compared.attribute, compared.words
+
+    union all
+
+    select compared.attribute, compared.words, min(country_names.country)
+    from compared_spellings as compared
+    inner join country_names on compared.value_text = country_names.country_name
+    where compared.attribute = 'country'
+    group by compared.attribute, compared.words
+
+),
+
+-- What no seed knows keeps its words; an industry is written in one way, however its words are.
+canonical as (
+
+    select
+        spellings.attribute,
+        spellings.value_text,
+        coalesce(
+            known_words.canonical_text,
+            case when spellings.attribute = 'industry'
+                then nullif({{ sentence('spellings.value_text') }}, '') end,
+            spellings.value_text
+        ) as canonical_text
+    from compared_spellings as spellings
+    left join known_words
+        on
+            spellings.attribute = known_words.attribute
+            and spellings.words = known_words.words
+
 )
 
 select
-    account_id,
-    attribute,
-    value_text,
-    value_number,
-    source,
-    valid_from,
-    valid_to
+    winners.account_id,
+    winners.attribute,
+    coalesce(canonical.canonical_text, winners.value_text) as value_text,
+    winners.value_text as value_as_delivered,
+    winners.value_number,
+    winners.source,
+    winners.valid_from,
+    winners.valid_to
 from winners
+left join canonical
+    on
+        winners.attribute = canonical.attribute
+        and winners.value_text = canonical.value_text

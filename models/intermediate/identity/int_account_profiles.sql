@@ -6,9 +6,7 @@ with attributes as (
 
 regions as (
 
-    select names.country_name, regions.region
-    from {{ ref('country_names') }} as names
-    inner join {{ ref('country_regions') }} as regions on names.country_code = regions.country_code
+    select * from {{ ref('country_regions') }}
 
 ),
 
@@ -69,7 +67,7 @@ select
     regions.region,
     employee_bands.employee_band
 from profiles
-left join regions on lower(trim(profiles.country)) = regions.country_name
+left join regions on profiles.country = regions.country
 left join employee_bands
     on
         profiles.employees >= employee_bands.min_employees

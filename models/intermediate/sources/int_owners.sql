@@ -1,8 +1,8 @@
 with owner_rows as (
 
     {{ rows_of_sources('owners', [
-        'owner_id', 'owner_name', 'role_id', 'department', 'title', 'is_active', 'version_at',
-        'is_first_load', 'known_date'
+        'owner_id', 'owner_name', 'role_id', 'department', 'title', 'is_active', 'source_system',
+        'source_instance', 'version_at', 'is_first_load', 'known_date'
     ]) }}
 
 ),
@@ -11,6 +11,8 @@ owners as (
 
     select
         owner_id, owner_name, role_id, department, title, is_active, version_at,
+        source_system || case when source_instance = 'main' then '' else '@' || source_instance end
+            as crm,
         case
             when is_first_load and {{ var('backfill_first_load') }} then cast('1900-01-01' as date)
             else known_date
@@ -64,18 +66,33 @@ in_force as (
 
 ),
 
+-- Who else had the name by then: of two who come one after the other the later one is told apart,
+-- so that no day changes by who came after it.
+namesakes as (
+
+    select
+        *,
+        min(owner_id) over of_name != max(owner_id) over of_name as is_shared_name,
+        min(owner_id) over of_crm != max(owner_id) over of_crm as is_shared_in_crm
+    from in_force
+    window
+        of_name as (partition by lower(owner_name) order by valid_from),
+        of_crm as (partition by lower(owner_name), crm order by valid_from)
+
+),
+
 described as (
 
     select
-        in_force.*,
+        namesakes.*,
         roles.role_name,
         ' ' || lower(regexp_replace(
-            concat_ws(' ', roles.role_name, in_force.department, in_force.title),
+            concat_ws(' ', roles.role_name, namesakes.department, namesakes.title),
             '[^[:alnum:]]+', ' ', 'g'
         )) || ' ' as words
-    from in_force
-    left join owner_roles on in_force.owner_id = owner_roles.owner_id
-    left join roles on coalesce(in_force.role_id, owner_roles.role_id) = roles.role_id
+    from namesakes
+    left join owner_roles on namesakes.owner_id = owner_roles.owner_id
+    left join roles on coalesce(namesakes.role_id, owner_roles.role_id) = roles.role_id
 
 ),
 
@@ -94,7 +111,11 @@ judged as (
 
 select
     owner_id,
-    owner_name,
+    owner_name || case
+        when is_shared_in_crm then ' (' || crm || ' ' || owner_id || ')'
+        when is_shared_name then ' (' || crm || ')'
+        else ''
+    end as owner_name,
     role_name,
     function_name,
     is_active,

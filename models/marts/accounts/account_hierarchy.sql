@@ -5,6 +5,12 @@ with recursive features as (
 
 ),
 
+names as (
+
+    select * from {{ ref('int_account_names') }}
+
+),
+
 hierarchy as (
 
     select * from {{ ref('int_account_hierarchy') }}
@@ -142,6 +148,8 @@ families as (
 
 select
     members.account_id,
+    names.account_name,
+    names.owner_name,
     members.as_of_date,
     members.parent_account_id,
     members.parent_source,
@@ -174,6 +182,7 @@ select
     cast(members.open_pipeline_usd as double) as open_pipeline_usd,
     cast(families.family_open_pipeline_usd as double) as family_open_pipeline_usd
 from members
+left join names on members.account_id = names.account_id
 inner join families on members.ultimate_parent_id = families.ultimate_parent_id
 left join children on members.account_id = children.account_id
 left join descendants on members.account_id = descendants.account_id

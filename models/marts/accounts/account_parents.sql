@@ -5,6 +5,12 @@ with parents as (
 
 ),
 
+names as (
+
+    select * from {{ ref('int_account_names') }}
+
+),
+
 -- What became of the parents of the latest day.
 hierarchy as (
 
@@ -14,6 +20,8 @@ hierarchy as (
 
 select
     parents.account_id,
+    coalesce(names.account_name, parents.account_id) as account_name,
+    names.owner_name,
     parents.parent_account_id,
     parents.parent_source,
     parents.valid_from,
@@ -24,4 +32,5 @@ select
             then 'hierarchy_cycle' else 'hierarchy_too_deep' end
     end as cut_reason
 from parents
+left join names on parents.account_id = names.account_id
 left join hierarchy on parents.account_id = hierarchy.account_id

@@ -32,10 +32,9 @@ attributes as (
 
 ),
 
-users as (
+names as (
 
-    select * from {{ ref('int_owners') }}
-    where {{ end_date() }} >= valid_from and {{ end_date() }} < valid_to
+    select * from {{ ref('int_account_names') }}
 
 ),
 
@@ -60,6 +59,8 @@ extra as (
 
     select
         account_id,
+        max(case when attribute = 'industry' then value_as_delivered end) as industry_as_delivered,
+        max(case when attribute = 'country' then value_as_delivered end) as country_as_delivered,
         max(case when attribute = 'territory' then value_text end) as territory,
         max(case when attribute = 'node_type' then value_text end) as node_type
     from attributes
@@ -69,8 +70,9 @@ extra as (
 
 select
     features.account_id,
+    names.account_name,
+    names.owner_name,
     features.as_of_date,
-    coalesce(profiles.account_name, profiles.primary_domain, features.account_id) as account_name,
     profiles.primary_domain,
     identities.crm_account_id,
     coalesce(crm_records.own_salesforce_account_id, crm_records.salesforce_account_id)
@@ -81,13 +83,14 @@ select
     profiles.target_tier,
     features.lifecycle,
     profiles.industry,
+    extra.industry_as_delivered,
     cast(profiles.employees as bigint) as employees,
     profiles.revenue_usd,
     profiles.country,
+    extra.country_as_delivered,
     profiles.region,
     extra.territory,
     profiles.owner_id,
-    users.owner_name,
     coalesce(
         extra.node_type,
         case when hierarchy.parent_account_id is null then 'company' else 'subsidiary' end
@@ -101,5 +104,5 @@ inner join identities on features.account_id = identities.account_id
 inner join hierarchy on features.account_id = hierarchy.account_id
 left join profiles on features.account_id = profiles.account_id
 left join crm_records on features.account_id = crm_records.account_id
-left join users on profiles.owner_id = users.owner_id
+left join names on features.account_id = names.account_id
 left join extra on features.account_id = extra.account_id

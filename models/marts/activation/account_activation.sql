@@ -12,6 +12,12 @@ with state_rules as (
 
 ),
 
+names as (
+
+    select * from {{ ref('int_account_names') }}
+
+),
+
 checkpoints as (
 
     select * from {{ ref('stg_scores__activation_checkpoints') }}
@@ -23,11 +29,14 @@ gap_days as (
 
     select
         gap_days.*,
+        names.account_name,
+        names.owner_name,
         state_rules.state_rank,
         checkpoints.days_below
     from {{ ref('int_account_gap_days') }} as gap_days
     inner join state_rules on gap_days.state = state_rules.state
     left join checkpoints on gap_days.account_id = checkpoints.account_id
+    left join names on gap_days.account_id = names.account_id
     where gap_days.as_of_date = {{ end_date() }}
 
 ),
@@ -186,6 +195,8 @@ kept as (
 
 select
     account_id,
+    account_name,
+    owner_name,
     as_of_date,
     state,
     state_since,

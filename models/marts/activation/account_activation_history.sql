@@ -4,6 +4,12 @@ with states as (
 
 ),
 
+names as (
+
+    select * from {{ ref('int_account_names') }}
+
+),
+
 state_rules as (
 
     select
@@ -23,6 +29,8 @@ asked as (
 
     select
         states.*,
+        coalesce(names.account_name, states.account_id) as account_name,
+        names.owner_name,
         states.reason_code = 'fall' as is_fall,
         state_rules.needs_committed_motion or state_rules.motion_replaces_signal as asks_motion,
         state_rules.min_signal_level = 'strong' as asks_strong_signal,
@@ -40,6 +48,7 @@ asked as (
             as is_by_{{ condition }}{{ ',' if not loop.last }}
         {%- endfor %}
     from states
+    left join names on states.account_id = names.account_id
     left join state_rules
         on
             state_rules.state
@@ -101,6 +110,8 @@ worded as (
 
 select
     account_id,
+    account_name,
+    owner_name,
     state,
     previous_state,
     valid_from,

@@ -1,12 +1,25 @@
-with gap_days as (
+with names as (
 
-    select * from {{ ref('int_account_gap_days') }}
-    where as_of_date = {{ end_date() }}
+    select * from {{ ref('int_account_names') }}
+
+),
+
+gap_days as (
+
+    select
+        gap_days.*,
+        names.account_name,
+        names.owner_name
+    from {{ ref('int_account_gap_days') }} as gap_days
+    left join names on gap_days.account_id = names.account_id
+    where gap_days.as_of_date = {{ end_date() }}
 
 )
 
 select
     account_id,
+    account_name,
+    owner_name,
     as_of_date,
     signal_driver as driver,
     signal_cause as cause,
@@ -20,6 +33,8 @@ union all
 
 select
     account_id,
+    account_name,
+    owner_name,
     as_of_date,
     'insufficient_coverage' as driver,
     cast(null as {{ dbt.type_string() }}) as cause,

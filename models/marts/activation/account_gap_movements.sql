@@ -16,8 +16,15 @@ activation_history as (
 
 gap_days as (
 
-    select as_of_date, ruleset_version from {{ ref('activation_gap') }}
+    select as_of_date, target_accounts, ruleset_version from {{ ref('activation_gap') }}
     where segment_type = 'all'
+
+),
+
+-- Until a list is known every account is a target.
+first_listing as (
+
+    select min(valid_from) as listed_from from {{ ref('int_target_accounts') }}
 
 ),
 
@@ -43,14 +50,52 @@ changes as (
         min(as_of_date) over () as first_date,
         coalesce(lag(is_gap) over of_account, false) as was_gap,
         coalesce(lag(is_target) over of_account, false) as was_target,
+        coalesce(lag(listed_rows) over of_account, 0) > 0 as was_listed,
         {%- for segment in segments %}
         {%- set column = 'owner_id' if segment == 'owner' else segment %}
         coalesce({{ column }}, 'unknown') as {{ segment }}_value,
         coalesce(lag({{ column }}) over of_account, 'unknown')
             as {{ segment }}_before{{ ',' if not loop.last }}
         {%- endfor %}
-    from gap_history
+    from (
+        select
+            gap_history.*,
+            first_listing.listed_from,
+            -- Also who is taken off a list was on it.
+            sum(case
+                when gap_history.as_of_date > first_listing.listed_from
+                    or (gap_history.as_of_date = first_listing.listed_from
+                        and gap_history.is_target)
+                    then 1
+                else 0
+            end) over (
+                partition by gap_history.account_id order by gap_history.as_of_date
+                rows between unbounded preceding and current row
+            ) as listed_rows
+        from gap_history
+        cross join first_listing
+    ) as listed
     window of_account as (partition by account_id order by as_of_date)
+
+),
+
+-- Days on which a list begins: the first of all, and those on which so many targets are on a list
+-- for the first time that it is another list.
+list_days as (
+
+    select listed_from as as_of_date from first_listing
+
+    union
+
+    select changes.as_of_date
+    from changes
+    inner join gap_days on changes.as_of_date = gap_days.as_of_date
+    where changes.is_target and not changes.was_target and not changes.was_listed
+        and changes.target_cause = 'list'
+        and changes.as_of_date > changes.listed_from
+    group by changes.as_of_date, gap_days.target_accounts
+    having count(*) >= {{ var('new_list_min_accounts') }}
+        and count(*) >= {{ var('new_list_min_share') }} * gap_days.target_accounts
 
 ),
 
@@ -67,6 +112,10 @@ movements as (
             when changes.is_gap and not changes.was_gap then 'cooled'
             when changes.was_gap and not changes.is_gap then 'activated'
         end as change_kind,
+        list_days.as_of_date is not null
+        and changes.is_target != changes.was_target
+        and changes.target_cause = 'list'
+        and changes.state is not null as is_list_begun,
         day_rules.as_of_date is not null as is_rule_change,
         fall_rules.as_of_date is not null as is_fall_by_rules
     from changes
@@ -74,6 +123,7 @@ movements as (
         on
             changes.account_id = activation_history.account_id
             and changes.as_of_date = activation_history.valid_from
+    left join list_days on changes.as_of_date = list_days.as_of_date
     left join rule_changes as day_rules on changes.as_of_date = day_rules.as_of_date
     left join rule_changes as fall_rules
         on
@@ -90,6 +140,7 @@ caused as (
     select
         *,
         case
+            when is_list_begun then null
             when change_kind in ('listed', 'removed') and target_cause != 'list' then target_cause
             when change_kind in ('listed', 'removed')
                 -- An account that new rules bring or take away arrives or leaves with them.
@@ -110,6 +161,8 @@ worded as (
 
     select
         account_id,
+        account_name,
+        owner_name,
         as_of_date,
         was_gap,
         is_gap,
@@ -117,7 +170,11 @@ worded as (
         {{ segment }}_value,
         {{ segment }}_before,
         {%- endfor %}
-        case when cause is null then change_kind else 'rule_or_identity_change' end as movement,
+        case
+            when is_list_begun then 'list_began'
+            when cause is null then change_kind
+            else 'rule_or_identity_change'
+        end as movement,
         cause,
         other_account_id,
         case
@@ -128,6 +185,9 @@ worded as (
                 then 'Left the gap: its domain on the list went to ' || other_account_id
             when cause = 'identity' and change_kind = 'listed'
                 then 'Came into the gap: got its domain on the list from ' || other_account_id
+            when is_list_begun and change_kind = 'listed'
+                then 'Came into the gap: on the target list that begins on this day, ' || state
+            when is_list_begun then 'Left the gap: not on the target list that begins on this day'
             when change_kind = 'listed' then 'Came into the gap: a new target, ' || state
             when change_kind = 'removed' and state is null
                 then 'Left the gap: no account any more'
@@ -176,6 +236,8 @@ sides as (
 
 select
     account_id,
+    account_name,
+    owner_name,
     {{ week_start('as_of_date') }} as week_start_date,
     as_of_date,
     segment_type,

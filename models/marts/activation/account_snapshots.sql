@@ -1,6 +1,7 @@
 {{
     config(
-        materialized='incremental', incremental_strategy='delete+insert', unique_key='as_of_date'
+        materialized='incremental', incremental_strategy='delete+insert', unique_key='as_of_date',
+        post_hook="update {{ this }} set account_name = account_id where account_name is null"
     )
 }}
 
@@ -8,6 +9,18 @@ with gap_days as (
 
     select * from {{ ref('int_account_gap_days') }}
     where is_month_end
+
+),
+
+profiles as (
+
+    select * from {{ ref('int_account_profiles') }}
+
+),
+
+owners as (
+
+    select * from {{ ref('int_owners') }}
 
 ),
 
@@ -34,6 +47,8 @@ decisions as (
 select
     gap_days.as_of_date,
     gap_days.account_id,
+    coalesce(profiles.account_name, profiles.primary_domain, gap_days.account_id) as account_name,
+    coalesce(owners.owner_name, profiles.owner_id) as owner_name,
     gap_days.state,
     gap_days.strength_score,
     gap_days.reached_coverage_share,
@@ -45,6 +60,16 @@ select
     decisions.decision,
     {{ ruleset_version() }} as ruleset_version
 from gap_days
+left join profiles
+    on
+        gap_days.account_id = profiles.account_id
+        and gap_days.as_of_date >= profiles.valid_from
+        and gap_days.as_of_date < profiles.valid_to
+left join owners
+    on
+        profiles.owner_id = owners.owner_id
+        and gap_days.as_of_date >= owners.valid_from
+        and gap_days.as_of_date < owners.valid_to
 inner join decision_days
     on
         gap_days.account_id = decision_days.account_id

@@ -135,6 +135,8 @@ climbs as (
 
 select
     accounts.account_id,
+    accounts.account_name,
+    accounts.owner_name,
     accounts.as_of_date,
     counted.first_date,
     {{ dbt.datediff('counted.state_since', 'accounts.as_of_date', 'day') }} + 1 as days_in_state,

@@ -55,8 +55,10 @@ moved as (
         {%- for kind in ['listed', 'activated', 'removed', 'cooled'] %}
         sum(case when movement = '{{ kind }}' then abs(gap_change) else 0 end) as {{ kind }},
         {%- endfor %}
-        sum(case when movement = 'rule_or_identity_change' then gap_change else 0 end)
-            as rule_or_identity_change
+        {%- for kind in ['list_began', 'rule_or_identity_change'] %}
+        sum(case when movement = '{{ kind }}' then gap_change else 0 end)
+            as {{ kind }}{{ ',' if not loop.last }}
+        {%- endfor %}
     from movements
     group by week_start_date, segment_type, segment_value
 
@@ -83,7 +85,9 @@ reckoned as (
         weeks.closing_date,
         weeks.opening_date,
         coalesce(opening.target_gap, 0) as opening_gap,
-        {%- for kind in ['listed', 'removed', 'activated', 'cooled', 'rule_or_identity_change'] %}
+        {%- for kind in [
+            'list_began', 'listed', 'removed', 'activated', 'cooled', 'rule_or_identity_change'
+        ] %}
         cast(coalesce(moved.{{ kind }}, 0) as bigint) as {{ kind }},
         {%- endfor %}
         coalesce(closing.target_gap, 0) as closing_gap,
@@ -121,6 +125,7 @@ select
     opening_date = {{ add_days('week_start_date', -1) }}
     and {{ week_start(add_days('closing_date', 1)) }} > week_start_date as is_complete,
     opening_gap,
+    list_began,
     listed,
     removed,
     activated,
@@ -135,6 +140,12 @@ select
     || cooled || ' cooled, '
     || case when rule_or_identity_change > 0 then '+' else '' end || rule_or_identity_change
     || ' by rules, identities or segments.'
+    || case when list_began = 0 then ''
+        else ' Another '
+            || case when list_began > 0 then '+' else '' end || list_began
+            || ' because a target list began, which is no rise or fall: the gap counts other'
+            || ' accounts from that day on.'
+    end
     || case when closing_held_accounts > 0
         then ' Activated accounts held by stale feeds (' || held_by || '): '
             || closing_held_accounts || '; without them the gap is '

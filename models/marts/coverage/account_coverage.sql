@@ -5,6 +5,12 @@ with features as (
 
 ),
 
+names as (
+
+    select * from {{ ref('int_account_names') }}
+
+),
+
 person_spans as (
 
     select * from {{ ref('int_person_spans') }}
@@ -35,6 +41,8 @@ personas as (
 
 select
     features.account_id,
+    names.account_name,
+    names.owner_name,
     features.as_of_date,
     features.coverage_share,
     features.reached_coverage_share,
@@ -62,5 +70,6 @@ select
     end as covered_personas,
     features.engaged_people = 1 and coalesce(personas.required_people, 0) >= 2 as is_single_threaded
 from features
+left join names on features.account_id = names.account_id
 left join people on features.account_id = people.account_id
 left join personas on features.account_id = personas.account_id

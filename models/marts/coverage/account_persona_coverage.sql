@@ -5,6 +5,12 @@ with persona_spans as (
 
 ),
 
+names as (
+
+    select * from {{ ref('int_account_names') }}
+
+),
+
 accounts as (
 
     select account_id, as_of_date, coverage_unknown_reason is null as is_known
@@ -15,6 +21,8 @@ accounts as (
 
 select
     accounts.account_id,
+    names.account_name,
+    names.owner_name,
     accounts.as_of_date,
     persona_spans.persona,
     persona_spans.decision_role,
@@ -34,4 +42,5 @@ select
             then persona_spans.filed_share < {{ var('persona_covered_min_share') }}
     end as is_whitespace
 from accounts
+left join names on accounts.account_id = names.account_id
 inner join persona_spans on accounts.account_id = persona_spans.account_id

@@ -5,19 +5,23 @@ with people as (
 
 ),
 
--- Blank titles teach the map nothing, and what holds an address or a number names a person.
+-- Blank titles teach the map nothing, and what holds an address or a number names a person: such
+-- titles are to be filled in, and are one row.
 title_personas as (
 
-    select * from {{ ref('int_title_personas') }}
-    where not is_mapped and not is_departed
-        and title_text not in (
+    select
+        *,
+        title is null
+        or title_text in (
             ''
             {%- for blank in var('blank_titles') %},
             '{{ blank }}'
             {%- endfor %}
         )
-        and title not like '%@%'
-        and length({{ digits_of('title') }}) < {{ var('title_max_digits') }}
+        or title like '%@%'
+        or length({{ digits_of('title') }}) >= {{ var('title_max_digits') }} as is_blank
+    from {{ ref('int_title_personas') }}
+    where not is_mapped and not is_departed
 
 ),
 
@@ -30,7 +34,8 @@ accounts as (
 unmapped as (
 
     select
-        title_personas.title_text as title,
+        case when title_personas.is_blank then '(no title)' else title_personas.title_text end
+            as title,
         people.department,
         people.person_id,
         people.account_id,
@@ -38,9 +43,11 @@ unmapped as (
     from people
     inner join title_personas
         on
-            people.title = title_personas.title
+            people.title is not distinct from title_personas.title
             and people.department is not distinct from title_personas.department
     inner join accounts on people.account_id = accounts.account_id
+    -- Of who has no title some are known by a role that is stated in a CRM.
+    where not title_personas.is_blank or people.persona is null
 
 ),
 

@@ -22,6 +22,12 @@ with compared as (
 
 ),
 
+names as (
+
+    select * from {{ ref('int_account_names') }}
+
+),
+
 numbered as (
 
     select
@@ -106,20 +112,23 @@ worded as (
 )
 
 select
-    account_id,
-    decision,
-    previous_decision,
-    is_return,
-    as_of_date as valid_from,
-    nullif(valid_to, {{ forever() }}) as valid_to,
-    rule_rank,
-    fit_tier,
-    readiness_segment,
-    blocking_dimension,
-    lifecycle,
+    worded.account_id,
+    coalesce(names.account_name, worded.account_id) as account_name,
+    names.owner_name,
+    worded.decision,
+    worded.previous_decision,
+    worded.is_return,
+    worded.as_of_date as valid_from,
+    nullif(worded.valid_to, {{ forever() }}) as valid_to,
+    worded.rule_rank,
+    worded.fit_tier,
+    worded.readiness_segment,
+    worded.blocking_dimension,
+    worded.lifecycle,
     case
-        when is_return then 'came back '
+        when worded.is_return then 'came back '
         else ''
-    end || reason as reason,
-    ruleset_version
+    end || worded.reason as reason,
+    worded.ruleset_version
 from worded
+left join names on worded.account_id = names.account_id

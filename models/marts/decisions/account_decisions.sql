@@ -9,6 +9,12 @@ with decision_days as (
 
 ),
 
+names as (
+
+    select * from {{ ref('int_account_names') }}
+
+),
+
 history as (
 
     select
@@ -86,6 +92,8 @@ judged as (
 
     select
         decision_days.*,
+        names.account_name,
+        names.owner_name,
         coalesce(history.decision, decision_days.decision) as decision_in_force,
         history.previous_decision,
         history.valid_from as decision_since,
@@ -120,12 +128,15 @@ judged as (
     left join worked on decision_days.account_id = worked.account_id
     left join states on decision_days.account_id = states.account_id
     left join deals on decision_days.account_id = deals.account_id
+    left join names on decision_days.account_id = names.account_id
     left join usual_effort on 1 = 1
 
 )
 
 select
     account_id,
+    account_name,
+    owner_name,
     as_of_date,
     decision_in_force as decision,
     case when decision != decision_in_force then decision end as pending_decision,

@@ -8,6 +8,12 @@ with gap_days as (
 
 ),
 
+names as (
+
+    select * from {{ ref('int_account_names') }}
+
+),
+
 listings as (
 
     select * from {{ ref('int_target_accounts') }}
@@ -54,6 +60,8 @@ effort as (
 
 select
     gap_days.account_id,
+    names.account_name,
+    names.owner_name,
     gap_days.as_of_date,
     gap_days.is_target and not gap_days.is_activated as is_gap_account,
     gap_days.primary_driver,
@@ -83,5 +91,6 @@ select
         then cast(round(coalesce(effort.effort_since_listed_usd, 0), 2) as double) end
         as effort_since_listed_usd
 from gap_days
+left join names on gap_days.account_id = names.account_id
 left join effort on gap_days.account_id = effort.account_id
 left join listings on gap_days.account_id = listings.account_id

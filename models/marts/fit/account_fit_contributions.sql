@@ -5,6 +5,12 @@ with features as (
 
 ),
 
+names as (
+
+    select * from {{ ref('int_account_names') }}
+
+),
+
 criteria as (
 
     select * from {{ ref('fit_criteria') }}
@@ -24,6 +30,8 @@ evaluated as (
 
     select
         features.account_id,
+        names.account_name,
+        names.owner_name,
         features.as_of_date,
         criteria.criterion,
         criteria.weight,
@@ -35,6 +43,7 @@ evaluated as (
             then criteria.weight else 0 end) over (partition by features.account_id) as known_weight
     from features
     cross join criteria
+    left join names on features.account_id = names.account_id
     left join fit_spans
         on
             features.account_id = fit_spans.account_id
@@ -44,6 +53,8 @@ evaluated as (
 
 select
     account_id,
+    account_name,
+    owner_name,
     as_of_date,
     criterion,
     is_known,

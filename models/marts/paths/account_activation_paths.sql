@@ -8,6 +8,12 @@ with features as (
 
 ),
 
+names as (
+
+    select * from {{ ref('int_account_names') }}
+
+),
+
 gap_days as (
 
     select * from {{ ref('int_account_gap_days') }}
@@ -162,7 +168,9 @@ paths as (
         timing.is_outside_window,
         timing.next_window_opens_on,
         account_values.account_value_usd,
-        account_values.value_basis
+        account_values.value_basis,
+        names.account_name,
+        names.owner_name
     from gap_accounts
     inner join features on gap_accounts.account_id = features.account_id
     inner join signal_needs on gap_accounts.account_id = signal_needs.account_id
@@ -170,11 +178,14 @@ paths as (
     left join timing on gap_accounts.account_id = timing.account_id
     left join exclusions on gap_accounts.account_id = exclusions.account_id
     inner join account_values on gap_accounts.account_id = account_values.account_id
+    left join names on gap_accounts.account_id = names.account_id
 
 )
 
 select
     account_id,
+    account_name,
+    owner_name,
     {{ day }} as as_of_date,
     change_kind,
     primary_driver,

@@ -179,6 +179,8 @@ decided as (
         previous_rules.state_rank as previous_state_rank,
         state_rules.response,
         activation.primary_driver,
+        accounts.account_name,
+        accounts.owner_name,
         accounts.lifecycle,
         fit.fit_tier,
         fit.fit_score,
@@ -756,6 +758,8 @@ worded as (
 
 select
     account_id,
+    account_name,
+    owner_name,
     as_of_date,
     play_decision,
     play_id,

@@ -5,6 +5,12 @@ with accounts as (
 
 ),
 
+names as (
+
+    select * from {{ ref('int_account_names') }}
+
+),
+
 readiness as (
 
     select * from {{ ref('int_readiness_spans') }}
@@ -93,17 +99,22 @@ joined as (
         dimensions.contested_words,
         dimensions.next_deadline_on,
         dimensions.pressure_types,
-        dimensions.constraint_types
+        dimensions.constraint_types,
+        names.account_name,
+        names.owner_name
     from accounts
     inner join dimensions on accounts.account_id = dimensions.account_id
     left join readiness on accounts.account_id = readiness.account_id
     left join interviews on accounts.account_id = interviews.account_id
     left join voices on accounts.account_id = voices.account_id
+    left join names on accounts.account_id = names.account_id
 
 )
 
 select
     account_id,
+    account_name,
+    owner_name,
     as_of_date,
     readiness_segment,
     case when readiness_segment != 'unknown' then round(decision_capacity, 6) end

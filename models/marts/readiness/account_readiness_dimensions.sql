@@ -5,6 +5,12 @@ with accounts as (
 
 ),
 
+names as (
+
+    select * from {{ ref('int_account_names') }}
+
+),
+
 dimensions as (
 
     select * from {{ ref('research_dimensions') }}
@@ -46,6 +52,8 @@ said as (
 
 select
     accounts.account_id,
+    names.account_name,
+    names.owner_name,
     accounts.as_of_date,
     dimensions.dimension,
     dimensions.dimension_order,
@@ -65,6 +73,7 @@ select
     said.deadline_on,
     said.constraint_type
 from accounts
+left join names on accounts.account_id = names.account_id
 cross join dimensions
 left join posteriors
     on

@@ -8,6 +8,12 @@ with acts as (
 
 ),
 
+names as (
+
+    select * from {{ ref('int_account_names') }}
+
+),
+
 decay_weights as (
 
     select * from {{ ref('int_decay_weights') }}
@@ -64,13 +70,23 @@ kept as (
         end as kept_units
     from so_far
 
+),
+
+summed as (
+
+    select account_id, activity_type, feed, sum(kept_units) as units
+    from kept
+    group by account_id, activity_type, feed
+
 )
 
 select
-    account_id,
+    summed.account_id,
+    names.account_name,
+    names.owner_name,
     {{ end_date() }} as as_of_date,
-    activity_type as signal_type,
-    feed as source,
-    cast(sum(kept_units) as double) / {{ 100 * 1000000 }} as points
-from kept
-group by account_id, activity_type, feed
+    summed.activity_type as signal_type,
+    summed.feed as source,
+    cast(summed.units as double) / {{ 100 * 1000000 }} as points
+from summed
+left join names on summed.account_id = names.account_id

@@ -10,6 +10,12 @@ with features as (
 
 ),
 
+names as (
+
+    select * from {{ ref('int_account_names') }}
+
+),
+
 acts as (
 
     select * from {{ ref('int_account_acts') }}
@@ -241,6 +247,8 @@ momentum as (
 
 select
     features.account_id,
+    names.account_name,
+    names.owner_name,
     features.as_of_date,
     features.strength_score,
     features.signal_level,
@@ -296,6 +304,7 @@ select
     features.is_attribution_changed,
     attribution_changes.attribution_changed_on
 from features
+left join names on features.account_id = names.account_id
 inner join momentum on features.account_id = momentum.account_id
 left join evidence on features.account_id = evidence.account_id
 left join act_counts on features.account_id = act_counts.account_id

@@ -7,6 +7,12 @@ with activities as (
 
 ),
 
+names as (
+
+    select * from {{ ref('int_account_names') }}
+
+),
+
 activity_types as (
 
     select * from {{ ref('activity_types') }}
@@ -61,21 +67,33 @@ resolved as (
         identities.person_id
     having sum(activities.quantity) > 0
 
+),
+
+summed as (
+
+    select
+        account_id, touch_date, function_name, channel, direction, activity_type, offer_type,
+        content_level, sum(touches) as touches, count(distinct person_id) as people
+    from resolved
+    group by
+        account_id, touch_date, function_name, channel, direction, activity_type, offer_type,
+        content_level
+
 )
 
 select
-    account_id,
+    summed.account_id,
+    names.account_name,
+    names.owner_name,
     {{ end_date() }} as as_of_date,
-    touch_date,
-    function_name,
-    channel,
-    direction,
-    activity_type,
-    offer_type,
-    content_level,
-    cast(sum(touches) as bigint) as touches,
-    count(distinct person_id) as people
-from resolved
-group by
-    account_id, touch_date, function_name, channel, direction, activity_type, offer_type,
-    content_level
+    summed.touch_date,
+    summed.function_name,
+    summed.channel,
+    summed.direction,
+    summed.activity_type,
+    summed.offer_type,
+    summed.content_level,
+    cast(summed.touches as bigint) as touches,
+    summed.people
+from summed
+left join names on summed.account_id = names.account_id

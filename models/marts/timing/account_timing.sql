@@ -7,6 +7,12 @@ with accounts as (
 
 ),
 
+names as (
+
+    select * from {{ ref('int_account_names') }}
+
+),
+
 all_windows as (
 
     select
@@ -114,6 +120,8 @@ named as (
 
 select
     openings.account_id,
+    names.account_name,
+    names.owner_name,
     {{ day }} as as_of_date,
     openings.is_outside_window,
     case
@@ -142,5 +150,6 @@ select
     openings.next_window_opens_on,
     closings.next_window_closes_on
 from openings
+left join names on openings.account_id = names.account_id
 left join closings on openings.account_id = closings.account_id
 left join named on openings.account_id = named.account_id

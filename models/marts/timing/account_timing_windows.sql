@@ -1,6 +1,12 @@
 {%- set day = end_date() -%}
 
-with accounts as (
+with names as (
+
+    select * from {{ ref('int_account_names') }}
+
+),
+
+accounts as (
 
     select account_id from {{ ref('feat_account_days') }}
     where as_of_date = {{ day }}
@@ -68,6 +74,8 @@ known_windows as (
 
 select
     known_windows.account_id,
+    names.account_name,
+    names.owner_name,
     {{ day }} as as_of_date,
     known_windows.window_type,
     known_windows.source,
@@ -79,6 +87,7 @@ select
     min(known_windows.valid_from) as known_since
 from known_windows
 inner join accounts on known_windows.account_id = accounts.account_id
+left join names on known_windows.account_id = names.account_id
 group by
-    known_windows.account_id, known_windows.window_type, known_windows.source,
-    known_windows.effect, known_windows.starts_on, known_windows.ends_on
+    known_windows.account_id, names.account_name, names.owner_name, known_windows.window_type,
+    known_windows.source, known_windows.effect, known_windows.starts_on, known_windows.ends_on

@@ -7,6 +7,8 @@ with source as (
 
 select
     {{ record_id('owner_id') }} as owner_id,
+    'hubspot' as source_system,
+    _instance as source_instance,
     nullif(trim(coalesce(first_name, '') || ' ' || coalesce(last_name, '')), '') as owner_name,
     cast(null as {{ dbt.type_string() }}) as role_id,
     cast(null as {{ dbt.type_string() }}) as department,

@@ -7,7 +7,9 @@ with source as (
 
 select
     {{ crm_id('id') }} as owner_id,
-    name as owner_name,
+    'salesforce' as source_system,
+    _instance as source_instance,
+    nullif(trim(name), '') as owner_name,
     {{ crm_id('user_role_id') }} as role_id,
     department,
     title,

@@ -8,7 +8,7 @@ with source as (
 select
     domain_registrable as domain,
     case when crm_account_id is not null then {{ crm_id('crm_account_id') }} end as crm_account_id,
-    account_name,
+    {{ name_or_null('account_name') }} as account_name,
     nullif(trim(tier), '') as target_tier,
     programme_id,
     selection_basis,

@@ -5,15 +5,17 @@ docs/method.md, sections 1, 2 and 4.
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 from recomputed.files import Row, Table, address, crm_id, registrable
 from recomputed.rules import constants, matches, rules, truth
+from recomputed.titles import plain
 
 # Marketo's categories of bounces that last; the others are full mailboxes and servers at rest.
 HARD_BOUNCES = ("1", "2")
@@ -424,6 +426,10 @@ class World:
             if value is None:
                 continue
             is_match = _meets(row, value)
+            if row["attribute"] == "industry":
+                one_name = _meets(row, one_industry(str(value)))
+                is_not = row["operator"] == "not_in"
+                is_match = (is_match and one_name) if is_not else (is_match or one_name)
             weight += float(row["weight"])
             if truth(row["is_must_not"]):
                 is_refused = is_refused or is_match
@@ -664,6 +670,20 @@ def _meets(row: Mapping[str, str], value: Any) -> bool:
         return low <= float(value) <= high
     assert row["operator"] == "outside", row["operator"]
     return not low <= float(value) <= high
+
+
+@cache
+def _industries() -> dict[frozenset[str], str]:
+    return {_words(row["industry_name"]): row["industry"] for row in rules()["industry_names"]}
+
+
+def _words(name: str) -> frozenset[str]:
+    return frozenset(re.findall(r"[^\W_]+", plain(name))) - {"and"}
+
+
+def one_industry(name: str) -> str:
+    """The one name of an industry; what nobody knows as it stands."""
+    return _industries().get(_words(name), name)
 
 
 def plain_name(name: str | None) -> str:

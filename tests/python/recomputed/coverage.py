@@ -120,7 +120,7 @@ class Coverage(Acts):
             if employees is not None and float(band["min_employees"]) <= employees <= high:
                 values["employee_band"] = band["employee_band"]
         for row in rules()["country_regions"]:
-            if row["country"] == str(known.get("country") or "").strip().lower():
+            if row["country"].lower() == str(known.get("country") or "").strip().lower():
                 values["region"] = row["region"]
         found: dict[str, dict[str, str]] = {}
         for row in sorted(rules()["personas"], key=lambda row: int(row["rule_rank"])):
