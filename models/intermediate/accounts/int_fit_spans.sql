@@ -19,6 +19,7 @@ select
     criteria.weight,
     criteria.is_must_not,
     attributes.value_text,
+    attributes.value_number,
     case criteria.operator
         when 'in' then {{ is_one_of('attributes.value_text', 'criteria.list_values') }}
         when 'not_in' then not {{ is_one_of('attributes.value_text', 'criteria.list_values') }}

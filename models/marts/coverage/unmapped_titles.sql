@@ -5,7 +5,7 @@ with people as (
 
 ),
 
--- Blank titles teach the map nothing, and what holds an address or a number names a person.
+-- A blank title tells nothing, and a title with an address or a long number may name a person.
 title_personas as (
 
     select * from {{ ref('int_title_personas') }}
