@@ -362,11 +362,11 @@ def _tell_state(story: Story) -> None:
         "select transitions, flaps, days_in_state, warming_to_active_days, active_to_engaged_days"
         " from marts.account_state_statistics where account_id = $1"
     ):
-        story.say(
-            f"{counted(row['days_in_state'], 'day')} in it; in a year"
-            f" {counted(row['transitions'], 'change of state', 'changes of state')},"
-            f" {row['flaps']} of which were soon taken back."
-        )
+        changes = counted(row["transitions"], "change of state", "changes of state")
+        words = f"{counted(row['days_in_state'], 'day')} in it; {changes} in a year"
+        if row["flaps"]:
+            words += f", {row['flaps']} of them soon taken back"
+        story.say(f"{words}.")
 
 
 def _tell_drivers(story: Story) -> None:
@@ -384,6 +384,9 @@ def _tell_fit(story: Story) -> None:
     for row in story.rows("select * from marts.account_fit where account_id = $1"):
         story.title("Fit")
         score = "unknown" if row["fit_score"] is None else f"{row['fit_score']:.1f} of 100"
+        # A file of an older version does not say it in words.
+        if row.get("why"):
+            story.say(row["why"])
         story.say(
             f"{row['fit_tier']}, {score}; {row['fit_completeness_share']:.0%} of the weight known"
             + (", counted as fitting until more is known" if row["is_fit_assumed"] else "")
@@ -601,12 +604,12 @@ def _as_posterior(row: dict[str, Any], nothing: str) -> dict[str, Any]:
     return {
         "dimension": row["dimension"].replace("_", " "),
         "mean": f"{row['mean_share']:.0%}" if is_heard else nothing,
-        "80% interval": f"{row['lower_80_share']:.0%} - {row['upper_80_share']:.0%}"
+        "probably": f"{row['lower_80_share']:.0%} - {row['upper_80_share']:.0%}"
         if is_heard
         else None,
         "evidence": f"{row['evidence_weight']:.2f}" if is_heard else None,
-        "voices": str(row["respondents"]) if is_heard else None,
-        "lapses on": row["expires_on"] or ("too little" if is_heard else None),
+        "people": str(row["respondents"]) if is_heard else None,
+        "too old from": row["expires_on"] or ("too little" if is_heard else None),
     }
 
 
@@ -739,7 +742,7 @@ def _tell_windows(story: Story) -> None:
                     f"{row['window_type']} ({row['source']})",
                     f"{row['effect']}, {row['starts_on']} to {row['ends_on']}"
                     + (", now" if row["is_current"] else "")
-                    + ("" if row["decides_timing"] else ", decides nothing")
+                    + ("" if row["decides_timing"] else ", for information")
                     + f", known since {row['known_since']}",
                 )
                 for row in rows

@@ -230,7 +230,7 @@ select
                 || ' of the {{ var("days_below_to_fall") }} after which it falls.'
         else ''
     end
-    || case when is_held and kept_by is distinct from 'stale_feed'
+    || case when is_held and coalesce(kept_by, '') != 'stale_feed'
         then ' It is not lowered while feeds that stopped could be why: '
             || feeds_in_words || '.'
         else '' end as why

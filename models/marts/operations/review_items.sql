@@ -508,8 +508,8 @@ items as (
         'unknown_account_of_research',
         coalesce(account_named, 'neither id nor domain'),
         count(distinct interview_id),
-        'No account that is known has this id or domain, so what was said there counts for no account:'
-        || ' correct it where research comes from.'
+        'No account that is known has this id or domain, so what was said there counts for no'
+        || ' account: correct it where research comes from.'
     from research_findings
     where account_id is null
     group by account_named
@@ -591,7 +591,8 @@ items as (
     select
         'coders_disagree', dimension, units,
         'Agreement (Krippendorff''s alpha) is ' || {{ in_words('alpha', 2) }} || ', under '
-        || '{{ var("agreement_min_alpha") }}: agree on what each rating means (docs/interview-guide.md).'
+        || '{{ var("agreement_min_alpha") }}: agree on what each rating means'
+        || ' (docs/interview-guide.md).'
     from coder_agreement
     where not is_reliable
 

@@ -754,10 +754,20 @@ chosen as (
 
 ),
 
-worded as (
+told as (
 
     select
         chosen.*,
+        recent_acts.acts_in_words
+    from chosen
+    left join recent_acts on chosen.account_id = recent_acts.account_id
+
+),
+
+worded as (
+
+    select
+        *,
         concat_ws(
             '. ',
             case
@@ -855,8 +865,7 @@ worded as (
             end
         )
         || '.' as why
-    from chosen
-    left join recent_acts on chosen.account_id = recent_acts.account_id
+    from told
 
 )
 
