@@ -320,7 +320,7 @@ def before_the_acts(fact: dict[str, Any]) -> list[str]:
     state += str(fact["state_since"])
     if fact["kept_by"] == "waiting_rule":
         left = RULES.days_below_to_fall - fact["days_below"]
-        state += f" and about to fall in {left} {'day' if left == 1 else 'days'}"
+        state += f", falls in {left} {'day' if left == 1 else 'days'} if nothing changes"
     if fact["kept_by"] == "stale_feed":
         state += f", not lowered only because feeds stopped ({fact['paused_by']})"
     rule = next(rule for rule in RULES.states if rule.state == fact["state"])

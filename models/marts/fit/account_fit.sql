@@ -37,7 +37,9 @@ misfits as (
                             then ' employee' else ' employees' end
                         else ' USD of revenue a year'
                     end
-            else replace(criteria.attribute, '_', ' ') || ' ' || fit_spans.value_text
+            -- A field of a CRM may hold a page.
+            else replace(criteria.attribute, '_', ' ') || ' '
+                || substring(fit_spans.value_text, 1, 100)
         end
         || case
             when criteria.operator not in ('between', 'outside') and criteria.is_must_not

@@ -289,7 +289,8 @@ items as (
 
     select
         'currency_without_rate', currency_code, count(distinct crm_opportunity_id),
-        'Add the currency to seeds/opportunities/currency_rates.csv; its deals have no value.'
+        'Add the currency to seeds/opportunities/currency_rates.csv; until then its deals'
+        || ' have no value.'
     from opportunities
     where amount is not null and annual_amount_usd is null
     group by currency_code
@@ -298,7 +299,8 @@ items as (
 
     select
         'unknown_intent_provider', provider, count(*),
-        'Say in seeds/signals/intent_providers.csv how its score reads; it counts for nothing.'
+        'Say in seeds/signals/intent_providers.csv how its score reads; until then it'
+        || ' counts for nothing.'
     from intent_scores
     where not is_known_provider
     group by provider

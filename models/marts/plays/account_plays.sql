@@ -831,8 +831,9 @@ worded as (
                     || cast(state_since as {{ dbt.type_string() }})
                     || case kept_by
                         when 'waiting_rule' then
-                            ' and about to fall in '
+                            ', falls in '
                             || {{ counted(var('days_below_to_fall') ~ ' - days_below', 'day') }}
+                            || ' if nothing changes'
                         when 'stale_feed'
                             then ', not lowered only because feeds stopped (' || paused_by || ')'
                         else ''

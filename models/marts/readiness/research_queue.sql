@@ -310,8 +310,8 @@ select
     readiness_segment,
     is_lapsing,
     'Ask the ' || {{ persona_words('respondent_role') }} || ' first '
-    || {{ question_words('dimension') }} || '. One conversation changes the decision with a chance'
-    || ' of ' || {{ in_words('100 * flip_share', 0) }} || '%. '
+    || {{ question_words('dimension') }} || '. There is a chance of '
+    || {{ in_words('100 * flip_share', 0) }} || '% that one conversation changes the decision. '
     || case
         when is_lapsing
             then 'What is known is too old from ' || cast(expires_on as {{ dbt.type_string() }})
