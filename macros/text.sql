@@ -58,9 +58,56 @@
     trim(regexp_replace(lower({{ text }}), '\\s+', ' '))
 {%- endmacro %}
 
-{#- A number as people write it in a sentence. -#}
-{% macro in_words(number, decimals) -%}
-    cast(cast({{ number }} as decimal(18, {{ decimals }})) as {{ dbt.type_string() }})
+{#- A number as people write it in a sentence: 12,500.0. -#}
+{% macro in_words(number, decimals) -%} {{ adapter.dispatch('in_words')(number, decimals) }} {%- endmacro %}
+{% macro default__in_words(number, decimals) -%}
+    format('{:,.{{ decimals }}f}', cast({{ number }} as double))
+{%- endmacro %}
+{% macro spark__in_words(number, decimals) -%} format_number({{ number }}, {{ decimals }}) {%- endmacro %}
+
+{#- So many of something: 1 touch, 2 touches. `many` is `one` with an s unless it is given. -#}
+{% macro counted(number, one, many=none) -%}
+    {{ in_words(number, 0) }} || case when {{ number }} = 1 then ' {{ one }}' else ' {{ many or one ~ 's' }}' end
+{%- endmacro %}
+
+{#- Somebody of a persona as a noun that takes an s; a persona of one's own is taken to be one. -#}
+{% macro persona_words(persona) -%}
+    case {{ persona }}
+        when 'technical' then 'technical evaluator'
+        when 'procurement' then 'procurement contact'
+        when 'blocker' then 'security or legal reviewer'
+        else replace({{ persona }}, '_', ' ')
+    end
+{%- endmacro %}
+
+{#- What holds an account back, as it stands behind 'what holds it back:'. -#}
+{% macro driver_words(driver) -%}
+    case {{ driver }}
+        when 'poor_fit' then 'it does not fit'
+        when 'low_intent' then 'it shows too little interest'
+        when 'wrong_timing' then 'they cannot buy now'
+        when 'no_signal_detected' then 'no channel can see its interest'
+        when 'insufficient_coverage' then 'too few of its buying committee are reached'
+    end
+{%- endmacro %}
+
+{#- What to ask about a dimension of readiness. -#}
+{% macro question_words(dimension) -%}
+    case {{ dimension }}
+        when 'pressure' then 'what forces them to act'
+        when 'ownership' then 'who answers for the problem'
+        when 'authority_alignment' then 'who controls budget and priority'
+        when 'timing_tolerance' then 'how long they can wait'
+    end
+{%- endmacro %}
+
+{#- How much of its buying committee an account has reached; unknown where nobody can say who sits there. -#}
+{% macro reached_words(share, unknown_reason, decimals=0) -%}
+    coalesce(
+        {{ in_words('100 * ' ~ share, decimals) }} || '% of its buying committee reached',
+        'reach into its buying committee unknown (' || replace({{ unknown_reason }}, '_', ' ')
+        || ' delivered)'
+    )
 {%- endmacro %}
 
 {#- A name reduced to its letters and digits, for comparing; null if it has none. -#}

@@ -20,6 +20,7 @@ from pathlib import Path
 from orchestration import checks, refresh
 from orchestration.demo.company import Plan
 from orchestration.settings import PROJECT_DIR
+from orchestration.terminal import lines
 
 SIMULATOR = PROJECT_DIR / "orchestration" / "demo"
 # Written last, so a simulation that was stopped is made again.
@@ -43,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         try:
             checks.ready()  # or it would be told when the company has been simulated
         except checks.CheckError as error:
-            print(f"The demo did not start.\n{error}", file=sys.stderr)
+            print("\n".join(["The demo did not start.", *lines(error)]), file=sys.stderr)
             return 1
         if (folder / "landing" / DONE).exists():
             shutil.rmtree(folder)  # with the results of the company before

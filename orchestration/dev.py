@@ -14,6 +14,7 @@ from orchestration.settings import (
     keep_files_private,
 )
 from orchestration.stages import say
+from orchestration.terminal import lines
 
 LOOPBACK = "127.0.0.1"
 
@@ -44,7 +45,7 @@ def main(arguments: list[str] | None = None) -> int:
         dagster_home()
         dbt_runner.load_manifest()
     except (checks.CheckError, dbt_runner.DbtError) as error:
-        print(error, file=sys.stderr)
+        print("\n".join(lines(error)), file=sys.stderr)
         return 1
     say(f"The Dagster UI will be at http://{LOOPBACK}:{options.port} (stop it with Ctrl-C).")
     os.chdir(PROJECT_DIR)

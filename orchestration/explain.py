@@ -1,7 +1,9 @@
 """Tells one account's whole story in the terminal (make explain ACCOUNT=... DATE=...).
 
-Reads the published file only. Of the latest day it tells all; of a day before what history keeps,
-or all of it where `make as-of` has made that day's marts.
+The first five lines say the state, what holds the account back, the decision, the next step and
+why it is to be done now; the rest is the long story. Reads the published file only. Of the latest
+day it tells all; of a day before what history keeps, or all of it where `make as-of` has made that
+day's marts.
 """
 
 from __future__ import annotations
@@ -16,7 +18,6 @@ from typing import Any
 
 import duckdb
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from orchestration.publish import PublishError, open_published, published_day
@@ -27,6 +28,7 @@ from orchestration.settings import (
     load_settings,
     parse_date,
 )
+from orchestration.terminal import lines, marked_up, printable
 
 # Matches that are listed when a name says too little.
 MOST_MATCHES = 20
@@ -70,6 +72,9 @@ FINDERS = (
     "select account_id from marts.accounts where contains(lower(account_name), lower($1))",
 )
 DOMAINS = 2
+FIRST_LINES = ("State", "What holds it back", "Decision", "Next step", "Why now")
+# What the sentence of a play says first of what is to be done.
+TO_DO = ". To do: "
 
 
 class ExplainError(ValueError):
@@ -100,10 +105,17 @@ class Story:
         return bool(found)
 
     def say(self, words: str) -> None:
-        self.console.print(escape(words), highlight=False)
+        self.console.print(marked_up(words), highlight=False)
 
     def title(self, words: str) -> None:
-        self.console.print(f"\n[bold]{escape(words)}[/bold]", highlight=False)
+        self.console.print(f"\n[bold]{marked_up(words)}[/bold]", highlight=False)
+
+    def first(self, *five: str) -> None:
+        """The five lines on top, each a line of the output however narrow the terminal is."""
+        for name, words in zip(FIRST_LINES, five, strict=True):
+            self.console.print(
+                f"[bold]{name}:[/bold] {marked_up(words)}", highlight=False, soft_wrap=True
+            )
 
     def facts(self, title: str, facts: Sequence[tuple[str, Any]]) -> None:
         """Each fact on a line of its own, its words in full; what is null is left out."""
@@ -113,7 +125,7 @@ class Story:
         lines.add_column(overflow="fold")
         for name, value in facts:
             if value is not None and value != "":
-                lines.add_row(escape(name), escape(_in_words(value)))
+                lines.add_row(marked_up(name), marked_up(_in_words(value)))
         self.console.print(lines, highlight=False)
 
     def table(self, title: str, rows: Sequence[dict[str, Any]], nothing: str) -> None:
@@ -129,7 +141,7 @@ class Story:
                 name.replace("_", " "), justify="right" if numbers else "left", overflow="fold"
             )
         for row in rows:
-            table.add_row(*(escape(_in_words(value)) for value in row.values()))
+            table.add_row(*(marked_up(_in_words(value)) for value in row.values()))
         self.console.print(table)
 
 
@@ -144,7 +156,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         day = parse_date("DATE", options.date.strip()) if options.date.strip() else None
         explain(settings, options.account.strip(), day, Console())
     except (ExplainError, PublishError, SettingsError) as error:
-        print(error, file=sys.stderr)
+        print("\n".join(lines(error)), file=sys.stderr)
         return 2
     return 0
 
@@ -169,9 +181,10 @@ def explain(settings: Settings, account: str, day: date | None, console: Console
     copy = settings.published_dir / "as_of" / str(day) / PUBLISHED_FILE
     if day is not None and day < last_date and published_day(copy) == day:
         with open_published(copy) as connection:
-            console.print(f"As known then, from {escape(str(copy))}.", highlight=False)
             story = Story(connection, console, _find(connection, account), day)
             _tell_all(story)
+            story.title("Where this is from")
+            story.say(f"As known then, from {copy}.")
         return
     with open_published(settings.published_path) as connection:
         first_date = _first_date(connection)
@@ -213,12 +226,13 @@ def _several(connection: duckdb.DuckDBPyConnection, account: str, found: Sequenc
         " where list_contains(?, account_id) order by account_name, account_id limit ?",
         [list(found), MOST_MATCHES],
     ).fetchall()
-    lines = [f"  {id_}  {name or ''}  {domain or ''}".rstrip() for id_, name, domain in names]
-    if len(found) > len(lines):
-        lines.append(f"  and {len(found) - len(lines)} more")
-    return "\n".join(
-        [f"'{account}' may be any of {len(found)} accounts. Take one of these ids:", *lines]
-    )
+    rows = [
+        printable(f"  {id_}  {name or ''}  {domain or ''}".rstrip()) for id_, name, domain in names
+    ]
+    if len(found) > len(rows):
+        rows.append(f"  and {len(found) - len(rows)} more")
+    named = f"'{printable(account)}' may be any of {len(found)} accounts. Take one of these ids:"
+    return "\n".join([named, *rows])
 
 
 def _as_domain(text: str) -> str:
@@ -232,17 +246,94 @@ def _as_domain(text: str) -> str:
 def _tell_all(story: Story) -> None:
     rows = story.rows("select * from marts.accounts where account_id = $1")
     if not rows:
-        story.say(
+        story.first(
             f"{story.account_id} is no account on {story.last_date} any more (merged, deleted or"
-            " off the target list). What history keeps of it:"
+            " off the target list)",
+            "nothing, for it is not there any more",
+            "nobody has one to make",
+            "nobody has anything to do",
+            "nothing is to be done",
         )
         _tell_decisions(story, story.last_date)
     else:
+        _tell_first(story, rows[0])
         _tell_who(story, rows[0])
         for tell in PARTS:
             tell(story)
     _tell_states(story, story.last_date)
     _tell_movements(story, story.last_date)
+
+
+def _tell_first(story: Story, account: dict[str, Any]) -> None:
+    next_step, why_now = _first_of_play(story, account)
+    story.first(
+        _first_of_state(story, account),
+        _first_of_drivers(story, account),
+        _first_of_decision(story),
+        next_step,
+        why_now,
+    )
+
+
+def _first_of_state(story: Story, account: dict[str, Any]) -> str:
+    name = account["account_name"] or account["account_id"]
+    for row in story.rows("select * from marts.account_activation where account_id = $1"):
+        words = f"{name} is {row['state']} since {row['state_since']}"
+        if row["kept_by"] == "stale_feed":
+            return f"{words}, not lowered only because feeds stopped ({row['paused_by']})"
+        if row["kept_by"] == "waiting_rule":
+            below = counted(row["days_below"], "day")
+            words += f", with too little to stay for {below} now"
+        return f"{words}, held by no feed that stopped"
+    return f"{name} has no state"
+
+
+def _first_of_drivers(story: Story, account: dict[str, Any]) -> str:
+    drivers = story.rows(
+        "select * from marts.account_gap_drivers where account_id = $1"
+        " order by is_primary desc, driver"
+    )
+    # A file of an older version has the drivers' names alone.
+    named = [row.get("meaning") or row["driver"].replace("_", " ") for row in drivers]
+    misfits = [row.get("misfits") for row in _rows_of(story, "account_fit")]
+    if misfits and misfits[0] and any(row["driver"] == "poor_fit" for row in drivers):
+        named[0] += f" ({misfits[0]})"
+    if named:
+        words = " and ".join(named)
+    elif not account["is_target"]:
+        words = "nothing, for it is no target"
+    else:
+        words = "nothing, it is activated"
+    for row in _rows_of(story, "account_coverage"):
+        if row["coverage_unknown_reason"] is not None:
+            why = row["coverage_unknown_reason"].replace("_", " ")
+            words += f"; nobody knows who sits in its buying committee ({why} delivered)"
+    return words
+
+
+def _first_of_decision(story: Story) -> str:
+    for row in _rows_of(story, "account_decisions"):
+        # The first sentence says which, in brackets by what, and then why.
+        sentence = row["why"].partition(". ")[0].removesuffix(".")
+        until = f" until {row['revisit_on']}" if row["revisit_on"] else ""
+        reason = sentence.partition("): ")[2] or sentence
+        return f"{row['decision']} since {row['decision_since']}{until}: {reason}"
+    return "nobody has made one"
+
+
+def _first_of_play(story: Story, account: dict[str, Any]) -> tuple[str, str]:
+    for row in _rows_of(story, "account_plays"):
+        why, _, to_do = row["why"].removesuffix(".").partition(TO_DO)
+        if row["play_id"] == "none":
+            return "nobody has anything to do", why
+        who = f"{_listed(row['owner_function'])} leads".replace("_", " ")
+        owner = account["owner_name"]
+        who += f" (the account's owner is {owner})" if owner else " (nobody owns the account)"
+        when = f"due on {row['due_on']}" if row["due_on"] else "with no date"
+        when += ", overdue" if row["is_overdue"] else ""
+        what = row["play_name"] + (f" - {to_do[0].lower()}{to_do[1:]}" if to_do else "")
+        return f"{what}; {who}, {when}", why
+    return "nobody has anything to do", "nothing is to be done"
 
 
 def _tell_who(story: Story, account: dict[str, Any]) -> None:
@@ -271,10 +362,11 @@ def _tell_state(story: Story) -> None:
         "select transitions, flaps, days_in_state, warming_to_active_days, active_to_engaged_days"
         " from marts.account_state_statistics where account_id = $1"
     ):
-        story.say(
-            f"{row['days_in_state']} days in it; {row['transitions']} transitions in a year,"
-            f" {row['flaps']} taken back soon."
-        )
+        changes = counted(row["transitions"], "change of state", "changes of state")
+        words = f"{counted(row['days_in_state'], 'day')} in it; {changes} in a year"
+        if row["flaps"]:
+            words += f", {row['flaps']} of them soon taken back"
+        story.say(f"{words}.")
 
 
 def _tell_drivers(story: Story) -> None:
@@ -292,6 +384,9 @@ def _tell_fit(story: Story) -> None:
     for row in story.rows("select * from marts.account_fit where account_id = $1"):
         story.title("Fit")
         score = "unknown" if row["fit_score"] is None else f"{row['fit_score']:.1f} of 100"
+        # A file of an older version does not say it in words.
+        if row.get("why"):
+            story.say(row["why"])
         story.say(
             f"{row['fit_tier']}, {score}; {row['fit_completeness_share']:.0%} of the weight known"
             + (", counted as fitting until more is known" if row["is_fit_assumed"] else "")
@@ -312,7 +407,7 @@ def _tell_signals(story: Story) -> None:
         story.title("Signals")
         story.say(
             f"{row['signal_level']}, strength {row['strength_score']:.1f} of 100;"
-            f" {row['engaged_people']} people engaged;"
+            f" {counted(row['engaged_people'], 'person', 'people')} engaged;"
             f" channels: {row['signal_channels'] or 'none'};"
             f" last buying signal: {row['last_buying_signal_date'] or 'none'};"
             f" can be seen by: {row['observable_channels'] or 'no channel'}"
@@ -357,13 +452,16 @@ def _tell_coverage(story: Story) -> None:
         story.title("Coverage")
         if row["coverage_unknown_reason"] is not None:
             why = row["coverage_unknown_reason"].replace("_", " ")
-            story.say(f"unknown: {why} delivered; left out of its state and of what holds it back")
+            story.say(
+                f"Unknown ({why} delivered): it counts neither for its state nor as what holds it"
+                " back."
+            )
             continue
         story.say(
             f"{row['coverage_level']}: reached {row['reached_coverage_share']:.1%}, on file"
             f" {row['coverage_share']:.1%}, engaged {row['engaged_coverage_share']:.1%};"
             f" {row['covered_personas']} of {row['required_personas']} personas covered"
-            + ("; single-threaded" if row["is_single_threaded"] else "")
+            + ("; it rests on one engaged person" if row["is_single_threaded"] else "")
         )
     story.table(
         "Personas",
@@ -403,7 +501,7 @@ def _tell_plays(story: Story) -> None:
                 ("led by", _listed(row["owner_function"])),
                 ("channels", _listed(row["channels"])),
                 ("speaks to", _listed(row["content_level"])),
-                ("first touch", None if hours is None else f"within {hours:g} hours"),
+                ("first touch", None if hours is None else f"within {counted(hours, 'hour')}"),
                 ("due on", due),
                 ("last touch", row["last_touch_on"]),
                 ("trigger", f"{row['trigger']} on {row['triggered_on']}"),
@@ -426,7 +524,7 @@ def _inbound_in_words(row: dict[str, Any]) -> str:
     if row["expected_functions"]:
         words += f" ({_listed(row['expected_functions'])})"
     if row["response_days"] is not None:
-        words += f" within {row['response_days']} day" + ("s" if row["response_days"] != 1 else "")
+        words += f" within {counted(row['response_days'], 'day')}"
     words += f"; {row['outcome']}"
     if row["first_touch_on"]:
         words += f", first touched on {row['first_touch_on']} by {row['first_touch_function']}"
@@ -506,12 +604,12 @@ def _as_posterior(row: dict[str, Any], nothing: str) -> dict[str, Any]:
     return {
         "dimension": row["dimension"].replace("_", " "),
         "mean": f"{row['mean_share']:.0%}" if is_heard else nothing,
-        "80% interval": f"{row['lower_80_share']:.0%} - {row['upper_80_share']:.0%}"
+        "probably": f"{row['lower_80_share']:.0%} - {row['upper_80_share']:.0%}"
         if is_heard
         else None,
         "evidence": f"{row['evidence_weight']:.2f}" if is_heard else None,
-        "voices": str(row["respondents"]) if is_heard else None,
-        "lapses on": row["expires_on"] or ("too little" if is_heard else None),
+        "people": str(row["respondents"]) if is_heard else None,
+        "too old from": row["expires_on"] or ("too little" if is_heard else None),
     }
 
 
@@ -581,17 +679,17 @@ def _tell_effort(story: Story) -> None:
         story.title("Effort")
         if row["is_touched"]:
             story.say(
-                f"{row['touches']} touches of ours ({by}), about {row['effort_usd']:,.2f} USD; the"
-                f" last on {row['last_touch_on']}"
+                f"{counted(row['touches'], 'touch', 'touches')} of ours ({by.replace('_', ' ')}),"
+                f" about {row['effort_usd']:,.2f} USD; the last on {row['last_touch_on']}"
                 + (
-                    "; spent while signal or the window is lacking"
+                    "; made while it shows too little interest or cannot buy"
                     if row["is_against_calendar"]
                     else ""
                 )
                 + "."
             )
         else:
-            story.say("No touch of ours within the days that count.")
+            story.say("We did not touch anybody there within the days that count.")
         # A file of an older version does not say since when it is listed.
         if row.get("listed_on") is not None:
             story.say(_listing_in_words(row))
@@ -613,8 +711,9 @@ def _listing_in_words(row: dict[str, Any]) -> str:
     grounds = row["selection_basis"] or "none on record"
     return (
         f"Listed on {row['listed_on']}{by}; grounds: {grounds}. Since then"
-        f" ({row['days_since_listed']} days) {row['touches_since_listed']} touches and about"
-        f" {row['effort_since_listed_usd']:,.2f} USD: spent, whatever is decided now."
+        f" ({counted(row['days_since_listed'], 'day')})"
+        f" {counted(row['touches_since_listed'], 'touch', 'touches')} and about"
+        f" {row['effort_since_listed_usd']:,.2f} USD."
     )
 
 
@@ -643,7 +742,7 @@ def _tell_windows(story: Story) -> None:
                     f"{row['window_type']} ({row['source']})",
                     f"{row['effect']}, {row['starts_on']} to {row['ends_on']}"
                     + (", now" if row["is_current"] else "")
-                    + ("" if row["decides_timing"] else ", decides nothing")
+                    + ("" if row["decides_timing"] else ", for information")
                     + f", known since {row['known_since']}",
                 )
                 for row in rows
@@ -684,6 +783,7 @@ def _tell_history(story: Story, day: date) -> None:
         " where account_id = $1 and valid_from <= $2 and (valid_to is null or valid_to > $2)",
         day,
     )
+    _first_of_day(story, day, states)
     # The name is today's: what else is known only today stays out.
     names = story.rows(
         "select account_name from marts.accounts where account_id = $1 and account_name is not null"
@@ -722,6 +822,42 @@ def _tell_history(story: Story, day: date) -> None:
     )
 
 
+def _first_of_day(story: Story, day: date, states: Sequence[dict[str, Any]]) -> None:
+    """The five lines of a day before, as far as history keeps them."""
+    if not states:
+        story.first(
+            f"{story.account_id} was no account on {day}",
+            "nothing, for it was not there",
+            "nobody had one to make",
+            "nobody had anything to do",
+            "nothing was to be done",
+        )
+        return
+    gaps = story.rows(
+        "select * from marts.account_gap_history where account_id = $1 and as_of_date <= $2"
+        " order by as_of_date desc limit 1",
+        day,
+    )
+    decisions = story.has("account_decision_history") and story.rows(
+        "select * from marts.account_decision_history where account_id = $1 and valid_from <= $2"
+        " and (valid_to is null or valid_to > $2)",
+        day,
+    )
+    held = ""
+    if gaps and "is_held" in gaps[0]:
+        is_held = gaps[0]["is_held"]
+        held = ", held by feeds that had stopped" if is_held else ", held by no feed that stopped"
+    story.first(
+        f"{story.account_id} was {states[0]['state']} since {states[0]['valid_from']}{held}",
+        _held_back(gaps[0]) if gaps else "nothing, for it was no target",
+        f"{decisions[0]['decision']} since {decisions[0]['valid_from']}: {decisions[0]['reason']}"
+        if decisions
+        else "nobody had made one",
+        f"history does not keep it; make as-of DATE={day}, then this command again",
+        f"the state {states[0]['reason']}",
+    )
+
+
 def _tell_judgement(story: Story, day: date) -> None:
     """Readiness and decision of a day before, as they were known then."""
     in_force = "account_id = $1 and valid_from <= $2 and (valid_to is null or valid_to > $2)"
@@ -745,16 +881,15 @@ def _tell_judgement(story: Story, day: date) -> None:
 def _readiness_in_words(row: dict[str, Any]) -> str:
     words = f"Readiness {row['readiness_segment']} from {row['valid_from']}"
     if row["readiness_segment"] == "unknown":
-        return f"{words}: what was said had lapsed or said too little."
+        return f"{words}: what was said was too old or said too little."
     if row["blocking_dimension"]:
         words += f", blocked by {row['blocking_dimension']}"
     words = (
-        f"{words}: {row['known_dimensions']} of 4 conditions known, {row['cleared_dimensions']}"
-        " cleared"
+        f"{words}: {row['known_dimensions']} of 4 conditions known, {row['cleared_dimensions']} met"
     ).replace("_", " ")
     if row["expires_on"] is not None:
-        words += f"; to lapse from {row['expires_on']}"
-    return f"{words}{'; on a single voice' if row['is_single_voice'] else ''}."
+        words += f"; too old from {row['expires_on']}"
+    return f"{words}{'; it rests on one person' if row['is_single_voice'] else ''}."
 
 
 def _gap_in_words(row: dict[str, Any]) -> str:
@@ -762,12 +897,19 @@ def _gap_in_words(row: dict[str, Any]) -> str:
         return f"No target since {row['as_of_date']}."
     if not row["is_gap"]:
         return "A target that was activated."
+    return f"A target in the gap, held back by {_held_back(row)}; so since {row['as_of_date']}."
+
+
+def _held_back(row: dict[str, Any]) -> str:
+    """What held an account back, of a row of account_gap_history."""
     drivers = [
         row["signal_driver"],
         "insufficient_coverage" if row["has_coverage_driver"] else None,
     ]
-    held = " and ".join(driver.replace("_", " ") for driver in drivers if driver)
-    return f"A target in the gap, held back by {held}; unchanged from {row['as_of_date']}."
+    named = " and ".join(driver.replace("_", " ") for driver in drivers if driver)
+    if row["is_gap"]:
+        return named
+    return "nothing, it was activated" if row["is_target"] else "nothing, for it was no target"
 
 
 def _tell_states(story: Story, day: date) -> None:
@@ -793,6 +935,11 @@ def _tell_movements(story: Story, day: date) -> None:
         ),
         "It never came into the gap or left it since the first stored day.",
     )
+
+
+def counted(number: int, one: str, many: str | None = None) -> str:
+    """So many of something: 1 touch, 2 touches."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
 def _listed(names: str | None) -> str | None:

@@ -8,12 +8,12 @@ from typing import Any
 
 import duckdb
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from orchestration.publish import open_published
 from orchestration.ruleset import project_vars, state_rules
 from orchestration.settings import PROJECT_DIR
+from orchestration.terminal import marked_up
 
 # Places of the research queue, and lines on lost rows, that are printed.
 FIRST_PLACES = 3
@@ -89,15 +89,15 @@ def print_gap(published_path: Path, console: Console | None = None) -> None:
         ).fetchall()
         missing = _missing(connection)
     for line in missing:
-        console.print(escape(line), highlight=False, soft_wrap=True)
+        console.print(marked_up(line), highlight=False, soft_wrap=True)
     console.print(_funnel(funnel[:9]))
     if held := _held(*funnel[4:7:2], *funnel[9:]):
-        console.print(escape(held), highlight=False, soft_wrap=True)
+        console.print(marked_up(held), highlight=False, soft_wrap=True)
     console.print(_drivers(drivers, target_gap=funnel[6]))
     console.print(_states(states))
     if scope is not None:
         for line in _readiness(scope, dict(decisions), questions):
-            console.print(escape(line), highlight=False)
+            console.print(marked_up(line), highlight=False)
 
 
 def print_lost_rows(published_path: Path, console: Console | None = None) -> None:
@@ -126,7 +126,7 @@ def print_lost_rows(published_path: Path, console: Console | None = None) -> Non
     if len(rows) > FIRST_PLACES:
         lines.append(f"  and {len(rows) - FIRST_PLACES:,} more (mart review_items, lost_rows)")
     for line in lines:
-        console.print(escape(line), highlight=False, soft_wrap=True)
+        console.print(marked_up(line), highlight=False, soft_wrap=True)
 
 
 def _missing(connection: duckdb.DuckDBPyConnection) -> list[str]:
@@ -216,7 +216,7 @@ def _held(activated: int, gap: int, held: int, without: int, feeds: str | None) 
 def _drivers(rows: Sequence[Sequence[Any]], target_gap: int) -> Table:
     table = _table("What holds them back", "driver", "attributed", "primary", "sole blocker")
     for driver, attributed, primary, sole in rows:
-        table.add_row(driver, _number(attributed), f"{primary:,}", f"{sole:,}")
+        table.add_row(marked_up(driver), _number(attributed), f"{primary:,}", f"{sole:,}")
     table.add_section()
     total = sum(row[1] for row in rows)
     table.add_row(f"sum (gap: {target_gap:,})", _number(total), f"{sum(r[2] for r in rows):,}", "")
@@ -229,7 +229,7 @@ def _states(rows: Sequence[Sequence[Any]]) -> Table:
     table = _table("Activation states", "state", "accounts", "targets")
     for state in [*ranks, *sorted(counts.keys() - set(ranks))]:
         accounts, targets = counts.get(state, (0, 0))
-        table.add_row(state, f"{accounts:,}", f"{targets:,}")
+        table.add_row(marked_up(state), f"{accounts:,}", f"{targets:,}")
     return table
 
 

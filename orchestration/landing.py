@@ -369,7 +369,7 @@ def missing_universe(
     if not files:
         return (
             f"No CRM account and no target has been delivered: {', '.join(labels)} have no file in"
-            " LANDING_DIR. One of them is needed; all else hangs on it."
+            " LANDING_DIR. One of them is needed: without it there is no account to compute."
         )
     sentences = ["No CRM account and no target has been delivered that could be taken:"]
     for file, status, delivered, _, quarantined, reason in files[:SHOWN_FILES]:
@@ -886,7 +886,7 @@ def _first_days(
 
 
 def _start_load(warehouse: Warehouse, end_date: date, now: datetime) -> int:
-    """The number of this load. One that was interrupted is gone on with under its number."""
+    """The number of this load: that of one that was interrupted and goes on, else a new one."""
     open_load, last_load = warehouse.rows(
         "select max(load_id) filter (not is_finished), max(load_id) from raw_landing.loads"
     )[0]

@@ -30,6 +30,7 @@ from orchestration.ruleset import match_rules, seed_rows
 from orchestration.scoring.match_estimation import LabelledPair, estimate
 from orchestration.scoring.matching import DUPLICATE, JUDGED_SCHEMA, PAIR_SCHEMA, judge
 from orchestration.settings import PROJECT_DIR
+from orchestration.terminal import lines, printable
 
 SIDES = {
     "left": ("left", "l", "a", "1", "one", "x", "first", "source", "query", "from"),
@@ -181,7 +182,7 @@ def _print_figures(
             said.append(f"{sum(matches)} of {len(matches)} matches proposed")
         if strangers:
             said.append(f"{sum(strangers)} of {len(strangers)} strangers proposed")
-        print(" ".join(said))
+        print(printable(" ".join(said)))
 
 
 def _is_match(row: Mapping[str, str], columns: Mapping[str, str]) -> bool:
@@ -201,7 +202,7 @@ def judge_file(path: Path, output: Path | None) -> None:
         writer.writerows({**row, **found} for row, found in zip(rows, judged, strict=True))
     if "label" in columns:
         _print_figures(rows, [found["decision"] for found in judged], columns)
-    print(f"Written: {destination}")
+    print(printable(f"Written: {destination}"))
 
 
 def estimate_file(path: Path, companies: int) -> None:
@@ -265,7 +266,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         else:
             estimate_file(options.estimate, options.companies)
     except (OSError, ValueError) as error:
-        print(error, file=sys.stderr)
+        print("\n".join(lines(error)), file=sys.stderr)
         return 1
     return 0
 

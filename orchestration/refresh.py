@@ -43,6 +43,7 @@ from orchestration.settings import (
     parse_date,
 )
 from orchestration.stages import TIMES, say
+from orchestration.terminal import lines
 from orchestration.warehouse import WarehouseBusyError
 
 if TYPE_CHECKING:
@@ -232,14 +233,15 @@ def _failure_of(result: ExecuteInProcessResult, verbose: bool) -> tuple[str, str
 
 
 def _say_failure(title: str, message: str) -> None:
-    lines = [title, *(f"  {line}" for line in message.splitlines())]
-    lines.append("The published marts are as they were.")
-    print("\n" + "\n".join(lines), file=sys.stderr, flush=True)
+    said = [title, *(f"  {line}" for line in lines(message))]
+    said.append("The published marts are as they were.")
+    print("\n" + "\n".join(said), file=sys.stderr, flush=True)
 
 
 def _say_times(total: float) -> None:
     overhead = total - sum(TIMES.seconds.values())
-    say("\nSeconds")
+    say("")
+    say("Seconds")
     for name, seconds in [*TIMES.seconds.items(), ("dagster and dbt start-up", overhead)]:
         say(f"  {name:<26}{seconds:>7.1f}")
     say(f"  {'total':<26}{total:>7.1f}")

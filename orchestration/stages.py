@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from orchestration.terminal import printable
+
 
 @dataclass
 class StageTimes:
@@ -30,8 +32,8 @@ class StageTimes:
 
 
 def say(line: str) -> None:
-    """Prints a line at once, so that a person who waits sees it."""
-    print(line, flush=True)
+    """Prints a line at once, so that a person who waits sees it; it may name anything."""
+    print(printable(line), flush=True)
 
 
 # The stages of the run of this process.

@@ -154,7 +154,7 @@ candidates as (
 
 ),
 
--- The first of each persona before the second of any: five champions are no committee.
+-- The first person of each persona comes before the second of any, so that the list has all roles.
 ordered as (
 
     select
@@ -186,7 +186,7 @@ ranked as (
                 person_id asc
         ) as contact_rank
     from ordered
-    -- Who they are for is not known: they are better than nobody.
+    -- People without a persona are listed only where nobody of the account has one.
     where persona is not null or not is_any_persona_known
 
 )
@@ -207,20 +207,23 @@ select
     last_act_on,
     play_id,
     owner_function,
-    coalesce('Persona ' || replace(persona, '_', ' '), 'No persona known')
+    coalesce('Role: ' || {{ persona_words('persona') }}, 'Role unknown')
     || case
         when is_whitespace then
-            ', reached ' || {{ in_words('reached_people', 1) }} || ' of '
-            || cast(required_people as {{ dbt.type_string() }}) || ' required'
-        when is_required then ', required'
-        else ', not required'
+            ' (reached so far: ' || {{ in_words('reached_people', 1) }} || ' of the '
+            || {{ in_words('required_people', 0) }} || ' needed)'
+        when is_required then ' (enough are reached)'
+        when persona is not null then ' (not needed for the buying committee)'
+        else ''
     end
     || coalesce(
-        ', last acted on ' || cast(last_act_on as {{ dbt.type_string() }}), ', no act of their own'
+        '; last active on ' || cast(last_act_on as {{ dbt.type_string() }}),
+        '; not active in {{ var("max_age_days") }} days'
     )
     || coalesce(
-        ', last touched on ' || cast(last_touch_on as {{ dbt.type_string() }}), ', never touched'
+        '; last touched by us on ' || cast(last_touch_on as {{ dbt.type_string() }}),
+        '; not touched by us in {{ var("max_age_days") }} days'
     )
-    || ' within the days that count' as why
+    || '.' as why
 from ranked
 where contact_rank <= {{ var('contacts_to_reach_per_account') }}

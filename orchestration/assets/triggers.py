@@ -20,6 +20,7 @@ from orchestration.run_context import (
     settle_seconds,
 )
 from orchestration.settings import PROJECT_DIR, Settings, load_settings
+from orchestration.terminal import printable
 from orchestration.warehouse import WarehouseBusyError
 
 # What a run was started for: a day, or landing files.
@@ -65,7 +66,9 @@ def daily_refresh(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.S
             )
     request = _request(settings, yesterday, yesterday.isoformat(), len(failed))
     if without and isinstance(request, dg.RunRequest):
-        context.log.warning(f"Goes ahead without files of {yesterday}: {', '.join(without)}.")
+        context.log.warning(
+            printable(f"Goes ahead without files of {yesterday}: {', '.join(without)}.")
+        )
         request = request.with_replaced_attrs(
             tags={**request.tags, WITHOUT_TAG: ", ".join(without)}
         )

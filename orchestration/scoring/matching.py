@@ -582,7 +582,7 @@ class _Evidence:
         bits = ", ".join(
             f"{name} {value:+.1f}" for name, value in found.bits_by_comparison.items() if value
         )
-        return f"{'; '.join(said)}. Bits: {bits or 'none'}."
+        return f"{'; '.join(said)}. Evidence in bits, each doubles the odds: {bits or 'none'}."
 
 
 def name_level(evidence: NameEvidence, levels: Sequence[Level], *, is_chosen: bool) -> int:

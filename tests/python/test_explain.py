@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from dataclasses import replace
 from datetime import date
@@ -16,9 +17,12 @@ from marts import query
 from rich.console import Console
 from runner import Place
 
+from orchestration import refresh
 from orchestration.explain import ExplainError, explain, main
-from orchestration.gap_report import print_gap
+from orchestration.gap_report import print_gap, print_lost_rows
 from orchestration.settings import PUBLISHED_FILE, Settings
+from orchestration.stages import say
+from orchestration.terminal import printable
 
 FIRST, LAST = REFRESHED
 
@@ -66,6 +70,199 @@ def test_the_latest_day_is_told_whole(refreshed: Place, account: dict[str, str])
     assert all(driver in story for (driver,) in drivers)
 
 
+FIVE = ("State: ", "What holds it back: ", "Decision: ", "Next step: ", "Why now: ")
+
+
+def five(story: str) -> list[str]:
+    """The first five lines, each without its name."""
+    lines = story.splitlines()
+    assert [line[: len(name)] for line, name in zip(lines, FIVE, strict=False)] == [*FIVE]
+    return [line[len(name) :] for line, name in zip(lines, FIVE, strict=False)]
+
+
+def test_the_first_five_lines_say_what_counts(refreshed: Place, account: dict[str, str]) -> None:
+    state, held, decision, step, why = five(tell(refreshed.settings, account["id"], width=40))
+    ((name, since, driver, misfits, decided, decided_on, play, due, owner, said),) = query(
+        refreshed.published,
+        "select activation.state, state_since, meaning, misfits, decision, decision_since,"
+        " play_name, due_on, owner_name, plays.why"
+        " from marts.account_activation as activation"
+        " inner join marts.accounts using (account_id)"
+        " inner join marts.account_fit using (account_id)"
+        " inner join marts.account_decisions using (account_id)"
+        " inner join marts.account_plays as plays using (account_id)"
+        " inner join marts.account_gap_drivers as drivers"
+        " on activation.account_id = drivers.account_id and is_primary"
+        f" where activation.account_id = '{account['id']}'",
+    )
+    assert state.startswith(f"{account['name']} is {name} since {since}")
+    assert "feed" in state
+    assert held.startswith(driver)
+    assert (misfits is not None and misfits in held) == (driver == "it does not fit")
+    assert decision.startswith(f"{decided} since {decided_on}")
+    assert step.startswith(play)
+    assert f"due on {due}" in step
+    assert (owner or "nobody owns the account") in step
+    assert said.startswith(why)
+    assert "To do" not in why
+
+
+@pytest.mark.parametrize(
+    ("statements", "words"),
+    [
+        (
+            [
+                "update marts.accounts set is_target = false",
+                "delete from marts.account_gap_drivers",
+            ],
+            {1: "nothing, for it is no target"},
+        ),
+        (["delete from marts.account_gap_drivers"], {1: "nothing, it is activated"}),
+        (
+            ["update marts.account_coverage set coverage_unknown_reason = 'no_titles'"],
+            {1: "; nobody knows who sits in its buying committee (no titles delivered)"},
+        ),
+        (
+            [
+                "update marts.account_gap_drivers set driver = 'poor_fit', meaning = 'no fit'",
+                "update marts.account_fit set misfits = '1 employee, we serve 200 and more'",
+            ],
+            {1: "no fit (1 employee, we serve 200 and more)"},
+        ),
+        (
+            ["update marts.accounts set owner_name = null"],
+            {3: "(nobody owns the account), due on"},
+        ),
+        (
+            [
+                "update marts.account_plays set play_id = 'none',"
+                " why = 'Excluded until 2026-08-01 (legal): nobody acts on it.'"
+            ],
+            {
+                3: "nobody has anything to do",
+                4: "Excluded until 2026-08-01 (legal): nobody acts on it",
+            },
+        ),
+        (
+            ["update marts.account_plays set due_on = null, is_overdue = false"],
+            {3: ", with no date"},
+        ),
+        (["update marts.account_plays set is_overdue = true"], {3: ", overdue"}),
+        (
+            [
+                "update marts.account_activation set kept_by = 'stale_feed',"
+                " paused_by = 'segment.pages'"
+            ],
+            {0: ", not lowered only because feeds stopped (segment.pages)"},
+        ),
+        (
+            ["update marts.account_activation set kept_by = 'waiting_rule', days_below = 1"],
+            {0: ", with too little to stay for 1 day now, held by no feed that stopped"},
+        ),
+        (["drop table marts.account_decisions"], {2: "nobody has made one"}),
+    ],
+)
+def test_the_first_five_lines_of_odd_accounts(
+    refreshed: Place,
+    account: dict[str, str],
+    tmp_path: Path,
+    statements: list[str],
+    words: dict[int, str],
+) -> None:
+    said = five(tell(altered(refreshed, tmp_path, *statements), account["id"]))
+    assert all(said)
+    for place, expected in words.items():
+        assert expected in said[place]
+
+
+def test_the_first_five_lines_of_an_account_that_is_gone(
+    refreshed: Place, account: dict[str, str], tmp_path: Path
+) -> None:
+    settings = altered(
+        refreshed, tmp_path, f"delete from marts.accounts where account_id = '{account['id']}'"
+    )
+    said = five(tell(settings, account["id"]))
+    assert "is no account on" in said[0]
+    assert said[2:4] == ["nobody has one to make", "nobody has anything to do"]
+    before = five(tell(settings, account["id"], FIRST))
+    assert before[0].startswith(f"{account['id']} was ")
+    assert f"make as-of DATE={FIRST}" in before[3]
+
+
+# An escape sequence, a tab, a line break, C1's own escape, a mark that turns the order round, half
+# a character and rich's markup.
+HOSTILE = "Ev\x1b[31mil\x1b]0;title\x07\t\n\x9b2J\u202emoc.emca[/bold]"
+OBEYED = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2028\u2029\ud800-\udfff]")
+SHOWN = "Ev\\x1b[31mil\\x1b]0;title\\x07\\x09\\x0a\\x9b2J\\u202emoc.emca[/bold]"
+
+
+def test_no_name_rules_the_terminal(
+    refreshed: Place,
+    account: dict[str, str],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """All texts of the published file are hostile, and what is printed obeys none of them."""
+    hostile = "'Ev' || chr(27) || '[31mil' || chr(27) || ']0;title' || chr(7) || chr(9) || chr(10)"
+    hostile += " || chr(155) || '2J' || chr(8238) || 'moc.emca[/bold]'"
+    columns = query(
+        refreshed.published,
+        "select table_name, column_name from information_schema.columns"
+        " where table_schema = 'marts' and data_type = 'VARCHAR' and table_catalog = 'db'"
+        " and (table_name like 'account%' or table_name in ('research_queue', 'load_audit',"
+        " 'inbound_routing')) and column_name not in ('account_id', 'state', 'play_decision',"
+        " 'momentum_status', 'segment_type', 'readiness_segment', 'kept_by', 'why', 'dimension',"
+        " 'fate')",
+    )
+    settings = altered(
+        refreshed,
+        tmp_path,
+        *(f"update marts.{table} set {column} = {hostile}" for table, column in columns),
+        f"update marts.account_plays set why = {hostile} || '. To do: ' || {hostile}",
+        "update marts.load_audit set share = 0.5, is_loss = true",
+        "update marts.research_scope set asked_accounts = 5",
+    )
+    console = Console(width=120, force_terminal=False, file=StringIO())
+    for day in (None, FIRST):
+        explain(settings, account["id"], day, console)
+    print_gap(settings.published_path, console)
+    print_lost_rows(settings.published_path, console)
+    assert isinstance(console.file, StringIO)
+    told = console.file.getvalue()
+    assert OBEYED.findall(told) == []
+    assert SHOWN in told
+    monkeypatch.setenv("PUBLISHED_DIR", str(settings.published_dir))
+    assert main([HOSTILE]) == 2
+    assert OBEYED.findall(capsys.readouterr().err) == []
+
+
+def test_what_is_said_of_files_and_failures_rules_no_terminal(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    say(f"  note: {HOSTILE}\udcff.csv cannot be read")
+    refresh._say_failure("It failed.", f"first {HOSTILE}\nsecond \x85 \u2028 line")
+    said = capsys.readouterr()
+    assert OBEYED.findall(said.out + said.err) == []
+    assert f"  note: {SHOWN}\\udcff.csv cannot be read\n" == said.out
+    # A message has lines of its own, so a line break in it stays one, set in like the others.
+    assert said.err.count("\n") == 6
+    assert "\n  \\x9b2J" in said.err
+
+
+def test_letters_of_every_language_are_printed_as_they_are() -> None:
+    # Polish, Chinese, Arabic, Persian with its joiner, an emoji made of two.
+    for name in (
+        "Łódź Śląsk",
+        "中国银行",
+        "\u0634\u0631\u0643\u0629",
+        "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645",
+        "👩\u200d💻 AG",
+        "O'Neil & Söhne",
+    ):
+        assert printable(name) == name
+
+
 def part(story: str, title: str) -> str:
     """The words under a title, on one line."""
     return " ".join(story.split(f"\n\n{title}\n")[1].split("\n\n")[0].split())
@@ -80,7 +277,7 @@ def row_of(refreshed: Place, mart: str, account_id: str, columns: str) -> tuple[
 
 def test_a_narrow_terminal_shows_every_word(refreshed: Place, account: dict[str, str]) -> None:
     story = tell(refreshed.settings, account["id"], width=80)
-    assert max(map(len, story.splitlines())) <= 80
+    assert max(map(len, story.splitlines()[5:])) <= 80
     assert "…" not in story
     plays = part(story, "Plays")
     play, due, rule, why = row_of(
@@ -105,7 +302,8 @@ def test_it_tells_timing_paths_effort_and_what_changed(
     assert path in part(story, "What it would take")
     touches, last = row_of(refreshed, "account_effort", account["id"], "touches, last_touch_on")
     effort = part(story, "Effort")
-    assert f"{touches} touches of ours" in effort if touches else "No touch of ours" in effort
+    ours = "1 touch of ours" if touches == 1 else f"{touches} touches of ours"
+    assert (ours if touches else "We did not touch anybody there") in effort
     assert last is None or f"the last on {last}" in effort
     assert "Last touches" in story
     status, ratio, web = row_of(
@@ -221,7 +419,7 @@ def test_it_tells_readiness_as_it_is_known(
         f" effort_since_listed_usd = 104.06 {of_account}",
     )
     story = tell(settings, account["id"], width=80)
-    assert max(map(len, story.splitlines())) <= 80
+    assert max(map(len, story.splitlines()[5:])) <= 80
     decision = part(story, "Decision")
     assert "decision hold since 2026-05-01" in decision
     assert "come back on 2026-08-01" in decision
@@ -257,7 +455,7 @@ def test_research_that_is_old_is_told_from_none(
         "update marts.account_readiness_dimensions set mean_share = null, evidence_weight = 0",
     )
     story = tell(settings, account["id"], width=80)
-    assert max(map(len, story.splitlines())) <= 80
+    assert max(map(len, story.splitlines()[5:])) <= 80
     assert "ownership nothing lately" in part(story, "The four conditions")
     assert "nobody asked" not in story
 
@@ -313,7 +511,7 @@ def test_a_return_and_readiness_of_a_day_before_are_told(
     assert f"Decision research since {FIRST}: came back from hold: the day to come back" in story
     assert (
         f"Readiness blocked from {FIRST}, blocked by timing tolerance: 3 of 4 conditions known,"
-        " 1 cleared; to lapse from 2026-08-01; on a single voice." in story
+        " 1 met; too old from 2026-08-01; it rests on one person." in story
     )
     assert "later" not in story
     before = " ".join(tell(settings, account["id"], date(2026, 6, 9)).split())

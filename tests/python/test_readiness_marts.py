@@ -616,7 +616,7 @@ DECIDED = "decision, previous_decision, is_return, reason, valid_from, valid_to"
 )
 def test_a_hold_ends_and_says_why(readiness: Readiness, name: str, reason: str) -> None:
     assert readiness.of(name, "marts.account_decision_history", DECIDED) == [
-        ("hold", None, False, "first judged", FIRST, BACK),
+        ("hold", None, False, "first decision", FIRST, BACK),
         ("research", "hold", True, reason, BACK, None),
     ]
     columns = "decision, previous_decision, decision_since, is_return, holds, revisit_on"
@@ -634,7 +634,7 @@ def test_another_decision_waits_until_the_rules_have_said_it_for_a_week(
     assert (decision, pending, revisit_on) == ("pursue", "hold", None)
     assert why.startswith(
         "Pursue (fit strong, readiness blocked): as before; the rules now say hold, which counts"
-        " once they have said so for 7 days in a row. "
+        " after 7 days in a row. "
     )
 
 
@@ -737,8 +737,8 @@ def test_without_research_the_queue_says_where_to_start(readiness: Readiness) ->
     assert {name for name, *_ in queue} == FITTING_TARGETS
     assert sorted(rank for _, rank, _ in queue) == list(range(1, len(queue) + 1))
     for _, _, why in queue:
-        assert why.startswith("Ask the economic buyer, ")
-        assert "(nobody inside has been asked); fit " in why
+        assert why.startswith("Ask the economic buyer first ")
+        assert "changes the decision. Nobody inside has been asked. A deal is worth about" in why
 
 
 def test_without_research_data_health_says_so(readiness: Readiness) -> None:

@@ -343,7 +343,8 @@ def test_accounts_say_what_holds_them(stopped: Stopped) -> None:
     assert {account for account, *_ in held} < {account for (account,) in had_signal}
     for _, feeds, why in held:
         assert feeds == STAYS_AWAY
-        assert f"held by {STAYS_AWAY} (stale since {STOPPED + timedelta(days=5)})" in why
+        since = STOPPED + timedelta(days=5)
+        assert f"feeds that stopped could be why: {STAYS_AWAY} (since {since})." in why
     assert not query(
         stopped.stopped,
         "select account_id from marts.account_activation"

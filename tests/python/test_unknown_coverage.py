@@ -188,7 +188,7 @@ def test_no_driver_and_no_price_rests_on_it(before: Place) -> None:
     assert paths["quiet"][0] is None
     assert "reach" not in paths["quiet"][1].split(".")[0]
     assert paths["quiet"][1].endswith(
-        "Whether its people are reached is unknown (no titles) and left out."
+        "Nobody knows who sits in its buying committee (no titles delivered)."
     )
     assert query(
         before.warehouse,
@@ -200,11 +200,11 @@ def test_no_driver_and_no_price_rests_on_it(before: Place) -> None:
 
 
 def test_every_sentence_says_it(before: Place) -> None:
-    for mart in ("account_activation", "account_plays"):
-        said = by_name(before, "why", mart)
-        assert "reached coverage unknown (no titles)" in said["deal"][0]
-        assert "reached coverage unknown (no contacts with titles)" in said["hollow"][0]
-        assert "reached coverage 0%" in said["titled"][0]
+    said = by_name(before, "why", "account_activation")
+    unknown = "reach into its buying committee unknown"
+    assert f"{unknown} (no titles delivered)" in said["deal"][0]
+    assert f"{unknown} (no contacts with titles delivered)" in said["hollow"][0]
+    assert "0% of its buying committee reached" in said["titled"][0]
     assert not query(
         before.warehouse, "select account_id from marts.account_plays where why is null"
     )
@@ -251,8 +251,8 @@ def test_a_state_that_titles_end_is_not_the_accounts_doing(whole: Place) -> None
         ("engaged", FIRST, False, None),
         ("warming", "2026-03-18", True, "coverage"),
     ]
-    assert "reached coverage unknown" in history[0][4]
-    assert "coverage had become known" in history[1][4]
+    assert "reach into its buying committee unknown" in history[0][4]
+    assert "became known or unknown who sits in its buying committee" in history[1][4]
     assert query(
         whole.warehouse,
         "select as_of_date::varchar, movement from marts.account_gap_movements"

@@ -21,46 +21,39 @@ from orchestration.settings import PROJECT_DIR
 DAY = r"\d{4}-\d{2}-\d{2}"
 NUMBER = r"\d+(?:\.\d+)?"
 STATES = "cold|warming|active|engaged"
-HELD_BACK = r"(?:, held back by (?P<driver>[a-z ]+?)(?: and (?P<second>insufficient coverage))?)?"
-
 # What an account misses, by the name that the scorer gives to the condition.
 MISSED = {
-    "strength": rf"strength ({NUMBER}) under ({NUMBER})",
-    "breadth": "too narrow",
+    "strength": rf"strength ({NUMBER}) \(({NUMBER}) needed\)",
+    "breadth": "only one person and channel",
     "buying_signal": r"no buying signal in (\d+) days",
-    "committed_motion": "no committed deal in motion",
-    "coverage": rf"reached coverage ({NUMBER})% under ({NUMBER})%",
+    "committed_motion": "no committed deal is moving",
+    "coverage": rf"({NUMBER})% of its buying committee reached \(({NUMBER})% needed\)",
 }
+# What holds an account back, in words.
+DRIVERS = {
+    "poor_fit": "it does not fit",
+    "low_intent": "it shows too little interest",
+    "wrong_timing": "they cannot buy now",
+    "no_signal_detected": "no channel can see its interest",
+    "insufficient_coverage": "too few of its buying committee are reached",
+}
+TOO_FEW = DRIVERS["insufficient_coverage"]
 ACTIVATION = re.compile(
-    rf"(?P<state>{STATES}) since (?P<since>{DAY}): strength (?P<strength>{NUMBER})"
-    rf" \(signal (?P<level>none|some|strong)(?P<missing>, too narrow for strong|, no recent buying"
-    rf" signal)?\)(?P<motion>, committed deal in motion)?, reached coverage (?P<coverage>{NUMBER})%"
-    rf"{HELD_BACK}(?:; (?:(?P<kept>would not enter it today, above what keeps it)|(?:day"
-    r" (?P<day>\d+) of (?P<days>\d+) )?(?P<below>below what keeps it)): (?P<missed>.+?))?"
-    r"(?:; downgrades held by (?P<paused>[^;]+))?\.",
+    rf"(?P<state>{STATES}) since (?P<since>{DAY}): (?P<level>none|no|some|strong) signal \(strength"
+    rf" (?P<strength>{NUMBER}) of 100(?P<missing>, but from only one person and channel|, but no"
+    r" buying signal in \d+ days)?\)(?P<motion>, a committed deal is moving)?,"
+    rf" (?P<coverage>{NUMBER})% of its buying committee reached\."
+    rf"(?: What holds it back: (?P<driver>[a-z ]+?)(?P<second>, and {TOO_FEW})?\.)?"
+    r"(?: It has (?:(?P<kept>enough to stay, but not to rise to it today): (?P<missed>.+?)|too"
+    r" little to stay: (?P<below>.+?))\.)?(?: This is day (?P<day>\d+) of the (?P<days>\d+) after"
+    r" which it falls\.)?"
+    r"(?: It is not lowered while feeds that stopped could be why: (?P<paused>.+?)\.)?",
     re.IGNORECASE,
 )
-PLAY = re.compile(
-    rf"(?:Held until (?P<until>{DAY}), readiness (?P<held>[a-z ]+)(?P<yet>, and yet a committed"
-    r" deal is moving)?; |Ask the (?P<role>[a-z ]+), (?P<dimension>[a-z ]+) first, readiness"
-    r" (?P<asked>[a-z ]+); "
-    rf"|(?P<ready>They can decide)(?:, and named (?P<deadline>{DAY}) as a deadline)?; )?"
-    rf"(?:(?P<watch>Strong signal|Committed deal|Strong signal and a committed deal) outside the"
-    rf" buying window; |(?P<trigger>[a-z ]+) on"
-    rf" (?P<on>{DAY}); )?(?:(?P<move>rose|fell) from (?P<before>{STATES}) to (?P<moved>{STATES}) on"
-    rf"|(?P<state>{STATES}) since) (?P<since>{DAY}): strength (?P<strength>{NUMBER}), engaged"
-    rf" people (?P<people>\d+), reached coverage (?P<coverage>{NUMBER})%, required personas on file"
-    rf" (?P<covered>\d+) of (?P<required>\d+)(?P<motion>, (?:no )?committed deal in motion)?"
-    rf"{HELD_BACK}(?:; (?:(?P<kept>would not enter it today, above what keeps it)|(?:day"
-    r" (?P<day>\d+) of (?P<days>\d+) )?(?P<below>below what keeps it)"
-    r"(?:, held by stale (?P<paused>[^;]+))?))?\.",
-    re.IGNORECASE,
+WITHHELD = re.compile(
+    rf"Excluded(?: until (?P<until>{DAY}))? \((?P<reasons>[a-z, ]+)\): nobody acts on it\."
 )
-WITHHELD = re.compile(rf"Withheld(?: until (?P<until>{DAY}))?: (?P<reasons>[a-z, ]+)\.")
-DROPPED = re.compile(
-    rf"Dropped: fit is (?P<tier>\w+)(?: \(score (?P<score>{NUMBER})\))?"
-    r"(?P<must_not>, for a must-not criterion matches)?\."
-)
+ACT = re.compile(rf".+ (?P<did>[a-z ]+?)(?:, last)? on (?P<on>{DAY})")
 
 FACTS = """
     select
@@ -77,7 +70,7 @@ FACTS = """
         signals.strength_score, signals.signal_level, signals.engaged_people, signals.is_broad,
         signals.last_buying_signal_date, signals.last_signal_date, signals.is_spiking,
         coverage.reached_coverage_share, coverage.covered_personas, coverage.required_personas,
-        fit.fit_tier, fit.fit_score, fit.fits_icp,
+        fit.fit_tier, fit.fit_score, fit.fits_icp, fit.misfits, signals.surging_topic_names,
         accounts.lifecycle,
         plays.play_decision, plays.trigger, plays.triggered_on, plays.exclusion_reason,
         plays.excluded_until, plays.play_id, plays.due_on, plays.is_overdue, plays.last_touch_on,
@@ -99,7 +92,8 @@ COLUMNS = (
     " has_committed_motion paused_by has_timing_conflict kept_by days_below as_of_date drivers"
     " strength_score signal_level engaged_people is_broad last_buying_signal_date"
     " last_signal_date is_spiking reached_coverage_share covered_personas required_personas"
-    " fit_tier fit_score fits_icp lifecycle play_decision trigger triggered_on exclusion_reason"
+    " fit_tier fit_score fits_icp misfits surging_topic_names lifecycle play_decision trigger"
+    " triggered_on exclusion_reason"
     " excluded_until play_id due_on is_overdue last_touch_on"
     " play_since next_deadline_on"
     " revisit_on readiness_segment respondent_role dimension"
@@ -132,7 +126,7 @@ def check_common(said: re.Match[str], fact: dict[str, Any]) -> None:
     assert is_rounded(said["strength"], fact["strength_score"])
     assert is_rounded(said["coverage"], 100 * fact["reached_coverage_share"])
     driver = fact["primary_driver"]
-    assert said["driver"] == (driver.replace("_", " ") if driver else None)
+    assert said["driver"] == (DRIVERS[driver] if driver else None)
 
 
 def test_why_an_account_is_in_its_state(facts: list[dict[str, Any]]) -> None:
@@ -141,14 +135,14 @@ def test_why_an_account_is_in_its_state(facts: list[dict[str, Any]]) -> None:
         assert said, fact["activation_why"]
         check_common(said, fact)
         assert said["state"].lower() == fact["state"]
-        assert said["level"] == fact["signal_level"]
+        assert {"no": "none"}.get(said["level"], said["level"]) == fact["signal_level"]
         assert bool(said["motion"]) == fact["has_committed_motion"]
         assert feeds_of(said["paused"]) == fact["paused_by"]
         assert bool(said["second"]) == (fact["drivers"] == 2)
         if said["missing"]:
-            assert ("narrow" in said["missing"]) == (not fact["is_broad"])
+            assert ("one person" in said["missing"]) == (not fact["is_broad"])
         check_kept(said, fact)
-        check_missed(said["missed"], fact)
+        check_missed(said["missed"] or said["below"], fact)
 
 
 def signals_of(fact: dict[str, Any]) -> Signals:
@@ -232,7 +226,7 @@ def check_missed(words: str | None, fact: dict[str, Any]) -> None:
 
 
 def feeds_of(held: str | None) -> str | None:
-    return held and re.sub(rf" \(stale since {DAY}\)", "", held)
+    return held and re.sub(rf" \(since {DAY}\)", "", held)
 
 
 def test_a_hold_names_the_day_since_which_its_feed_is_stale(
@@ -251,7 +245,7 @@ def check_stale_since(facts: list[dict[str, Any]], published: Path) -> None:
     health = "select source || '.' || table_name, last_delivery_date from marts.data_health"
     delivered: dict[str, date] = dict(query(published, health))
     for fact in facts:
-        for feed, day in re.findall(rf"([^ ,]+) \(stale since ({DAY})\)", fact["activation_why"]):
+        for feed, day in re.findall(rf"([^ ,]+) \(since ({DAY})\)", fact["activation_why"]):
             # A feed of several instances is delivered when the first of them is.
             if "@" not in feed:
                 assert day == str(delivered[feed] + timedelta(days=fresh[feed] + 1))
@@ -266,69 +260,111 @@ def test_why_this_play_and_why_now(facts: list[dict[str, Any]]) -> None:
             assert withheld["reasons"] == fact["exclusion_reason"].replace("_", " ")
             assert withheld["until"] == (fact["excluded_until"] and str(fact["excluded_until"]))
         elif fact["play_decision"] == "drop":
-            dropped = DROPPED.fullmatch(why)
-            assert dropped, why
-            assert dropped["tier"] == fact["fit_tier"]
+            misfits = fact["misfits"] and f": {fact['misfits']}."
+            points = fact["fit_score"] and f" ({fact['fit_score']:.0f} of 100 points)."
+            assert why == f"Does not fit{misfits or points or '.'}"
             assert not fact["fits_icp"]
             assert fact["lifecycle"] != "customer"
-            assert (dropped["score"] is None) == (fact["fit_score"] is None)
-            if dropped["score"]:
-                assert is_rounded(dropped["score"], fact["fit_score"])
         else:
             check_play(why, fact)
 
 
-def check_decision(said: re.Match[str], fact: dict[str, Any]) -> None:
-    """What a play says of a hold or of whom to ask is what the marts of readiness say."""
-    assert bool(said["until"]) == (fact["play_decision"] == "hold")
-    assert bool(said["role"]) == (fact["play_decision"] == "research")
-    segment = (said["held"] or said["asked"] or "").replace(" ", "_")
-    assert segment in ("", fact["readiness_segment"])
-    can_decide = fact["readiness_segment"] == "can_decide"
-    assert bool(said["ready"]) == (can_decide and not said["until"] and not said["role"])
-    if said["ready"]:
-        assert said["deadline"] == (fact["next_deadline_on"] and str(fact["next_deadline_on"]))
-    if said["until"]:
-        assert said["until"] == str(fact["revisit_on"])
-        assert bool(said["yet"]) == fact["has_committed_motion"]
-    if said["role"]:
-        assert said["role"].replace(" ", "_") == fact["respondent_role"]
-        assert said["dimension"].replace(" ", "_") == fact["dimension"]
+with (PROJECT_DIR / "seeds" / "plays" / "plays.csv").open(encoding="utf-8") as opened:
+    TO_DO = {row["play_id"]: row["description"] for row in csv.DictReader(opened)}
+ASKED = {
+    "pressure": "what forces them to act",
+    "ownership": "who answers for the problem",
+    "authority_alignment": "who controls budget and priority",
+    "timing_tolerance": "how long they can wait",
+}
+NOUNS = {
+    "technical": "technical evaluator",
+    "procurement": "procurement contact",
+    "blocker": "security or legal reviewer",
+}
+READINESS = {
+    "unknown": "Nobody knows whether they can decide",
+    "blocked": "They will not decide now",
+    "contested": "People there contradict each other on whether they can decide",
+    "partial": "Whether they can decide is known only in part",
+}
+
+
+def before_the_acts(fact: dict[str, Any]) -> list[str]:
+    """The sentences of a play up to who did what."""
+    segment, has_deal = fact["readiness_segment"], fact["has_committed_motion"]
+    said = []
+    if fact["play_decision"] == "hold":
+        said.append(f"On hold until {fact['revisit_on']}")
+    if segment == "can_decide":
+        day = fact["next_deadline_on"]
+        said.append("They can decide" + (f" and named {day} as a deadline" if day else ""))
+    elif fact["play_decision"] in ("hold", "research"):
+        said.append(READINESS[segment])
+    trigger = fact["trigger"]
+    if fact["play_decision"] == "watch":
+        assert fact["has_timing_conflict"]
+        strong, deal = "Strong signal" if fact["signal_level"] == "strong" else "", "committed deal"
+        both = f"{strong} and a {deal}" if strong and has_deal else strong or f"A {deal}"
+        said.append(f"{both} at a time when they cannot buy")
+    elif trigger == "spike":
+        assert fact["is_spiking"]
+        assert fact["triggered_on"] == fact["last_signal_date"]
+        said.append(f"More acts than usual in the last {VARS['spike_days']} days")
+    elif trigger not in ("state", "rise", "fall", "buying_signal"):
+        said.append(f"News of {fact['triggered_on']}: {trigger.replace('_', ' ')}")
+    moved = {"rise": "Rose", "fall": "Fell"}.get(trigger)
+    state = f"{fact['state'].capitalize()} since "
+    if moved:
+        state = f"{moved} from {fact['previous_state']} to {fact['state']} on "
+    state += str(fact["state_since"])
+    if fact["kept_by"] == "waiting_rule":
+        left = RULES.days_below_to_fall - fact["days_below"]
+        state += f", falls in {left} {'day' if left == 1 else 'days'} if nothing changes"
+    if fact["kept_by"] == "stale_feed":
+        state += f", not lowered only because feeds stopped ({fact['paused_by']})"
+    rule = next(rule for rule in RULES.states if rule.state == fact["state"])
+    if has_deal or rule.needs_committed_motion:
+        state += f"; {'a' if has_deal else 'no'} committed deal is moving"
+    return [*said, state]
+
+
+def behind_the_acts(fact: dict[str, Any]) -> list[str]:
+    said = []
+    if fact["surging_topic_names"]:
+        said.append(f"They read more than usual about {fact['surging_topic_names']}")
+    if fact["primary_driver"]:
+        said.append(f"What holds it back: {DRIVERS[fact['primary_driver']]}")
+    if fact["play_id"] == "none":
+        return said
+    to_do = TO_DO[fact["play_id"]]
+    if fact["play_decision"] == "research":
+        role = NOUNS.get(fact["respondent_role"], fact["respondent_role"].replace("_", " "))
+        to_do = f"Ask the {role} {ASKED[fact['dimension']]}. {to_do}"
+    return [*said, f"To do: {to_do}"]
 
 
 def check_play(why: str, fact: dict[str, Any]) -> None:
-    said = PLAY.fullmatch(why)
-    assert said, why
-    check_common(said, fact)
-    assert int(said["people"]) == fact["engaged_people"]
-    assert int(said["covered"]) == fact["covered_personas"]
-    assert int(said["required"]) == fact["required_personas"]
-    check_decision(said, fact)
-    assert bool(said["watch"]) == (fact["play_decision"] == "watch")
-    if said["watch"]:
-        assert fact["has_timing_conflict"]
-        assert ("strong" in said["watch"].lower()) == (fact["signal_level"] == "strong")
-        assert ("committed" in said["watch"].lower()) == fact["has_committed_motion"]
-    rule = next(rule for rule in RULES.states if rule.state == fact["state"])
-    assert (said["motion"] == ", committed deal in motion") == fact["has_committed_motion"]
-    assert (said["motion"] == ", no committed deal in motion") == (
-        rule.needs_committed_motion and not fact["has_committed_motion"]
-    )
-    check_kept(said, fact)
-    if said["below"]:
-        assert said["paused"] == fact["paused_by"]
-    assert (said["moved"] or said["state"]).lower() == fact["state"]
-    if said["move"]:
-        assert fact["trigger"] == {"rose": "rise", "fell": "fall"}[said["move"].lower()]
-        assert said["before"] == fact["previous_state"]
-    if said["trigger"]:
-        assert said["trigger"].lower() == fact["trigger"].replace("_", " ")
-        assert said["on"] == str(fact["triggered_on"])
-        if fact["trigger"] == "buying_signal":
-            assert fact["triggered_on"] <= fact["last_buying_signal_date"]
-        if fact["trigger"] == "spike":
-            assert fact["is_spiking"]
-            assert fact["triggered_on"] == fact["last_signal_date"]
+    """The sentence is put together again from the marts, but for the acts, whose days are."""
+    start = ". ".join(before_the_acts(fact)) + ". "
+    end = "".join(f". {part}" for part in behind_the_acts(fact)) + "."
+    assert why.startswith(start), (why, start)
+    assert why.endswith(end), (why, end)
+    acts = why[len(start) : len(why) - len(end)]
+    last, first_day = fact["last_buying_signal_date"], fact["as_of_date"] - timedelta(days=90)
+    assert VARS["engaged_days"] == 90
+    if acts == "Nobody there did anything that we could see in 90 days":
+        assert last is None or last <= first_day
+        return
+    told = [ACT.fullmatch(act) for act in acts.split("; ")]
+    assert all(told), acts
+    assert 1 <= len(told) <= VARS["acts_named"]
+    days = [date.fromisoformat(act["on"]) for act in told if act]
+    assert all(first_day < day <= fact["as_of_date"] for day in days)
+    if last is not None and last > first_day:
+        assert days[0] == last
+    if fact["trigger"] == "buying_signal":
+        assert fact["triggered_on"] <= days[0]
 
 
 def test_what_is_due_and_what_is_late(facts: list[dict[str, Any]]) -> None:
@@ -346,9 +382,10 @@ def test_what_is_due_and_what_is_late(facts: list[dict[str, Any]]) -> None:
 
 
 REASON = re.compile(
-    rf"(?:first day in the universe, (?P<first>{STATES})|rose from (?P<risen>{STATES})|fell from"
-    rf" (?P<fallen>{STATES}) after (?P<days>\d+) days below its thresholds): strength"
-    rf" (?P<strength>{NUMBER})(?P<rest>.*), reached coverage (?P<coverage>{NUMBER})%.*"
+    rf"(?:first seen as (?P<first>{STATES})|rose from (?P<risen>{STATES}) to (?P<up>{STATES})|"
+    rf"fell from (?P<fallen>{STATES}) to (?P<down>{STATES}) after (?P<days>\d+) days? with too"
+    rf" little to stay): strength (?P<strength>{NUMBER})(?P<rest>.*),"
+    rf" (?P<coverage>{NUMBER})% of its buying committee reached.*"
 )
 
 
@@ -372,11 +409,12 @@ def check_reasons(published: Path) -> None:
         assert said["first"] == (state if code == "first_day" else None)
         assert said["risen"] == (before if code == "rise" else None)
         assert said["fallen"] == (before if code == "fall" else None)
+        assert state == (said["first"] or said["up"] or said["down"])
         assert said["days"] == (str(days) if code == "fall" else None)
         assert is_rounded(said["strength"], strength)
         assert is_rounded(said["coverage"], 100 * coverage)
-        assert has_motion or ", committed deal in motion" not in said["rest"]
-        assert ("(attribution_changed)" in reason) == is_moved
+        assert has_motion or ", a committed deal" not in said["rest"]
+        assert ("moved to or from another account" in reason) == is_moved
 
 
 def test_what_moved_an_account_into_or_out_of_the_gap(refreshed: Place) -> None:
@@ -418,30 +456,32 @@ def check_account_movements(published: Path) -> None:
     for why, movement, cause, change, other, segment, value, other_value, *facts in rows:
         state, is_target, was_target, reason = facts
         if cause == "segment":
-            tense = f"was {other_value} before" if change == 1 else f"is {other_value} now"
-            assert why == f"In the gap as before, its {segment} {value} {tense}."
+            tense = f"is {value} and was {other_value}"
+            if change == -1:
+                tense = f"was {value} and is {other_value}"
+            assert why == f"In the gap as before; its {segment} {tense}."
             continue
         assert is_target or was_target
         if is_target and was_target:
-            kind, words = ("activated" if change == -1 else "cooled"), reason
+            kind, words = ("activated" if change == -1 else "cooled"), f"it {reason}"
             assert reason.startswith("rose from" if change == -1 else "fell from")
         elif is_target:
-            kind, words = "listed", f"a new target, {state}"
+            kind, words = "listed", f"it is a new target and {state}"
             if cause == "merge":
-                words = f"took the place of {other}"
+                words = f"it took the place of {other}"
             elif cause == "identity":
-                words = f"got its domain on the list from {other}"
+                words = f"it got the domain that is on the list from {other}"
             elif movement == "list_began":
-                words = f"on the target list that begins on this day, {state}"
+                words = f"it is on the target list that begins on this day and {state}"
         else:
             kind = "removed"
-            words = "no target any more" if state else "no account any more"
+            words = f"it is no {'target' if state else 'account'} any more"
             if cause == "merge":
-                words = f"merged into {other}"
+                words = f"it was merged into {other}"
             elif cause == "identity":
-                words = f"its domain on the list went to {other}"
+                words = f"the domain that is on the list went to {other}"
             elif movement == "list_began":
-                words = "not on the target list that begins on this day"
+                words = "it is not on the target list that begins on this day"
         assert movement in (
             ("rule_or_identity_change",)
             if cause
@@ -513,22 +553,28 @@ def check_gap_movements(published: Path) -> None:
         assert opening + sum(counts.values()) == closing
         began = counts.pop("list_began")
         other = counts.pop("rule_or_identity_change")
-        told = ", ".join(f"{abs(number)} {kind}" for kind, number in counts.items())
-        assert why == (
-            f"The gap went from {opening} to {closing} accounts: {told},"
-            f" {f'+{other}' if other > 0 else other} by rules, identities or segments."
-            + (
-                f" Another {f'+{began}' if began > 0 else began} because a target list began, which"
-                " is no rise or fall: the gap counts other accounts from that day on."
-                if began
-                else ""
+        verb = "stayed at" if opening == closing else f"grew from {opening} to"
+        if began:
+            verb = f"went from {opening} to"
+        elif closing < opening:
+            verb = f"shrank from {opening} to"
+        names = ("newly listed", "taken off the list", "activated", "cooled off")
+        told = [f"{abs(n)} {name}" for n, name in zip(counts.values(), names, strict=True) if n]
+        if other:
+            told.append(f"{abs(other)} {'more' if other > 0 else 'fewer'}")
+        if began:
+            told.insert(
+                0, f"{abs(began)} {'more' if began > 0 else 'fewer'} because a target list began"
             )
-            + (
-                f" Activated accounts held by stale feeds ({feeds}): {held}; without them the gap"
-                f" is {closing + held}."
-                if held
-                else ""
-            )
+        moves = ", ".join(told) or "no account moved"
+        if other:
+            moves += " by changes of rules, identities or segments"
+        accounts = "account" if closing == 1 else "accounts"
+        assert why == f"The gap {verb} {closing} {accounts}: {moves}." + (
+            f" {held} activated {'account counts' if held == 1 else 'accounts count'} as such only"
+            f" because feeds stopped ({feeds}); without them the gap is {closing + held}."
+            if held
+            else ""
         )
 
 

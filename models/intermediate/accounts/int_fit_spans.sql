@@ -19,6 +19,7 @@ select
     criteria.weight,
     criteria.is_must_not,
     attributes.value_text,
+    attributes.value_number,
     case criteria.operator
         -- A criterion may name the one word or the source's.
         when 'in' then

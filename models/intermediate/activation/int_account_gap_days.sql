@@ -41,7 +41,7 @@ conditions as (
         states.valid_from as state_since,
         states.state in ('active', 'engaged') as is_activated,
         features.signal_level = 'strong' or features.has_committed_motion as has_signal,
-        -- What cannot be known holds nobody back.
+        -- Unknown coverage holds no account back.
         coalesce(features.reached_coverage_share >= state_rules.min_reached_coverage, true)
             as has_coverage,
         profiles.target_tier,
@@ -76,7 +76,7 @@ drivers as (
             when has_signal then null
             when not is_observable then 'no_signal_detected'
             when is_outside_window then 'wrong_timing'
-            -- Low intent is told of who is seen where buyers look around by themselves.
+            -- Interest is only called low where intent, web or ads could have shown it.
             when not (is_intent_delivered or sees_web or sees_ads) then 'no_signal_detected'
             else 'low_intent'
         end as signal_driver,

@@ -444,7 +444,8 @@ participations as (
         on
             done.source_system = act_accounts.source_system
             and done.act_id = act_accounts.act_id
-            -- What an act hangs on stays what it was when it came, so that it can be taken back.
+            -- The accounts that were known when the act was loaded: a version that takes it back
+            -- has to take it from the same ones.
             and act_accounts.load_id <= greatest(done.load_id, attendees.load_id)
 
 ),

@@ -51,7 +51,7 @@ verifications as (
             owners.traffic_domain = traffic_weights.traffic_domain
             and activities.occurred_date >= traffic_weights.valid_from
             and activities.occurred_date < traffic_weights.valid_to
-    -- Traffic that weighs nothing proves nothing.
+    -- Acts that a traffic rule leaves out do not prove that the person is there.
     where activity_types.proves_presence
         and activities.quantity > 0
         and coalesce(traffic_weights.weight_share, 1) > 0

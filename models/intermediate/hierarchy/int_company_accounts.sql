@@ -35,7 +35,7 @@ claims as (
 
     union all
 
-    -- Nothing hangs on a record that its provider took back.
+    -- A record that its provider withdrew stands for no account.
     select company_key, null, 0, 0, 0, valid_from, valid_to
     from companies
     where standing = 'withdrawn'

@@ -352,7 +352,7 @@ select
     shared.coder,
     shared.rating,
     shared.revisit_on,
-    -- Free words are nobody's business further on.
+    -- Free text is not passed on.
     case when shared.pressure_type is not null
         then coalesce(pressure_types.pressure_type, 'other') end as pressure_type,
     shared.deadline_on,

@@ -184,7 +184,7 @@ meant as (
 
 ),
 
--- Words are the codebook's or none: free text is nobody's business further on.
+-- Only words of the codebook are kept: free text is not passed on.
 valued as (
 
     select

@@ -43,7 +43,7 @@ account_decisions as (
 
 ),
 
--- Two doubles have no order; a child and its parent have one.
+-- A pair of duplicates is the same in either order; of a child and its parent the child is left.
 directed as (
 
     select relation, left_account_id, right_account_id, decision, decided_on

@@ -41,7 +41,8 @@ gap_days as (
 
 ),
 
--- What of a rule holds on the day, in full and down to the share of it that keeps a state.
+-- Which parts of each rule hold on the day: in full, as a rise asks, and at the share of the
+-- thresholds that keeps a state.
 tried as (
 
     select
@@ -55,7 +56,7 @@ tried as (
         and gap_days.has_committed_motion as is_signal_replaced,
         state_rules.state_rank = gap_days.state_rank as is_own,
         gap_days.strength_score,
-        -- What cannot be known is left out of every rule.
+        -- Unknown coverage meets every threshold.
         coalesce(gap_days.reached_coverage_share, 1) as reached_coverage_share,
         {%- for way, factor in [('enter', 1), ('keep', var('keep_factor'))] %}
         round(state_rules.min_strength * {{ factor }}, 6) as {{ way }}_strength,
@@ -80,7 +81,7 @@ judged as (
 
 ),
 
--- A state stands on its own rule or on that of a higher one.
+-- An account may have its state by the rule of that state or of a higher one.
 standing as (
 
     select
@@ -101,8 +102,8 @@ standing as (
 
 ),
 
--- What the rule of the own state asks for and the account does not have: of one that is kept by
--- less the thresholds it would enter by, of one below the thresholds that would keep it.
+-- What the rule of its own state asks for and the account does not have, in words: to rise to the
+-- state (enter), and to stay in it (keep).
 missing as (
 
     select
@@ -113,20 +114,19 @@ missing as (
         concat_ws(
             ', ',
             case when not judged.has_{{ way }}_strength and not judged.is_signal_replaced
-                then 'strength ' || {{ in_words('judged.strength_score', 1) }}
-                    || ' under ' || {{ in_words('judged.' ~ way ~ '_strength', 1) }} end,
+                then 'strength ' || {{ in_words('judged.strength_score', 1) }} || ' ('
+                    || {{ in_words('judged.' ~ way ~ '_strength', 1) }} || ' needed)' end,
             case when not judged.is_broad_enough and not judged.is_signal_replaced
-                then 'too narrow' end,
+                then 'only one person and channel' end,
             case when not judged.has_buying_signal and not judged.is_signal_replaced
                 then 'no buying signal in {{ var("buying_signal_days") }} days' end,
             case when not judged.has_motion
                 or (judged.is_replaceable and not judged.has_{{ way }}_signal)
-                then 'no committed deal in motion' end,
+                then 'no committed deal is moving' end,
             case when judged.reached_coverage_share < judged.{{ way }}_coverage
-                then 'reached coverage '
-                    || {{ in_words('100 * judged.reached_coverage_share', 1) }}
-                    || '% under '
-                    || {{ in_words('100 * judged.' ~ way ~ '_coverage', 1) }} || '%' end
+                then {{ in_words('100 * judged.reached_coverage_share', 1) }}
+                    || '% of its buying committee reached ('
+                    || {{ in_words('100 * judged.' ~ way ~ '_coverage', 1) }} || '% needed)' end
         ) as {{ way }}_words{{ ',' if not loop.last }}
         {%- endfor %}
     from judged
@@ -163,7 +163,7 @@ holding_feeds as (
         account_id,
         string_agg(feed, ', ' order by feed) as feeds,
         string_agg(
-            feed || ' (stale since ' || cast(stale_since as {{ dbt.type_string() }}) || ')',
+            feed || ' (since ' || cast(stale_since as {{ dbt.type_string() }}) || ')',
             ', '
             order by feed
         ) as feeds_in_words
@@ -172,7 +172,8 @@ holding_feeds as (
 
 ),
 
--- The waiting rule is what is left to keep a state whose thresholds are missed on a counted day.
+-- Below what keeps the state, on a day that no stopped feed explains, only the wait before a fall
+-- is left to keep it.
 kept as (
 
     select
@@ -210,33 +211,38 @@ select
     primary_driver,
     upper(substring(state, 1, 1)) || substring(state, 2)
     || ' since ' || cast(state_since as {{ dbt.type_string() }})
-    || ': strength ' || {{ in_words('strength_score', 1) }}
-    || ' (signal ' || signal_level
+    || ': ' || case signal_level when 'none' then 'no' else signal_level end
+    || ' signal (strength ' || {{ in_words('strength_score', 1) }}
+    || ' of 100'
     || case
         when signal_level != 'some' or strength_score < {{ var('strong_min_strength') }} then ''
-        when not is_broad then ', too narrow for strong'
-        else ', no recent buying signal'
+        when not is_broad then ', but from only one person and channel'
+        else ', but no buying signal in {{ var("buying_signal_days") }} days'
     end
     || ')'
-    || case when has_committed_motion then ', committed deal in motion' else '' end
-    || ', reached coverage ' || coalesce(
-        {{ in_words('100 * reached_coverage_share', 0) }} || '%',
-        'unknown (' || replace(coverage_unknown_reason, '_', ' ') || ')'
-    )
+    || case when has_committed_motion then ', a committed deal is moving' else '' end
+    || ', ' || {{ reached_words('reached_coverage_share', 'coverage_unknown_reason') }}
+    || '.'
     || case when primary_driver is not null
-        then ', held back by ' || replace(primary_driver, '_', ' ')
+        then ' What holds it back: ' || {{ driver_words('primary_driver') }}
             || case when has_coverage_driver and signal_driver is not null
-                then ' and insufficient coverage' else '' end
+                then ', and ' || {{ driver_words("'insufficient_coverage'") }} else '' end
+            || '.'
         else '' end
-    || case
-        when kept_by = 'keep_thresholds'
-            then '; would not enter it today, above what keeps it: ' || enter_words
-        when kept_by = 'stale_feed' then '; below what keeps it: ' || keep_words
-        when kept_by = 'waiting_rule'
-            then '; day ' || days_below || ' of {{ var("days_below_to_fall") }}'
-                || ' below what keeps it: ' || keep_words
+    || case kept_by
+        when 'keep_thresholds'
+            then ' It has enough to stay, but not to rise to it today: ' || enter_words || '.'
+        when 'stale_feed'
+            then ' It has too little to stay: ' || keep_words
+                || '. It is not lowered while feeds that stopped could be why: '
+                || feeds_in_words || '.'
+        when 'waiting_rule'
+            then ' It has too little to stay: ' || keep_words || '. This is day ' || days_below
+                || ' of the {{ var("days_below_to_fall") }} after which it falls.'
         else ''
     end
-    || case when is_held then '; downgrades held by ' || feeds_in_words else '' end
-    || '.' as why
+    || case when is_held and coalesce(kept_by, '') != 'stale_feed'
+        then ' It is not lowered while feeds that stopped could be why: '
+            || feeds_in_words || '.'
+        else '' end as why
 from kept

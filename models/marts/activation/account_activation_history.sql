@@ -43,7 +43,7 @@ asked as (
         {%- for condition in [
             'strength', 'breadth', 'buying_signal', 'committed_motion', 'coverage'
         ] %}
-        -- Transitions of before it was kept do not say.
+        -- Transitions that were stored before decided_by was kept have none.
         coalesce('|' || states.decided_by || '|' like '%|{{ condition }}|%', false)
             as is_by_{{ condition }}{{ ',' if not loop.last }}
         {%- endfor %}
@@ -61,24 +61,22 @@ worded as (
     select
         *,
         case reason_code
-            when 'first_day' then 'first day in the universe, ' || state
-            when 'rise' then 'rose from ' || previous_state
+            when 'first_day' then 'first seen as ' || state
+            when 'rise' then 'rose from ' || previous_state || ' to ' || state
             when 'fall' then
-                'fell from '
-                || previous_state
-                || ' after '
-                || days_below
-                || ' days below its thresholds'
+                'fell from ' || previous_state || ' to ' || state || ' after '
+                || {{ counted('days_below', 'day') }} || ' with too little to stay'
         end as change_words,
         'strength ' || {{ in_words('strength_score', 1) }}
         || case
             when not is_by_strength then case when is_strong then ' (strong signal)' else '' end
-            when is_fall then ' under ' || {{ in_words('min_strength', 1) }}
-            else ' passed ' || {{ in_words('min_strength', 1) }}
+            else ' (' || {{ in_words('min_strength', 1) }} || ' needed)'
         end as strength_words,
         case
-            when is_by_breadth then case when is_fall then ', too narrow' else ', now broad' end
-            when not is_fall and asks_strong_signal and is_broad then ', broad'
+            when is_by_breadth and is_fall then ', only one person and channel'
+            when is_by_breadth then ', a second person or channel came in'
+            when not is_fall and asks_strong_signal and is_broad
+                then ', several people or channels'
             else ''
         end as breadth_words,
         case
@@ -86,24 +84,26 @@ worded as (
                 then ', no buying signal in {{ var("buying_signal_days") }} days'
             when is_by_buying_signal then ', a new buying signal'
             when not is_fall and asks_strong_signal and has_recent_buying_signal
-                then ', buying signal within {{ var("buying_signal_days") }} days'
+                then ', a buying signal in the last {{ var("buying_signal_days") }} days'
             else ''
         end as buying_words,
         case
             when is_by_committed_motion and not is_fall
-                then ', a committed deal came into motion'
-            when has_committed_motion then ', committed deal in motion'
+                then ', a committed deal began to move'
+            when has_committed_motion then ', a committed deal is moving'
             when is_by_committed_motion or (asks_motion and reason_code = 'first_day')
-                then ', no committed deal in motion'
+                then ', no committed deal is moving'
             else ''
         end as motion_words,
-        ', reached coverage '
-        || coalesce({{ in_words('100 * reached_coverage_share', 1) }} || '%', 'unknown')
-        || case
-            when not is_by_coverage or reached_coverage_share is null then ''
-            when is_fall then ' under ' || {{ in_words('100 * min_coverage', 0) }} || '%'
-            else ' passed ' || {{ in_words('100 * min_coverage', 0) }} || '%'
-        end as coverage_words
+        ', '
+        || coalesce(
+            {{ in_words('100 * reached_coverage_share', 1) }} || '% of its buying committee reached'
+            || case when is_by_coverage
+                then ' (' || {{ in_words('100 * min_coverage', 0) }} || '% needed)'
+                else ''
+            end,
+            'reach into its buying committee unknown'
+        ) as coverage_words
     from asked
 
 )
@@ -126,8 +126,8 @@ select
     || case
         when is_attribution_changed
             then
-                '; acts had moved to or from another account, or coverage had become known or'
-                || ' unknown (attribution_changed)'
+                '; on these days acts moved to or from another account, or it became known or'
+                || ' unknown who sits in its buying committee'
         else ''
     end as reason,
     reason_code,

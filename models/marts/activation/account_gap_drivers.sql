@@ -25,7 +25,8 @@ select
     signal_cause as cause,
     cast(signal_driver_halves as double) / 2 as share,
     true as is_primary,
-    is_sole_blocker
+    is_sole_blocker,
+    {{ driver_words('signal_driver') }} as meaning
 from gap_days
 where signal_driver is not null
 
@@ -40,6 +41,7 @@ select
     cast(null as {{ dbt.type_string() }}) as cause,
     cast(coverage_driver_halves as double) / 2 as share,
     signal_driver is null as is_primary,
-    is_sole_blocker
+    is_sole_blocker,
+    {{ driver_words("'insufficient_coverage'") }} as meaning
 from gap_days
 where has_coverage_driver

@@ -42,7 +42,7 @@ rule_changes as (
 
 ),
 
--- Of every target the day and the day before it; the first stored day has none.
+-- Each row of a target beside its row before; the first stored day has none before it.
 changes as (
 
     select
@@ -99,7 +99,8 @@ list_days as (
 
 ),
 
--- A fall rests on all of its days below, a rise on its day.
+-- The rules brought a fall about if they changed on the first of its days below, a rise if they
+-- changed on its day.
 movements as (
 
     select
@@ -179,21 +180,24 @@ worded as (
         other_account_id,
         case
             when cause = 'merge' and change_kind = 'removed'
-                then 'Left the gap: merged into ' || other_account_id
-            when cause = 'merge' then 'Came into the gap: took the place of ' || other_account_id
+                then 'Left the gap: it was merged into ' || other_account_id
+            when cause = 'merge' then 'Came into the gap: it took the place of ' || other_account_id
             when cause = 'identity' and change_kind = 'removed'
-                then 'Left the gap: its domain on the list went to ' || other_account_id
+                then 'Left the gap: the domain that is on the list went to ' || other_account_id
             when cause = 'identity' and change_kind = 'listed'
-                then 'Came into the gap: got its domain on the list from ' || other_account_id
+                then 'Came into the gap: it got the domain that is on the list from '
+                    || other_account_id
             when is_list_begun and change_kind = 'listed'
-                then 'Came into the gap: on the target list that begins on this day, ' || state
-            when is_list_begun then 'Left the gap: not on the target list that begins on this day'
-            when change_kind = 'listed' then 'Came into the gap: a new target, ' || state
+                then 'Came into the gap: it is on the target list that begins on this day and '
+                    || state
+            when is_list_begun
+                then 'Left the gap: it is not on the target list that begins on this day'
+            when change_kind = 'listed' then 'Came into the gap: it is a new target and ' || state
             when change_kind = 'removed' and state is null
-                then 'Left the gap: no account any more'
-            when change_kind = 'removed' then 'Left the gap: no target any more'
-            when change_kind = 'activated' then 'Left the gap: ' || reason
-            when change_kind = 'cooled' then 'Came into the gap: ' || reason
+                then 'Left the gap: it is no account any more'
+            when change_kind = 'removed' then 'Left the gap: it is no target any more'
+            when change_kind = 'activated' then 'Left the gap: it ' || reason
+            when change_kind = 'cooled' then 'Came into the gap: it ' || reason
         end
         || case
             when cause = 'rules' then '; the rules had changed'
@@ -249,10 +253,10 @@ select
     case
         when not (was_gap and is_gap) then why
         when gap_change = 1
-            then 'In the gap as before, its ' || replace(segment_type, '_', ' ') || ' '
-                || segment_value || ' was ' || other_value || ' before.'
-        else 'In the gap as before, its ' || replace(segment_type, '_', ' ') || ' '
-            || segment_value || ' is ' || other_value || ' now.'
+            then 'In the gap as before; its ' || replace(segment_type, '_', ' ') || ' is '
+                || segment_value || ' and was ' || other_value || '.'
+        else 'In the gap as before; its ' || replace(segment_type, '_', ' ') || ' was '
+            || segment_value || ' and is ' || other_value || '.'
     end as why,
     ruleset_version
 from sides

@@ -91,7 +91,7 @@ reckoned as (
         cast(coalesce(moved.{{ kind }}, 0) as bigint) as {{ kind }},
         {%- endfor %}
         coalesce(closing.target_gap, 0) as closing_gap,
-        -- Days computed before it was kept do not say.
+        -- Days computed before held accounts were counted have none.
         case when closing.as_of_date is null then 0 else closing.held_accounts end
             as closing_held_accounts,
         case when closing.as_of_date is null then 0 else closing.target_gap_without_held end
@@ -135,21 +135,50 @@ select
     closing_held_accounts,
     closing_gap_without_held,
     held_by,
-    'The gap went from ' || opening_gap || ' to ' || closing_gap || ' accounts: '
-    || listed || ' listed, ' || removed || ' removed, ' || activated || ' activated, '
-    || cooled || ' cooled, '
-    || case when rule_or_identity_change > 0 then '+' else '' end || rule_or_identity_change
-    || ' by rules, identities or segments.'
-    || case when list_began = 0 then ''
-        else ' Another '
-            || case when list_began > 0 then '+' else '' end || list_began
-            || ' because a target list began, which is no rise or fall: the gap counts other'
-            || ' accounts from that day on.'
+    case
+        -- Another list is no rise or fall: the gap counts other accounts from that day on.
+        when list_began != 0
+            then 'The gap went from ' || {{ in_words('opening_gap', 0) }} || ' to '
+                || {{ counted('closing_gap', 'account') }}
+        when closing_gap = opening_gap
+            then 'The gap stayed at ' || {{ counted('closing_gap', 'account') }}
+        when closing_gap > opening_gap
+            then 'The gap grew from ' || {{ in_words('opening_gap', 0) }} || ' to '
+                || {{ counted('closing_gap', 'account') }}
+        else 'The gap shrank from ' || {{ in_words('opening_gap', 0) }} || ' to '
+            || {{ counted('closing_gap', 'account') }}
     end
+    || ': '
+    || coalesce(
+        nullif(
+            concat_ws(
+                ', ',
+                case
+                    when list_began > 0
+                        then {{ in_words('list_began', 0) }} || ' more because a target list began'
+                    when list_began < 0
+                        then {{ in_words('-list_began', 0) }} || ' fewer because a target list began'
+                end,
+                case when listed > 0 then {{ in_words('listed', 0) }} || ' newly listed' end,
+                case when removed > 0
+                    then {{ in_words('removed', 0) }} || ' taken off the list' end,
+                case when activated > 0 then {{ in_words('activated', 0) }} || ' activated' end,
+                case when cooled > 0 then {{ in_words('cooled', 0) }} || ' cooled off' end,
+                case when rule_or_identity_change > 0
+                    then {{ in_words('rule_or_identity_change', 0) }} || ' more' end,
+                case when rule_or_identity_change < 0
+                    then {{ in_words('-rule_or_identity_change', 0) }} || ' fewer' end
+            )
+            || case when rule_or_identity_change != 0
+                then ' by changes of rules, identities or segments' else '' end, ''
+        ), 'no account moved'
+    )
+    || '.'
     || case when closing_held_accounts > 0
-        then ' Activated accounts held by stale feeds (' || held_by || '): '
-            || closing_held_accounts || '; without them the gap is '
-            || closing_gap_without_held || '.'
+        then ' ' || {{ counted('closing_held_accounts', 'activated account') }}
+            || case when closing_held_accounts = 1 then ' counts' else ' count' end
+            || ' as such only because feeds stopped (' || held_by
+            || '); without them the gap is ' || {{ in_words('closing_gap_without_held', 0) }} || '.'
         else ''
     end as why
 from reckoned

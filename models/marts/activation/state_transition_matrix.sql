@@ -62,7 +62,7 @@ cells as (
         coalesce(to_state, 'not an account') as to_state,
         count(*) as accounts
     from sides
-    -- An account that came and went within the month was one at neither end.
+    -- An account that came and went within the month was there at neither end of it.
     where from_state is not null or to_state is not null
     group by
         month_start_date,

@@ -64,7 +64,7 @@ uncapped as (
 
 ),
 
--- Nobody can be unseen who is not on the list.
+-- There cannot be more unseen targets than targets that were not seen.
 bounds as (
 
     select
@@ -96,31 +96,32 @@ select
     cast(lower_bound_on_list as double) as lower_bound,
     cast(upper_bound_on_list as double) as upper_bound,
     case
-        when channels_used = 0 then 'No estimate: no fresh channel shows any target active.'
+        when channels_used = 0 then 'No estimate: no channel shows an active target.'
         when channels_used = 1
-            then 'No estimate: only ' || used_channels || ' is fresh and shows targets active; '
-                || 'it takes two channels to tell what one of them misses.'
-        when observed_accounts = 0 then 'No estimate: no channel shows anybody here active.'
+            then 'No estimate: only the channel ' || used_channels
+                || ' shows active targets, and it takes two to tell how many one of them misses.'
+        when observed_accounts = 0 then 'No estimate: no channel shows an active account here.'
         else
-            'Of ' || target_accounts || ' targets ' || observed_accounts
-            || ' are seen active, ' || caught_once || ' of them by one channel alone and '
-            || caught_twice || ' by two, out of ' || used_channels
-            || '. The fewer are seen twice, the more are seen by none: at least about '
-            || {{ in_words('estimated_dark_accounts_on_list', 0) }}
-            || ' (' || {{ in_words('lower_bound_on_list', 0) }}
-            || ' to ' || {{ in_words('upper_bound_on_list', 0) }} || ')'
+            {{ in_words('observed_accounts', 0) }} || ' of '
+            || {{ counted('target_accounts', 'target') }}
+            || case when observed_accounts = 1 then ' is' else ' are' end
+            || ' seen to be active: ' || {{ in_words('caught_once', 0) }}
+            || ' by one channel alone and ' || {{ in_words('caught_twice', 0) }}
+            || ' by two, of the channels ' || used_channels
+            || '. About ' || {{ in_words('estimated_dark_accounts_on_list', 0) }}
+            || ' more (between ' || {{ in_words('lower_bound_on_list', 0) }} || ' and '
+            || {{ in_words('upper_bound_on_list', 0) }}
+            || ') are probably active and seen by no channel.'
             || case
-                when caught_once <= 1 then ', for almost nobody was seen but once'
-                when caught_twice = 0 then ', roughly, for nobody was seen twice'
+                when caught_once <= 1
+                    then ' This is rough: almost no account was seen by one channel alone.'
+                when caught_twice = 0 then ' This is rough: no account was seen by two channels.'
                 else ''
             end
-            || '. It takes channels to see accounts independently; in truth who shows in one shows '
-            || 'in others too, and some show in none, so that the true number is likelier higher. '
-            || 'Accounts that look active and are not make it too high.'
     end
     || case
         when left_out_channels is not null
-            then ' Left out, for a feed is stale: ' || left_out_channels || '.'
+            then ' Not counted, because their feeds stopped: ' || left_out_channels || '.'
         else ''
     end as note
 from bounds

@@ -76,7 +76,7 @@ worded as (
             previous_decision in ('hold', 'drop') and decision in ('pursue', 'research'), false
         ) as is_return,
         case
-            when previous_decision is null then 'first judged'
+            when previous_decision is null then 'first decision'
             else
                 'from ' || previous_decision || ': '
                 || coalesce(
@@ -88,7 +88,7 @@ worded as (
                             case when is_told_to_wait and not previous_is_told_to_wait
                                 then 'told when to come back' end,
                             case when previous_is_told_to_wait and not is_told_to_wait
-                                then 'the day that was named has come, or was taken back' end,
+                                then 'the day they named has come or was taken back' end,
                             case when readiness_segment != previous_readiness_segment
                                 then 'readiness went from '
                                     || replace(previous_readiness_segment, '_', ' ') || ' to '
@@ -101,7 +101,7 @@ worded as (
                                     || replace(previous_lifecycle, '_', ' ') || ' to '
                                     || replace(lifecycle, '_', ' ') end,
                             case when ruleset_version != previous_ruleset_version
-                                then 'under other rules' end
+                                then 'the rules had changed' end
                         ), ''
                     ), 'newer research'
                 )

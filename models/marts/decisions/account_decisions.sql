@@ -78,7 +78,7 @@ readiness as (
 
 ),
 
--- What the middle one of the targets that get any effort gets.
+-- The median effort of the targets that get any.
 usual_effort as (
 
     select median(effort.effort_usd) as effort_usd
@@ -104,7 +104,7 @@ judged as (
         coalesce(deals.open_pipeline_usd, 0) as open_pipeline_usd,
         states.last_rise_on,
         deals.last_step_on,
-        -- Of a history that is too short nobody can say so.
+        -- Null where the history is too short to say.
         case
             when decision_days.lifecycle = 'customer' then false
             when not coalesce(worked.is_worked, false) then false
@@ -164,19 +164,18 @@ select
             coalesce(
                 ' until ' || cast(revisit_on as {{ dbt.type_string() }}) || case
                     when is_told_to_wait then ', the day they named'
-                    when revisit_on = expires_on then ', when what is known lapses'
-                    else ', some time after the last research'
+                    when revisit_on = expires_on then ', when what they said is too old'
+                    else ''
                 end, ''
             )
         else '' end
     || ' (fit ' || fit_tier || ', readiness ' || replace(readiness_segment, '_', ' ') || '): '
     || case
         when decision != decision_in_force
-            then 'as before; the rules now say ' || decision
-                || ', which counts once they have said so'
-                || ' for {{ var("days_before_decision_changes") }} days in a row'
+            then 'as before; the rules now say ' || decision || ', which counts after'
+                || ' {{ var("days_before_decision_changes") }} days in a row'
         when is_revisit_due
-            then 'the hold is over since ' || cast(revisit_on as {{ dbt.type_string() }})
+            then 'the hold ended on ' || cast(revisit_on as {{ dbt.type_string() }})
                 || ', so they are asked again'
         else lower(substring(rule_reason, 1, 1)) || substring(rule_reason, 2)
     end
@@ -186,12 +185,12 @@ select
             || cast(decision_since as {{ dbt.type_string() }}) || '.'
         else '' end
     || case when is_stalled
-        then ' Stalled: worked for {{ var("stalled_touch_days") }} days and more, and in'
-            || ' {{ var("stalled_quiet_days") }} days neither a rise of state nor a step of a deal.'
+        then ' Stalled: worked on for more than {{ var("stalled_touch_days") }} days, and in'
+            || ' {{ var("stalled_quiet_days") }} days its state did not rise and no deal moved on.'
         else '' end
     || case when is_under_served
         then ' Under-served: ' || {{ in_words('effort_usd', 0) }}
-            || ' USD of effort in {{ var("touched_days") }} days, the middle target gets '
+            || ' USD of effort in {{ var("touched_days") }} days, where the median target gets '
             || {{ in_words('usual_effort_usd', 0) }} || '.'
         else '' end as why
 from judged

@@ -1,7 +1,75 @@
+{%- set day = end_date() -%}
+
 with features as (
 
     select * from {{ ref('feat_account_days') }}
-    where as_of_date = {{ end_date() }}
+    where as_of_date = {{ day }}
+
+),
+
+criteria as (
+
+    select * from {{ ref('fit_criteria') }}
+    where {{ day }} >= coalesce(valid_from, {{ day }})
+        and {{ day }} < coalesce(valid_to, {{ forever() }})
+
+),
+
+fit_spans as (
+
+    select * from {{ ref('int_fit_spans') }}
+    where {{ day }} >= valid_from and {{ day }} < valid_to
+
+),
+
+-- What speaks against the account; of the criteria of one attribute a must-not says it first.
+misfits as (
+
+    select
+        fit_spans.account_id,
+        criteria.attribute,
+        criteria.is_must_not,
+        case
+            when criteria.attribute in ('employees', 'revenue_usd')
+                then {{ in_words('fit_spans.value_number', 0) }}
+                    || case criteria.attribute
+                        when 'employees' then case when fit_spans.value_number = 1
+                            then ' employee' else ' employees' end
+                        else ' USD of revenue a year'
+                    end
+            -- A field of a CRM may hold a page.
+            else replace(criteria.attribute, '_', ' ') || ' '
+                || substring(fit_spans.value_text, 1, 100)
+        end
+        || case
+            when criteria.operator not in ('between', 'outside') and criteria.is_must_not
+                then ', which we do not serve'
+            when criteria.operator not in ('between', 'outside') then ', none that we look for'
+            when fit_spans.value_number > criteria.max_value
+                then ', we serve up to ' || {{ in_words('criteria.max_value', 0) }}
+            when fit_spans.value_number < criteria.min_value
+                then ', we serve ' || {{ in_words('criteria.min_value', 0) }} || ' and more'
+            else ', which we do not serve'
+        end as words,
+        row_number() over (
+            partition by fit_spans.account_id, criteria.attribute
+            order by criteria.is_must_not desc, criteria.weight desc, criteria.criterion asc
+        ) as attribute_order
+    from fit_spans
+    inner join criteria on fit_spans.criterion = criteria.criterion
+    where fit_spans.is_match = criteria.is_must_not
+
+),
+
+against as (
+
+    select
+        account_id,
+        max(is_must_not) as is_ruled_out,
+        string_agg(words, '; ' order by is_must_not desc, attribute asc) as misfits
+    from misfits
+    where attribute_order = 1
+    group by account_id
 
 ),
 
@@ -24,6 +92,27 @@ select
     features.fit_score as scorecard_score,
     cast(null as double) as learned_score,
     'scorecard' as fit_method,
+    against.misfits,
+    case
+        when features.is_fit_assumed
+            then 'Counts as fitting until more is known: only '
+                || {{ in_words('100 * features.fit_completeness_share', 0) }}
+                || '% of what the scorecard asks for is on file'
+        when features.fits_icp
+            then 'Fits: ' || {{ in_words('features.fit_score', 0) }} || ' of 100 points'
+        when coalesce(against.is_ruled_out, false) then 'Does not fit'
+        else
+            'Does not fit: ' || {{ in_words('features.fit_score', 0) }}
+            || ' of 100 points, {{ var("fit_moderate_min_score") }} are needed'
+    end
+    || case
+        when against.misfits is null then ''
+        when features.fits_icp or not against.is_ruled_out
+            then '; against it: ' || against.misfits
+        else ': ' || against.misfits
+    end
+    || '.' as why,
     {{ ruleset_version() }} as ruleset_version
 from features
 left join names on features.account_id = names.account_id
+left join against on features.account_id = against.account_id

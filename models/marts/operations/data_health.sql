@@ -59,7 +59,7 @@ select
         {%- for source in var('sources_off') %}
         when tables.source = '{{ source }}' then 'switched off in the var sources_off'
         {%- endfor %}
-        -- Nothing usable is as good as nothing.
+        -- A table of which no row was accepted is told like one that never landed.
         when not tables.has_landed or (counts.delivered > 0 and counts.accepted = 0)
             then tables.features
         when tables.unread_models = '' then 'no model reads it'

@@ -295,7 +295,8 @@ items as (
 
     select
         'currency_without_rate', currency_code, count(distinct crm_opportunity_id),
-        'Add the currency to seeds/opportunities/currency_rates.csv; its deals have no value.'
+        'Add the currency to seeds/opportunities/currency_rates.csv; until then its deals'
+        || ' have no value.'
     from opportunities
     where amount is not null and annual_amount_usd is null
     group by currency_code
@@ -304,7 +305,8 @@ items as (
 
     select
         'unknown_intent_provider', provider, count(*),
-        'Say in seeds/signals/intent_providers.csv how its score reads; it counts for nothing.'
+        'Say in seeds/signals/intent_providers.csv how its score reads; until then it'
+        || ' counts for nothing.'
     from intent_scores
     where not is_known_provider
     group by provider
@@ -498,7 +500,7 @@ items as (
     select
         'unknown_play', play_id, count(*),
         'Its outcomes are not counted: correct it where plays/outcomes come from, or add it to'
-        || ' seeds/plays/plays.csv, where a play that is given out no more may stay.'
+        || ' seeds/plays/plays.csv, where plays that are no longer in use may stay.'
     from outcomes
     where is_unknown_play
     group by play_id
@@ -528,8 +530,8 @@ items as (
         'unknown_account_of_research',
         coalesce(account_named, 'neither id nor domain'),
         count(distinct interview_id),
-        'No account that is known has this id or domain, so what was said there counts for none:'
-        || ' correct it where research comes from.'
+        'No account that is known has this id or domain, so what was said there counts for no'
+        || ' account: correct it where research comes from.'
     from research_findings
     where account_id is null
     group by account_named
@@ -558,8 +560,8 @@ items as (
 
     select
         'unknown_respondent_role', respondent_role, count(distinct interview_id),
-        'Their answers weigh as those of other: write the role as seeds/coverage/personas.csv does,'
-        || ' or teach seeds/coverage/persona_roles.csv or the map of titles.'
+        'Their answers count as those of an unknown role: write the role as it stands in'
+        || ' seeds/coverage/personas.csv, or add it to seeds/coverage/persona_roles.csv.'
     from research_findings
     where not is_role_known
         and respondent_role not like '%@%'
@@ -577,7 +579,7 @@ items as (
                 then 'Say in seeds/research/survey_questions.csv what it asks about, or ignore.'
             when 'unknown_account'
                 then 'Nobody can tell the account: ask for the company or a work address.'
-            when 'nothing_rated' then 'There are words beside a rating and no rating.'
+            when 'nothing_rated' then 'There are words and no rating: add the rating.'
             else
                 case
                     when place like 'Form%'
@@ -585,8 +587,9 @@ items as (
                             || ' correct it in the form; file and row are in'
                             || ' intermediate.int_survey_answers of the warehouse.'
                     else
-                        'Correct it in the CRM: ratings are 0 to 4, words those of the codebook;'
-                        || ' the calls are in intermediate.int_crm_findings of the warehouse.'
+                        'Correct it in the CRM: ratings are 0 to 4, words those of'
+                        || ' docs/interview-guide.md; the calls are in'
+                        || ' intermediate.int_crm_findings of the warehouse.'
                 end
         end
     from refused_answers
@@ -610,7 +613,8 @@ items as (
     select
         'coders_disagree', dimension, units,
         'Agreement (Krippendorff''s alpha) is ' || {{ in_words('alpha', 2) }} || ', under '
-        || '{{ var("agreement_min_alpha") }}: agree on the anchors in docs/interview-guide.md.'
+        || '{{ var("agreement_min_alpha") }}: agree on what each rating means'
+        || ' (docs/interview-guide.md).'
     from coder_agreement
     where not is_reliable
 

@@ -66,6 +66,27 @@ account_values as (
 
 ),
 
+fit as (
+
+    select * from {{ ref('account_fit') }}
+
+),
+
+-- For the words: what a meeting with a VP gives on its day.
+meeting_points as (
+
+    select min(least(
+        activity_types.base_points * seniority_levels.multiplier,
+        {{ var('daily_identity_cap_points') }} * seniority_levels.multiplier,
+        {{ var('person_cap_points') }}
+    )) as vp_points
+    from {{ ref('activity_types') }} as activity_types
+    cross join {{ ref('seniority_levels') }} as seniority_levels
+    where activity_types.activity_type = 'meeting' and seniority_levels.seniority = 'vp'
+        and activity_types.base_points > 0
+
+),
+
 -- Points that the strength of strong signal asks for, rounded up to the hundredth.
 signal_needs as (
 
@@ -124,8 +145,11 @@ reach as (
         cast(sum(people) as integer) as people_to_reach,
         cast(sum(people_to_find) as integer) as people_to_find,
         max(gain_share) as gain_share,
-        string_agg(people || ' ' || replace(persona, '_', ' '), ', ' order by persona)
-            as personas_to_reach
+        string_agg(
+            people || ' ' || {{ persona_words('persona') }}
+            || case when people = 1 then '' else 's' end,
+            ', ' order by persona
+        ) as personas_to_reach
     from chosen_steps
     group by account_id
 
@@ -170,7 +194,9 @@ paths as (
         account_values.account_value_usd,
         account_values.value_basis,
         names.account_name,
-        names.owner_name
+        names.owner_name,
+        fit.misfits,
+        meeting_points.vp_points
     from gap_accounts
     inner join features on gap_accounts.account_id = features.account_id
     inner join signal_needs on gap_accounts.account_id = signal_needs.account_id
@@ -179,6 +205,8 @@ paths as (
     left join exclusions on gap_accounts.account_id = exclusions.account_id
     inner join account_values on gap_accounts.account_id = account_values.account_id
     left join names on gap_accounts.account_id = names.account_id
+    left join fit on gap_accounts.account_id = fit.account_id
+    cross join meeting_points
 
 )
 
@@ -210,42 +238,71 @@ select
             then 'Excluded'
                 || coalesce(' until ' || cast(excluded_until as {{ day_text }}), '')
                 || ' (' || exclusion_reasons
-                || '): nobody acts on it, whatever would activate it.'
+                || '): nobody acts on it.'
         when change_kind = 'list'
-            then 'It does not fit: take it off the list, or correct the fit if that is wrong.'
+            then 'It does not fit' || coalesce(' (' || misfits || ')', '')
+                || ': take it off the list, or correct the fit if that is wrong.'
         else
             'To activate it: ' || concat_ws(
                 '; ',
                 case
                     when needs_signal and signal_cause = 'no_intent_source'
-                        then 'first a channel that can see it (no intent source is delivered)'
+                        then 'a channel that can see it (no intent source is delivered)'
                     when needs_signal and not is_observable
-                        then 'first a channel that can see it'
+                        then 'a channel that can see it'
                 end,
-                case when needs_signal and points_missing > 0
-                    then {{ in_words('points_missing', 2) }} || ' more points of signal ('
-                        || {{ in_words('points', 2) }} || ' of '
-                        || {{ in_words('needed_points', 2) }} || ')' end,
-                case when needs_signal and not is_broad
-                    then 'a second engaged person or a second channel' end,
-                case when needs_signal and not has_recent_buying_signal
-                    then 'a buying signal' end,
+                case
+                    when needs_signal and points_missing > 0 then
+                        'more signal'
+                        || case when is_broad then '' else ' from a second person or channel' end
+                        || case when has_recent_buying_signal then ''
+                            else ', including a buying signal' end
+                        || case
+                            when vp_points is null then ''
+                            when points_missing <= vp_points
+                                then ', such as a meeting with a VP'
+                            when points_missing
+                                <= vp_points + {{ var('intent_report_cap_points') }}
+                                then ', such as a meeting with a VP and surging intent topics'
+                            else
+                                ', such as meetings with '
+                                || {{ in_words('ceil(points_missing / vp_points)', 0) }} || ' VPs'
+                        end
+                end,
+                case when needs_signal and points_missing <= 0 and not is_broad
+                    then 'a second active person or a second channel' end,
+                case when needs_signal and points_missing <= 0 and not has_recent_buying_signal
+                    then 'a buying signal, such as a reply, a meeting or a look at the prices' end,
                 case when has_coverage_driver and people_to_reach is not null
-                    then 'reach ' || personas_to_reach || ' (reached coverage '
-                        || {{ in_words('100 * reached_coverage_share', 0) }} || '% to '
-                        || {{ in_words('100 * reached_coverage_share_after', 0) }} || '%)' end,
-                case when has_coverage_driver and people_to_find > 0
-                    then people_to_find || ' of them to be found first' end,
+                    then 'reach ' || personas_to_reach || ' ('
+                        || {{ in_words('100 * reached_coverage_share', 0) }}
+                        || '% of its buying committee reached, '
+                        || {{ in_words('100 * reached_coverage_share_after', 0) }} || '% then)'
+                        || case
+                            when people_to_find > 0 and people_to_find = people_to_reach
+                                then case when people_to_find = 1
+                                    then ', who has to be found first'
+                                    else ', all of whom have to be found first' end
+                            when people_to_find > 0
+                                then ', '
+                                    || {{ in_words('people_to_find', 0) }}
+                                    || case when people_to_find = 1 then ' of whom has'
+                                        else ' of whom have' end || ' to be found first'
+                            else ''
+                        end
+                end,
                 case when has_coverage_driver and people_to_reach is null
-                    then 'more personas than are required here: see the seed personas' end,
+                    then 'more required personas in seeds/coverage/personas.csv, for those it'
+                        || ' has are too few to get there' end,
                 case when is_outside_window and next_window_opens_on is not null
-                    then 'its window opens on ' || cast(next_window_opens_on as {{ day_text }}) end,
+                    then 'wait for its window, which opens on '
+                        || cast(next_window_opens_on as {{ day_text }}) end,
                 case when is_outside_window and next_window_opens_on is null
-                    then 'it is outside its window, and no opening is known' end
+                    then 'ask when they can buy: they cannot now' end
             ) || '.'
             || coalesce(
-                ' Whether its people are reached is unknown ('
-                || replace(coverage_unknown_reason, '_', ' ') || ') and left out.', ''
+                ' Nobody knows who sits in its buying committee ('
+                || replace(coverage_unknown_reason, '_', ' ') || ' delivered).', ''
             )
     end as what_it_takes
 from paths

@@ -92,7 +92,13 @@ select
     win_share,
     win_share_basis,
     round(cast(sole_blocker_value as double) * win_share, 2) as expected_value_usd,
-    'Rough: of ' || gap_accounts || ' gap accounts it alone holds back ' || sole_blocker_accounts
-    || '; each counts at the median yearly amount of a deal and a chance of '
-    || {{ in_words('100 * win_share', 0) }} || '% (' || win_share_basis || ').' as note
+    'It holds back ' || {{ counted('gap_accounts', 'account') }} || ', '
+    || case
+        when sole_blocker_accounts = 0 then 'none'
+        else {{ in_words('sole_blocker_accounts', 0) }}
+    end
+    || ' of them alone. Their worth is that of a median deal, of which '
+    || {{ in_words('100 * win_share', 0) }} || '% are won ('
+    || case win_share_basis when 'assumed' then 'assumed' else 'of own deals' end
+    || ').' as note
 from levers

@@ -38,12 +38,6 @@ signals as (
 
 ),
 
-coverage as (
-
-    select * from {{ ref('account_coverage') }}
-
-),
-
 effort_days as (
 
     select * from {{ ref('int_effort_days') }}
@@ -70,6 +64,104 @@ acts as (
     where {{ end_date() }} >= valid_from and {{ end_date() }} < valid_to
         and is_buying_signal and base_points_h > 0
         and occurred_date > {{ add_days(end_date(), -var('max_age_days')) }}
+
+),
+
+-- Who there did what of late, for the words: of each kind of act the one by whom it weighs most. A
+-- report of intent is nobody's act.
+seen_acts as (
+
+    select
+        seen.account_id,
+        seen.person_id,
+        seen.activity_type,
+        seen.occurred_date,
+        seen.is_buying_signal,
+        activity_types.did,
+        seniority_levels.called,
+        people.persona,
+        row_number() over (
+            partition by seen.account_id, seen.activity_type
+            order by
+                seniority_levels.multiplier desc nulls last, seen.occurred_date desc,
+                people.persona asc nulls last, seniority_levels.called asc
+        ) as act_order
+    from {{ ref('int_account_acts') }} as seen
+    inner join {{ ref('activity_types') }} as activity_types
+        on seen.activity_type = activity_types.activity_type
+    left join {{ ref('int_people') }} as people
+        on
+            seen.person_id = people.person_id
+            and {{ end_date() }} >= people.valid_from
+            and {{ end_date() }} < people.valid_to
+    left join {{ ref('seniority_levels') }} as seniority_levels
+        on people.seniority = seniority_levels.seniority
+    where {{ end_date() }} >= seen.valid_from and {{ end_date() }} < seen.valid_to
+        and seen.base_points_h > 0 and activity_types.did is not null
+        and activity_types.channel != 'intent'
+        and seen.occurred_date > {{ add_days(end_date(), -var('engaged_days')) }}
+
+),
+
+-- A manager (champion), a champion, or nobody of whom anything is known.
+named_acts as (
+
+    select
+        *,
+        case
+            when called != 'somebody'
+                then called || coalesce(' (' || {{ persona_words('persona') }} || ')', '')
+            when substring(persona, 1, 1) in ('a', 'e', 'i', 'o')
+                then 'an ' || {{ persona_words('persona') }}
+            else 'a ' || {{ persona_words('persona') }}
+        end as whom
+    from seen_acts
+
+),
+
+kinds_of_acts as (
+
+    select
+        account_id,
+        activity_type,
+        max(is_buying_signal) as is_buying_signal,
+        max(occurred_date) as last_on,
+        count(distinct person_id) as people,
+        max(did) as did,
+        max(case when act_order = 1 then whom end) as whom
+    from named_acts
+    group by account_id, activity_type
+
+),
+
+told_acts as (
+
+    select
+        *,
+        case
+            when people > 1
+                then {{ in_words('people', 0) }} || ' people'
+                    || coalesce(', among them ' || whom || ',', '') || ' ' || did || ', last on '
+            else coalesce(whom, 'somebody') || ' ' || did || ' on '
+        end
+        || cast(last_on as {{ dbt.type_string() }}) as words,
+        row_number() over (
+            partition by account_id
+            order by is_buying_signal desc, last_on desc, activity_type asc
+        ) as kind_order
+    from kinds_of_acts
+
+),
+
+recent_acts as (
+
+    select
+        account_id,
+        upper(substring(string_agg(words, '; ' order by kind_order), 1, 1))
+        || substring(string_agg(words, '; ' order by kind_order), 2) as acts_in_words
+    from told_acts
+    where kind_order <= {{ var('acts_named') }}
+    group by account_id
 
 ),
 
@@ -184,15 +276,11 @@ decided as (
         accounts.lifecycle,
         fit.fit_tier,
         fit.fit_score,
-        signals.strength_score,
+        fit.misfits,
         signals.signal_level,
-        signals.engaged_people,
         signals.last_signal_date,
         signals.is_spiking,
-        coverage.reached_coverage_share,
-        coverage.coverage_unknown_reason,
-        coverage.required_personas,
-        coverage.covered_personas,
+        signals.surging_topic_names,
         exclusions.reasons as exclusion_reason,
         exclusions.excluded_until,
         coalesce(past_exclusions.ended_on, date '0001-01-01') as free_since,
@@ -214,7 +302,6 @@ decided as (
     inner join accounts on activation.account_id = accounts.account_id
     inner join fit on activation.account_id = fit.account_id
     inner join signals on activation.account_id = signals.account_id
-    inner join coverage on activation.account_id = coverage.account_id
     inner join decisions on activation.account_id = decisions.account_id
     left join readiness on activation.account_id = readiness.account_id
     left join research_queue on activation.account_id = research_queue.account_id
@@ -660,7 +747,8 @@ chosen as (
         plays.owner_function,
         plays.channels,
         plays.content_level,
-        plays.first_touch_hours
+        plays.first_touch_hours,
+        plays.description as what_to_do
     from dated
     inner join decided on dated.account_id = decided.account_id
     inner join plays on dated.play_id = plays.play_id
@@ -668,91 +756,119 @@ chosen as (
 
 ),
 
-worded as (
+told as (
 
     select
         chosen.*,
-        case
-            when play_decision = 'withheld' then
-                'Withheld'
-                || coalesce(' until ' || cast(excluded_until as {{ dbt.type_string() }}), '')
-                || ': ' || replace(exclusion_reason, '_', ' ')
-            when play_decision = 'drop' then
-                'Dropped: fit is ' || fit_tier
-                || coalesce(' (score ' || {{ in_words('fit_score', 1) }} || ')', '')
-                || case when fit_score >= {{ var('fit_moderate_min_score') }}
-                    then ', for a must-not criterion matches' else '' end
-            else
-                case
-                    when play_decision = 'hold' then
-                        'held until ' || cast(revisit_on as {{ dbt.type_string() }})
-                        || ', readiness ' || replace(readiness_segment, '_', ' ')
-                        || case when has_committed_motion
-                            then ', and yet a committed deal is moving' else '' end
-                        || '; '
-                    when play_decision = 'research' then
-                        'ask the ' || replace(respondent_role, '_', ' ') || ', '
-                        || replace(asked_dimension, '_', ' ') || ' first, readiness '
-                        || replace(readiness_segment, '_', ' ') || '; '
-                    when readiness_segment = 'can_decide' then
-                        'they can decide'
-                        || coalesce(
-                            ', and named '
-                            || cast(next_deadline_on as {{ dbt.type_string() }})
-                            || ' as a deadline', ''
-                        ) || '; '
-                    else ''
-                end
-                || case
-                    when play_decision = 'watch' then
-                        case
-                            when signal_level = 'strong' and has_committed_motion
-                                then 'strong signal and a committed deal'
-                            when has_committed_motion then 'committed deal'
-                            else 'strong signal'
-                        end
-                        || ' outside the buying window; '
-                    when trigger in ('state', 'rise', 'fall') then ''
-                    else
-                        replace(trigger, '_', ' ') || ' on '
-                        || cast(triggered_on as {{ dbt.type_string() }}) || '; '
-                end
-                || case
-                    when trigger = 'rise' then
-                        'rose from ' || previous_state || ' to ' || state || ' on '
-                    when trigger = 'fall' then
-                        'fell from ' || previous_state || ' to ' || state || ' on '
-                    else state || ' since '
-                end
-                || cast(state_since as {{ dbt.type_string() }})
-                || ': strength ' || {{ in_words('strength_score', 1) }}
-                || ', engaged people ' || cast(engaged_people as {{ dbt.type_string() }})
-                || ', reached coverage ' || coalesce(
-                    {{ in_words('100 * reached_coverage_share', 0) }} || '%'
-                    || ', required personas on file '
-                    || cast(covered_personas as {{ dbt.type_string() }})
-                    || ' of '
-                    || cast(required_personas as {{ dbt.type_string() }}),
-                    'unknown (' || replace(coverage_unknown_reason, '_', ' ') || ')'
-                )
-                || case
-                    when has_committed_motion then ', committed deal in motion'
-                    when needs_committed_motion then ', no committed deal in motion'
-                    else ''
-                end
-                || coalesce(', held back by ' || replace(primary_driver, '_', ' '), '')
-                || case kept_by
-                    when 'keep_thresholds'
-                        then '; would not enter it today, above what keeps it'
-                    when 'waiting_rule' then
-                        '; day ' || days_below || ' of {{ var("days_below_to_fall") }}'
-                        || ' below what keeps it'
-                    when 'stale_feed' then '; below what keeps it, held by stale ' || paused_by
-                    else ''
-                end
-        end
-            as sentence
+        recent_acts.acts_in_words
     from chosen
+    left join recent_acts on chosen.account_id = recent_acts.account_id
+
+),
+
+worded as (
+
+    select
+        *,
+        concat_ws(
+            '. ',
+            case
+                when play_decision = 'withheld'
+                    then 'Excluded'
+                        || coalesce(
+                            ' until ' || cast(excluded_until as {{ dbt.type_string() }}), ''
+                        )
+                        || ' (' || replace(exclusion_reason, '_', ' ') || '): nobody acts on it'
+                when play_decision = 'drop'
+                    then 'Does not fit' || coalesce(
+                        ': ' || misfits,
+                        ' (' || {{ in_words('fit_score', 0) }} || ' of 100 points)', ''
+                    )
+                when play_decision = 'hold'
+                    then 'On hold until ' || cast(revisit_on as {{ dbt.type_string() }})
+            end,
+            case
+                when play_decision in ('hold', 'research') or readiness_segment = 'can_decide' then
+                    case readiness_segment
+                        when 'can_decide' then 'They can decide'
+                        when 'blocked' then 'They will not decide now'
+                        when 'contested'
+                            then 'People there contradict each other on whether they can decide'
+                        when 'partial' then 'Whether they can decide is known only in part'
+                        else 'Nobody knows whether they can decide'
+                    end
+                    || coalesce(
+                        case when readiness_segment = 'can_decide'
+                            then ' and named ' || cast(next_deadline_on as {{ dbt.type_string() }})
+                                || ' as a deadline' end, ''
+                    )
+            end,
+            case when play_decision not in ('withheld', 'drop') then
+                concat_ws(
+                    '. ',
+                    case
+                        when play_decision = 'watch' then
+                            case
+                                when signal_level = 'strong' and has_committed_motion
+                                    then 'Strong signal and a committed deal'
+                                when has_committed_motion then 'A committed deal'
+                                else 'Strong signal'
+                            end
+                            || ' at a time when they cannot buy'
+                        -- What somebody did is told with who did it.
+                        when trigger in ('state', 'rise', 'fall', 'buying_signal') then null
+                        when trigger = 'spike'
+                            then 'More acts than usual in the last {{ var("spike_days") }} days'
+                        else
+                            'News of ' || cast(triggered_on as {{ dbt.type_string() }}) || ': '
+                            || replace(trigger, '_', ' ')
+                    end,
+                    case
+                        when trigger = 'rise'
+                            then 'Rose from ' || previous_state || ' to ' || state || ' on '
+                        when trigger = 'fall'
+                            then 'Fell from ' || previous_state || ' to ' || state || ' on '
+                        else upper(substring(state, 1, 1)) || substring(state, 2) || ' since '
+                    end
+                    || cast(state_since as {{ dbt.type_string() }})
+                    || case kept_by
+                        when 'waiting_rule' then
+                            ', falls in '
+                            || {{ counted(var('days_below_to_fall') ~ ' - days_below', 'day') }}
+                            || ' if nothing changes'
+                        when 'stale_feed'
+                            then ', not lowered only because feeds stopped (' || paused_by || ')'
+                        else ''
+                    end
+                    || case
+                        when has_committed_motion then '; a committed deal is moving'
+                        when needs_committed_motion then '; no committed deal is moving'
+                        else ''
+                    end,
+                    coalesce(
+                        acts_in_words,
+                        'Nobody there did anything that we could see in'
+                        || ' {{ var("engaged_days") }} days'
+                    ),
+                    'They read more than usual about ' || surging_topic_names,
+                    'What holds it back: ' || {{ driver_words('primary_driver') }},
+                    'To do: '
+                    || case when play_id != 'none' then
+                        nullif(
+                            concat_ws(
+                                '. ',
+                                case when play_decision = 'research' then
+                                    'Ask the ' || {{ persona_words('respondent_role') }} || ' '
+                                    || {{ question_words('asked_dimension') }} end,
+                                what_to_do
+                            ), ''
+                        )
+                    end
+                )
+            end
+        )
+        || '.' as why
+    from told
 
 )
 
@@ -789,5 +905,5 @@ select
     excluded_until,
     rule_rank,
     rule_reason,
-    upper(substring(sentence, 1, 1)) || substring(sentence, 2) || '.' as why
+    why
 from worded

@@ -131,8 +131,9 @@ answered as (
 
 ),
 
--- The act says where it goes, the touch whether it was allowed: an exclusion may begin or end
--- between the two. Nobody is asked for an answer that was not allowed any more.
+-- The day of the act says where it goes, the day of the touch whether the touch was allowed: an
+-- exclusion may begin or end between the two. No answer is asked for where one began before it was
+-- due.
 excluded_later as (
 
     select

@@ -38,7 +38,7 @@ voices as (
 
 ),
 
--- A dimension nobody spoke about is as likely above the middle as below it.
+-- A dimension nobody spoke about counts as 0.5: as likely above the middle as below it.
 dimensions as (
 
     select
@@ -54,8 +54,8 @@ dimensions as (
             as decision_capacity,
         string_agg(
             case when is_known then {{ dimension_words('dimension') }} || ' '
-                || {{ in_words('100 * mean_share', 0) }} || '% ('
-                || {{ in_words('100 * lower_80_share', 0) }} || '-'
+                || {{ in_words('100 * mean_share', 0) }} || '% (probably '
+                || {{ in_words('100 * lower_80_share', 0) }} || ' to '
                 || {{ in_words('100 * upper_80_share', 0) }} || '%)' end,
             ', ' order by dimension_order
         ) as known_words,
@@ -136,28 +136,39 @@ select
         when readiness_segment = 'unknown' and last_research_date is null
             then 'Nobody inside has been asked'
         when readiness_segment = 'unknown'
-            then 'What was said has lapsed or says too little; last asked on '
+            then 'What was said is too old or says too little; last asked on '
                 || cast(last_research_date as {{ dbt.type_string() }})
         when readiness_segment = 'contested'
-            then 'Voices contradict each other on ' || contested_words
+            then 'People there contradict each other on ' || contested_words
         when readiness_segment = 'blocked'
-            then 'Blocked by ' || {{ dimension_words('blocking_dimension') }}
-        when readiness_segment = 'can_decide' then 'All four conditions of a decision are there'
-        else 'No condition is known to be missing, and not all four are known to be there'
+            then 'They will not decide now, because ' || case blocking_dimension
+                when 'pressure' then 'nothing forces them to act'
+                when 'ownership' then 'nobody answers for the problem'
+                when 'authority_alignment'
+                    then 'those with the problem do not control budget and priority'
+                else 'they can wait'
+            end
+        when readiness_segment = 'can_decide'
+            then 'They can decide: all four conditions of a decision are met'
+        else 'Nothing is known to stand in the way, but not all four conditions are known'
     end
     || case
         when readiness_segment = 'unknown' then ''
         else
-            '; mean and 80% interval: ' || known_words
+            '. Heard from '
+            || {{ counted('respondents', 'person', 'people') }}
+            || case when is_single_voice and respondents > 1
+                then ', and it rests on one of them' else '' end
+            || ': ' || known_words
             || coalesce('; not known: ' || unknown_words, '')
-            || '; voices ' || respondents
-            || case when is_single_voice
-                then ', and without one of them it would be another segment' else '' end
-            || coalesce('; lapses from ' || cast(expires_on as {{ dbt.type_string() }}), '')
+            || coalesce(
+                '. This is too old from ' || cast(expires_on as {{ dbt.type_string() }}) || ' on',
+                ''
+            )
     end
     || case
         when revisit_on > as_of_date
-            then '; told to come back on ' || cast(revisit_on as {{ dbt.type_string() }})
+            then '. They asked us to come back on ' || cast(revisit_on as {{ dbt.type_string() }})
         else ''
     end
     || '.' as why

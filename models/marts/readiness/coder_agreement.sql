@@ -22,7 +22,7 @@ select
             then 'Too few answers were rated by two coders to say anything.'
         when alpha >= {{ var('agreement_min_alpha') }} then 'Coders agree well enough.'
         else
-            'Coders read the same answers differently: agree on the anchors of the codebook'
-            || ' before more is coded.'
+            'Coders rate the same answers differently: agree on what each rating means'
+            || ' (docs/interview-guide.md) before more is rated.'
     end as note
 from agreement

@@ -161,7 +161,7 @@ conversations as (
 
 ),
 
--- Of one dimension alone, for what to begin with.
+-- The same chance where only one dimension is asked about: it says what to begin with.
 openings as (
 
     select
@@ -177,7 +177,8 @@ openings as (
 
 ),
 
--- Of roles whose answers are as likely to change it the one that says most: it lasts longer.
+-- Of roles whose answers are equally likely to change the decision the one whose answers weigh
+-- most: what it says counts for longer.
 relevance as (
 
     select role, sum(relevance_share) as relevance_share
@@ -235,7 +236,7 @@ asked as (
             and conversations.is_told_to_wait = openings.is_told_to_wait
             and openings.opening_order = 1
     inner join relevance on conversations.respondent_role = relevance.role
-    -- Nobody can go and ask for somebody else.
+    -- Only roles that a persona stands for: `other` is nobody whom one could ask for.
     inner join personas on conversations.respondent_role = personas.persona
     left join heard_roles
         on
@@ -308,27 +309,30 @@ select
     decision as present_decision,
     readiness_segment,
     is_lapsing,
-    'Ask the ' || replace(respondent_role, '_', ' ') || ', ' || replace(dimension, '_', ' ')
-    || ' first: with a chance of ' || {{ in_words('100 * flip_share', 0) }}
-    || '% one conversation changes the decision ('
+    'Ask the ' || {{ persona_words('respondent_role') }} || ' first '
+    || {{ question_words('dimension') }} || '. There is a chance of '
+    || {{ in_words('100 * flip_share', 0) }} || '% that one conversation changes the decision. '
     || case
         when is_lapsing
-            then 'what is known lapses on ' || cast(expires_on as {{ dbt.type_string() }})
-        when last_research_date is null then 'nobody inside has been asked'
+            then 'What is known is too old from ' || cast(expires_on as {{ dbt.type_string() }})
+                || ' on'
+        when last_research_date is null then 'Nobody inside has been asked'
         when readiness_segment = 'unknown'
-            then 'what was said on '
+            then 'What was said on '
                 || cast(last_research_date as {{ dbt.type_string() }})
-                || case when evidence_weight > 0 then ' says too little' else ' has lapsed' end
-        else 'now ' || replace(readiness_segment, '_', ' ')
+                || case when evidence_weight > 0 then ' says too little' else ' is too old' end
+        else 'Their readiness is ' || replace(readiness_segment, '_', ' ')
     end
-    || '); fit ' || {{ in_words('100 * fit_share', 0) }} || '%, value '
-    || {{ in_words('account_value_usd', 0) }} || ' USD (' || value_basis || '); '
+    || '. A deal is worth about ' || {{ in_words('account_value_usd', 0) }} || ' USD a year ('
+    || value_basis || '); fit ' || {{ in_words('100 * fit_share', 0) }} || '%. '
     || case
         when expected_people is null
-            then 'whether anybody of the role is on file is unknown'
-        when expected_people > 0
-            then {{ in_words('expected_people', 1) }} || ' expected people of the role on file'
-        else 'nobody of the role on file yet'
+            then 'Nobody knows whether the role is on file'
+        when round(expected_people) > 0
+            then 'On file: about ' || {{ in_words('expected_people', 0) }} || ' '
+                || {{ persona_words('respondent_role') }}
+                || case when round(expected_people) = 1 then '' else 's' end
+        else 'Nobody of the role is on file'
     end
-    || '. The rank is the message, the money is rough.' as why
+    || '.' as why
 from ranked

@@ -186,6 +186,58 @@ surging as (
 
 ),
 
+-- Topics that surge by their own score in each provider's latest report. A provider of counts has
+-- none, for a count is no score.
+surging_scores as (
+
+    select
+        owners.account_id,
+        reports.topic,
+        row_number() over (
+            partition by owners.account_id order by max(reports.score) desc, reports.topic asc
+        ) as topic_order
+    from (
+        select
+            *,
+            rank() over (partition by provider, domain order by report_date desc) as report_order,
+            row_number() over (
+                partition by provider, domain, report_date, topic
+                order by version_at desc, score desc
+            ) as version_order
+        from {{ ref('int_intent_scores') }}
+        where known_date <= {{ day }} and report_date <= {{ day }}
+            and report_date > {{ add_days(day, -var('buying_signal_days')) }}
+    ) as reports
+    inner join {{ ref('int_identity_owners') }} as owners
+        on
+            owners.identity_type = 'domain'
+            and reports.domain = owners.identity
+            and {{ day }} >= owners.valid_from
+            and {{ day }} < owners.valid_to
+    where reports.report_order = 1 and reports.version_order = 1
+        and reports.score >= {{ var('intent_surging_score') }}
+    group by owners.account_id, reports.topic
+
+),
+
+-- The strongest by name: a report has as many as the provider tracks.
+topic_names as (
+
+    select
+        account_id,
+        string_agg(
+            case when topic_order <= {{ var('topics_named') }} then topic end,
+            ', ' order by topic_order
+        )
+        || case when count(*) > {{ var('topics_named') }}
+            then ' and '
+                || {{ in_words('count(*) - ' ~ var('topics_named'), 0) }} || ' more'
+            else '' end as surging_topic_names
+    from surging_scores
+    group by account_id
+
+),
+
 stale_feeds as (
 
     select
@@ -210,7 +262,7 @@ attribution_changes as (
 
 ),
 
--- Silence says nothing where nobody could have heard.
+-- Momentum is not told where no channel could have seen the account act.
 momentum as (
 
     select
@@ -258,6 +310,7 @@ select
     cast(coalesce(surging.surging_providers, 0) as integer) as surging_providers,
     coalesce(surging.surging_providers >= {{ var('corroborating_providers') }}, false)
         as is_corroborated,
+    topic_names.surging_topic_names,
     features.engaged_people,
     channels.signal_channels,
     cast(coalesce(channels.signal_channel_count, 0) as integer) as signal_channel_count,
@@ -312,4 +365,5 @@ left join seen_before on features.account_id = seen_before.account_id
 left join channels on features.account_id = channels.account_id
 left join attribution_changes on features.account_id = attribution_changes.account_id
 left join surging on features.account_id = surging.account_id
+left join topic_names on features.account_id = topic_names.account_id
 left join stale_feeds on features.account_id = stale_feeds.account_id

@@ -17,10 +17,11 @@ all_windows as (
 
     select
         *,
-        replace(window_type, '_', ' ')
-        || ' (' || source || ') ' || cast(starts_on as {{ dbt.type_string() }})
-        || ' to ' || cast(ends_on as {{ dbt.type_string() }}) as words,
-        -- Of windows on one day the other date and the order of words decide, not chance.
+        replace(window_type, '_', ' ') || ' from ' || cast(starts_on as {{ dbt.type_string() }})
+        || ' to ' || cast(ends_on as {{ dbt.type_string() }}) || ' (source ' || source || ')'
+            as words,
+        -- Windows that begin or end on one day are told apart by their other date and their words,
+        -- so that the result is always the same.
         cast(starts_on as {{ dbt.type_string() }}) || cast(ends_on as {{ dbt.type_string() }})
         || window_type || source as by_start,
         cast(ends_on as {{ dbt.type_string() }}) || cast(starts_on as {{ dbt.type_string() }})
@@ -126,26 +127,31 @@ select
     openings.is_outside_window,
     case
         when openings.is_outside_window and named.closed_words is not null
-            then 'Inside a closed window: ' || named.closed_words
+            then 'They cannot buy now: ' || named.closed_words
         when openings.is_outside_window and named.past_words is not null
-            then 'Outside its open windows, the last was ' || named.past_words
-        when openings.is_outside_window then 'Before its open windows'
-        when named.open_words is not null then 'Inside an open window: ' || named.open_words
-        when closings.next_window_closes_on is not null then 'No window is closed yet'
-        else 'No window decides'
+            then 'They cannot buy now: their last buying window was ' || named.past_words
+        when openings.is_outside_window
+            then 'They cannot buy now: their first buying window is still to come'
+        when named.open_words is not null then 'They can buy now: ' || named.open_words
+        when closings.next_window_closes_on is not null then 'They can buy now'
+        else 'Nothing is known that keeps them from buying now'
     end
     || case
         when openings.is_outside_window and openings.next_window_opens_on is null
-            then '; no opening is known'
+            then '; nobody knows when they can'
         when openings.is_outside_window
-            then '; it opens on ' || cast(openings.next_window_opens_on as {{ dbt.type_string() }})
+            then '; from '
+                || cast(openings.next_window_opens_on as {{ dbt.type_string() }}) || ' they can'
         when closings.next_window_closes_on is not null
             then
-                '; the last day is '
+                '; their last day is '
                 || cast(closings.next_window_closes_on as {{ dbt.type_string() }})
         else ''
     end
-    || case when named.shown_words is null then '' else '; also known: ' || named.shown_words end
+    || case
+        when named.shown_words is null then ''
+        else '; for information: ' || named.shown_words
+    end
     || '.' as timing_reason,
     openings.next_window_opens_on,
     closings.next_window_closes_on

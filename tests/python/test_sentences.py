@@ -1,0 +1,1385 @@
+"""Every sentence that a mart can write, for none, one and many, as people read it.
+
+The file sentences_snapshot.txt holds them all. A change of a sentence changes the file
+(UPDATE_SNAPSHOT=1 writes it), and whoever changes one reads it there. A sentence is written by the
+model's own SQL: rows are put in the place of one of its CTEs, and what stands behind it is run.
+"""
+
+from __future__ import annotations
+
+import csv
+import os
+import re
+from collections.abc import Mapping, Sequence
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import sqlglot
+from marts import let_go, query
+from runner import Place, program
+from sqlglot import exp
+
+from orchestration import match_review
+from orchestration.ruleset import match_rules
+from orchestration.scoring import matching
+from orchestration.settings import PROJECT_DIR
+from orchestration.warehouse import connect
+from tools.compiled_sql import STAND_INS
+
+SNAPSHOT = Path(__file__).parent / "sentences_snapshot.txt"
+DAY = date(2026, 3, 31)
+Row = Mapping[str, Any]
+
+
+def literal(value: Any) -> str:
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int | float):
+        return str(value)
+    if isinstance(value, date):
+        return f"date '{value}'"
+    return "'" + str(value).replace("'", "''") + "'"
+
+
+def closing(sql: str, opening: int) -> int:
+    """Where the bracket that opens at a place closes; texts and comments are passed over."""
+    depth, place = 0, opening
+    while place < len(sql):
+        if sql[place] == "'":
+            place = sql.index("'", place + 1)
+        elif sql.startswith("--", place):
+            place = sql.index("\n", place)
+        elif sql[place] == "(":
+            depth += 1
+        elif sql[place] == ")":
+            depth -= 1
+            if depth == 0:
+                return place
+        place += 1
+    raise AssertionError("a bracket that does not close")
+
+
+def cte(sql: str, name: str) -> tuple[int, int]:
+    """Where the body of a CTE begins and ends."""
+    found = re.search(rf"(?<![\w.]){name} as \(", sql)
+    assert found, f"no CTE {name}"
+    return found.end(), closing(sql, found.end() - 1)
+
+
+def model_sql(model: str) -> str:
+    """The select of a model, from its first CTE on."""
+    for statement in program().by_name[model].fresh:
+        begin = re.search(r"(?m)^\s*with\s", statement)
+        if begin:
+            sql = statement[begin.start() :]
+            for name, stand_in in STAND_INS.items():
+                sql = sql.replace(stand_in, str(DAY) if "DATE" in name else "by hand")
+            # dbt puts it in brackets.
+            while sql.count("(") < sql.count(")"):
+                sql = sql[: sql.rindex(")")]
+            return sql
+    raise AssertionError(f"{model} has no CTE")
+
+
+def with_rows(sql: str, name: str, rows: Sequence[Row]) -> str:
+    """The SQL with rows in the place of a CTE; a column that a row does not name is null."""
+    begin, end = cte(sql, name)
+    # A row of nulls of the CTE's own types.
+    empty = (
+        f"select * from (values (1)) as a (one) left join (select * from ({sql[begin:end]}) as b"
+    )
+    empty = f"{empty} limit 0) as c on true"
+    said = "\nunion all by name\n".join(
+        f"select * exclude (one) replace ({replaced}) from ({empty}) as d"
+        for row in rows
+        for replaced in [", ".join(f"{literal(value)} as {key}" for key, value in row.items())]
+    )
+    return f"{sql[:begin]}\n{said}\n{sql[end:]}"
+
+
+def rendered(
+    connection: duckdb.DuckDBPyConnection, column: str, given: Mapping[str, Sequence[Row]]
+) -> list[str]:
+    """The values of `mart.column` for the rows in the place of CTEs."""
+    model, _, name = column.partition(".")
+    sql = model_sql(model)
+    for where, rows in given.items():
+        sql = with_rows(sql, where, rows)
+    found = connection.execute(f"select distinct {name} from ({sql}) as said order by all")
+    return [value for (value,) in found.fetchall()]
+
+
+# --- the sentences --------------------------------------------------------------------------------
+
+COMMON_ACTIVATION = {
+    "account_id": "a",
+    "state": "active",
+    "state_since": date(2026, 3, 1),
+    "strength_score": 43.1,
+    "signal_level": "strong",
+    "is_broad": True,
+    "has_committed_motion": False,
+    "reached_coverage_share": 0.5,
+    "is_held": False,
+    "has_coverage_driver": False,
+    "days_below": 0,
+}
+# A rule of which the account has nothing.
+NOTHING_OF_A_RULE = {
+    "account_id": "a",
+    "is_own": True,
+    "is_broad_enough": False,
+    "has_buying_signal": False,
+    "has_motion": False,
+    "is_replaceable": True,
+    "is_signal_replaced": False,
+    "strength_score": 12.3,
+    "reached_coverage_share": 0.301,
+    "enter_strength": 40.0,
+    "keep_strength": 32.0,
+    "enter_coverage": 0.48,
+    "keep_coverage": 0.384,
+    "has_enter_strength": False,
+    "has_keep_strength": False,
+    "has_enter_signal": False,
+    "has_keep_signal": False,
+}
+COMMON_HISTORY = {
+    "account_id": "a",
+    "valid_from": date(2026, 3, 1),
+    "valid_to": date(9999, 12, 31),
+    "strength_score": 43.1,
+    "reached_coverage_share": 0.625,
+    "has_committed_motion": False,
+    "is_broad": False,
+    "is_strong": False,
+    "has_recent_buying_signal": False,
+    "is_attribution_changed": False,
+    "min_strength": 40.0,
+    "min_coverage": 0.48,
+    "asks_motion": True,
+    "asks_strong_signal": True,
+    "is_fall": False,
+    "is_by_strength": False,
+    "is_by_breadth": False,
+    "is_by_buying_signal": False,
+    "is_by_committed_motion": False,
+    "is_by_coverage": False,
+}
+COMMON_PLAY = {
+    "account_id": "a",
+    "as_of_date": DAY,
+    "play_decision": "pursue",
+    "play_id": "create_demand",
+    "what_to_do": "Widen their interest and prepare the sales approach",
+    "state": "warming",
+    "state_since": date(2026, 3, 1),
+    "previous_state": "cold",
+    "trigger": "state",
+    "triggered_on": date(2026, 3, 1),
+    "has_committed_motion": False,
+    "needs_committed_motion": False,
+    "readiness_segment": "unknown",
+    "primary_driver": "low_intent",
+    "days_below": 0,
+}
+SEEN = {
+    "account_id": "a",
+    "occurred_date": date(2026, 3, 28),
+    "person_id": "p1",
+    "is_buying_signal": True,
+    "act_order": 1,
+}
+COMMON_PATH = {
+    "account_id": "a",
+    "change_kind": "both",
+    "needs_signal": True,
+    "points_missing": 0,
+    "points": 0,
+    "needed_points": 25.55,
+    "is_broad": True,
+    "has_recent_buying_signal": True,
+    "is_observable": True,
+    "has_coverage_driver": False,
+    "is_outside_window": False,
+    "reached_coverage_share": 0.2,
+    "reached_coverage_share_after": 0.6,
+    "vp_points": 18,
+}
+COMMON_READINESS = {
+    "account_id": "a",
+    "as_of_date": DAY,
+    "readiness_segment": "partial",
+    "last_research_date": date(2026, 3, 1),
+    "respondents": 2,
+    "is_single_voice": False,
+    "known_words": "pressure 60% (probably 40 to 80%)",
+    "unknown_words": "ownership, authority alignment, timing",
+    "expires_on": date(2026, 6, 1),
+}
+COMMON_QUESTION = {
+    "account_id": "a",
+    "respondent_role": "economic_buyer",
+    "dimension": "pressure",
+    "flip_share": 0.912,
+    "fit_share": 0.85,
+    "account_value_usd": 52000,
+    "value_basis": "median deal of its size",
+    "expected_value_usd": 40000,
+    "readiness_segment": "unknown",
+    "is_lapsing": False,
+    "expected_people": 0,
+    "rank": 1,
+    "evidence_weight": 0,
+}
+COMMON_DECISION = {
+    "account_id": "a",
+    "as_of_date": DAY,
+    "decision_in_force": "pursue",
+    "decision": "pursue",
+    "decision_since": date(2026, 3, 1),
+    "fit_tier": "strong",
+    "readiness_segment": "can_decide",
+    "is_told_to_wait": False,
+    "is_revisit_due": False,
+    "is_return": False,
+    "is_stalled": False,
+    "is_under_served": False,
+    "rule_reason": "It fits and can decide",
+    "readiness_why": "They can decide.",
+    "effort_usd": 1200,
+    "usual_effort_usd": 2000,
+}
+COMMON_TURN = {
+    "account_id": "a",
+    "is_account": True,
+    "as_of_date": date(2026, 3, 1),
+    "valid_to": date(9999, 12, 31),
+    "previous_decision": "research",
+    "decision": "pursue",
+    "fit_tier": "strong",
+    "previous_fit_tier": "strong",
+    "readiness_segment": "can_decide",
+    "previous_readiness_segment": "can_decide",
+    "lifecycle": "prospect",
+    "previous_lifecycle": "prospect",
+    "is_told_to_wait": False,
+    "previous_is_told_to_wait": False,
+    "is_revisit_due": False,
+    "previous_is_revisit_due": False,
+    "ruleset_version": "1",
+    "previous_ruleset_version": "1",
+}
+COMMON_MOVE = {
+    "account_id": "a",
+    "as_of_date": date(2026, 3, 3),
+    "is_gap": False,
+    "was_gap": True,
+    "is_target": True,
+    "was_target": True,
+    "state": "active",
+    "reason": "rose from warming to active: strength 43.1 (40.0 needed)",
+}
+COMMON_WEEK = {
+    "week_start_date": date(2026, 3, 2),
+    "opening_date": date(2026, 3, 1),
+    "closing_date": date(2026, 3, 8),
+    "opening_gap": 0,
+    "closing_gap": 0,
+    "listed": 0,
+    "removed": 0,
+    "activated": 0,
+    "cooled": 0,
+    "rule_or_identity_change": 0,
+    "closing_held_accounts": 0,
+}
+COMMON_DARK = {
+    "segment_type": "all",
+    "target_accounts": 100,
+    "observed_accounts": 10,
+    "caught_once": 6,
+    "caught_twice": 4,
+    "channels_used": 2,
+    "used_channels": "intent, web",
+    "estimated_dark_accounts_on_list": 12.3,
+    "lower_bound_on_list": 3,
+    "upper_bound_on_list": 40,
+}
+COMMON_WINDOW = {
+    "account_id": "a",
+    "window_type": "budget_freeze",
+    "source": "timing.windows",
+    "effect": "closed",
+    "is_current": True,
+    "decides_timing": True,
+    "starts_on": date(2026, 1, 1),
+    "ends_on": date(2026, 4, 30),
+}
+COMMON_CONTACT = {
+    "account_id": "a",
+    "contact_rank": 1,
+    "persona": "champion",
+    "is_whitespace": False,
+    "is_required": True,
+    "required_people": 2,
+    "reached_people": 0.4,
+}
+PERSONAS = ("blocker", "champion", "economic_buyer", "procurement", "technical", "user")
+# One gap account, with what the last CTE of account_activation_paths joins.
+NOBODY_ELSE: dict[str, list[Row]] = {
+    "gap_accounts": [{"account_id": "a", "has_coverage_driver": True, "fits_icp": True}],
+    "features": [{"account_id": "a"}],
+    "account_values": [{"account_id": "a"}],
+}
+COMMON_MISFIT = {"account_id": "a", "is_must_not": False, "attribute_order": 1}
+FIT = {"account_id": "a", "as_of_date": DAY, "fits_icp": False, "is_fit_assumed": False}
+
+Sentence = tuple[str, str, Mapping[str, Sequence[Row]]]
+
+
+def of(column: str, where: str, common: Row, cases: Mapping[str, Row]) -> list[Sentence]:
+    """Cases that are a row each in the place of one CTE, beside what they have in common."""
+    return [(column, case, {where: [{**common, **row}]}) for case, row in cases.items()]
+
+
+# mart.column, case, and the rows in the place of CTEs.
+SENTENCES: list[Sentence] = [
+    *of(
+        "account_activation.why",
+        "kept",
+        COMMON_ACTIVATION,
+        {
+            "nothing holds it": {},
+            "some signal, from one person": {
+                "signal_level": "some",
+                "is_broad": False,
+                "primary_driver": "low_intent",
+                "signal_driver": "low_intent",
+            },
+            "some signal, no buying signal, two drivers": {
+                "signal_level": "some",
+                "state": "warming",
+                "primary_driver": "low_intent",
+                "signal_driver": "low_intent",
+                "has_coverage_driver": True,
+            },
+            "a deal": {"has_committed_motion": True, "state": "engaged"},
+            "nobody knows who sits there": {
+                "reached_coverage_share": None,
+                "coverage_unknown_reason": "no_titles",
+            },
+            "kept by less": {
+                "kept_by": "keep_thresholds",
+                "enter_words": "strength 35.0 (40.0 needed), no committed deal is moving",
+            },
+            "about to fall": {
+                "kept_by": "waiting_rule",
+                "days_below": 3,
+                "keep_words": "only one person and channel, no buying signal in 30 days",
+            },
+            "held by a feed": {
+                "kept_by": "stale_feed",
+                "is_held": True,
+                "keep_words": "30.0% of its buying committee reached (38.4% needed)",
+                "feeds_in_words": "segment.pages (since 2026-03-20)",
+            },
+            **{
+                f"driver {driver}": {
+                    "state": "cold",
+                    "signal_level": "none",
+                    "strength_score": 0,
+                    "primary_driver": driver,
+                    "signal_driver": None if driver == "insufficient_coverage" else driver,
+                }
+                for driver in (
+                    "poor_fit",
+                    "wrong_timing",
+                    "no_signal_detected",
+                    "insufficient_coverage",
+                )
+            },
+        },
+    ),
+    *of(
+        "account_activation_history.reason",
+        "asked",
+        COMMON_HISTORY,
+        {
+            "first day": {"reason_code": "first_day", "state": "cold", "strength_score": 0},
+            "rise": {
+                "reason_code": "rise",
+                "state": "active",
+                "previous_state": "warming",
+                "is_by_strength": True,
+                "is_by_breadth": True,
+                "is_by_buying_signal": True,
+                "is_by_coverage": True,
+            },
+            "rise by a deal": {
+                "reason_code": "rise",
+                "state": "engaged",
+                "previous_state": "active",
+                "is_by_committed_motion": True,
+                "has_committed_motion": True,
+            },
+            "rise, no coverage known": {
+                "reason_code": "rise",
+                "state": "active",
+                "previous_state": "cold",
+                "is_strong": True,
+                "is_broad": True,
+                "has_recent_buying_signal": True,
+                "reached_coverage_share": None,
+            },
+            "fall after a day": {
+                "reason_code": "fall",
+                "is_fall": True,
+                "state": "cold",
+                "previous_state": "warming",
+                "days_below": 1,
+                "is_by_strength": True,
+                "min_strength": 8.0,
+                "strength_score": 3.2,
+            },
+            "fall after days": {
+                "reason_code": "fall",
+                "is_fall": True,
+                "state": "warming",
+                "previous_state": "active",
+                "days_below": 7,
+                "is_by_breadth": True,
+                "is_by_buying_signal": True,
+                "is_by_committed_motion": True,
+                "is_by_coverage": True,
+                "is_attribution_changed": True,
+            },
+        },
+    ),
+    *of(
+        "account_gap_movements.why",
+        "movements",
+        COMMON_MOVE,
+        {
+            "activated": {"change_kind": "activated"},
+            "activated by rules": {"change_kind": "activated", "is_rule_change": True},
+            "cooled": {
+                "change_kind": "cooled",
+                "is_gap": True,
+                "was_gap": False,
+                "reason": "fell from active to warming after 7 days with too little to stay",
+            },
+            "listed": {
+                "change_kind": "listed",
+                "target_cause": "list",
+                "is_gap": True,
+                "was_gap": False,
+                "state": "cold",
+            },
+            "removed": {"change_kind": "removed", "target_cause": "list"},
+            "gone": {"change_kind": "removed", "target_cause": "list", "state": None},
+            "merged": {
+                "change_kind": "removed",
+                "target_cause": "merge",
+                "other_account_id": "001B",
+            },
+            "in place of another": {
+                "change_kind": "listed",
+                "target_cause": "merge",
+                "other_account_id": "001B",
+                "is_gap": True,
+                "was_gap": False,
+            },
+            "lost its domain": {
+                "change_kind": "removed",
+                "target_cause": "identity",
+                "other_account_id": "001B",
+            },
+            "got a domain": {
+                "change_kind": "listed",
+                "target_cause": "identity",
+                "other_account_id": "001B",
+                "is_gap": True,
+                "was_gap": False,
+            },
+            "another segment": {
+                "is_gap": True,
+                "region_value": "Europe",
+                "region_before": "North America",
+            },
+        },
+    ),
+    *of(
+        "activation_gap_movements.why",
+        "reckoned",
+        COMMON_WEEK,
+        {
+            "nothing": {},
+            "one listed": {"listed": 1, "closing_gap": 1},
+            "one fewer": {
+                "opening_gap": 2,
+                "closing_gap": 1,
+                "activated": 1,
+                "closing_held_accounts": 1,
+                "closing_gap_without_held": 2,
+                "held_by": "segment.pages since 2026-03-05",
+            },
+            "many": {
+                "opening_gap": 1200,
+                "closing_gap": 1210,
+                "listed": 20,
+                "removed": 2,
+                "activated": 15,
+                "cooled": 9,
+                "rule_or_identity_change": -2,
+                "closing_held_accounts": 11,
+                "closing_gap_without_held": 1221,
+                "held_by": "segment.pages since 2026-03-05",
+            },
+            "by rules alone": {"closing_gap": 2, "rule_or_identity_change": 2},
+        },
+    ),
+    *of(
+        "account_plays.why",
+        "chosen",
+        COMMON_PLAY,
+        {
+            "excluded": {"play_decision": "withheld", "exclusion_reason": "legal, partner_owned"},
+            "excluded for a time": {
+                "play_decision": "withheld",
+                "exclusion_reason": "do_not_contact",
+                "excluded_until": date(2026, 6, 1),
+            },
+            "dropped": {"play_decision": "drop", "fit_score": 31},
+            "dropped by a number": {
+                "play_decision": "drop",
+                "misfits": "51,166 employees, we serve up to 20,000",
+            },
+            "on hold": {
+                "play_decision": "hold",
+                "play_id": "none",
+                "revisit_on": date(2026, 5, 1),
+                "readiness_segment": "blocked",
+            },
+            "on hold with a deal": {
+                "play_decision": "hold",
+                "play_id": "check_capacity",
+                "what_to_do": "Ask what has changed, then correct the research or the forecast",
+                "revisit_on": date(2026, 5, 1),
+                "readiness_segment": "blocked",
+                "has_committed_motion": True,
+            },
+            **{
+                f"ask about {dimension}": {
+                    "play_decision": "research",
+                    "play_id": "discovery_research",
+                    "respondent_role": role,
+                    "asked_dimension": dimension,
+                }
+                for role, dimension in (
+                    ("economic_buyer", "pressure"),
+                    ("technical", "ownership"),
+                    ("procurement", "authority_alignment"),
+                    ("user", "timing_tolerance"),
+                )
+            },
+            "can decide": {"readiness_segment": "can_decide"},
+            "can decide by a day": {
+                "readiness_segment": "can_decide",
+                "next_deadline_on": date(2026, 5, 5),
+            },
+            "watched": {"play_decision": "watch", "signal_level": "strong", "primary_driver": None},
+            "watched with a deal": {
+                "play_decision": "watch",
+                "signal_level": "some",
+                "has_committed_motion": True,
+                "primary_driver": None,
+            },
+            "watched with both": {
+                "play_decision": "watch",
+                "signal_level": "strong",
+                "has_committed_motion": True,
+                "primary_driver": None,
+            },
+            "rise": {"trigger": "rise"},
+            "fall, the last day": {
+                "trigger": "fall",
+                "previous_state": "active",
+                "kept_by": "waiting_rule",
+                "days_below": 6,
+            },
+            "about to fall": {"kept_by": "waiting_rule", "days_below": 2},
+            "held by a feed": {"kept_by": "stale_feed", "paused_by": "segment.pages"},
+            "news": {"trigger": "executive_change"},
+            "spike": {"trigger": "spike"},
+            "topics": {"surging_topic_names": "data warehouse, data quality and 2 more"},
+            "engaged without a deal": {"state": "engaged", "needs_committed_motion": True},
+        },
+    ),
+    *of(
+        "account_activation_paths.what_it_takes",
+        "paths",
+        COMMON_PATH,
+        {
+            "excluded": {"change_kind": "excluded", "exclusion_reasons": "legal"},
+            "excluded for a time": {
+                "change_kind": "excluded",
+                "exclusion_reasons": "legal",
+                "excluded_until": date(2026, 6, 1),
+            },
+            "does not fit": {"change_kind": "list"},
+            "does not fit by a number": {
+                "change_kind": "list",
+                "misfits": "1 employee, we serve 200 and more",
+            },
+            "one meeting": {"points_missing": 10},
+            "a meeting and topics": {
+                "points_missing": 25.55,
+                "is_broad": False,
+                "has_recent_buying_signal": False,
+            },
+            "several meetings": {"points_missing": 40, "has_recent_buying_signal": False},
+            "no meeting is worth points": {"points_missing": 10, "vp_points": None},
+            "only breadth": {"is_broad": False},
+            "only a buying signal": {"has_recent_buying_signal": False},
+            "nobody sees it": {"is_observable": False, "points_missing": 10},
+            "no intent source": {
+                "is_observable": False,
+                "signal_cause": "no_intent_source",
+                "points_missing": 10,
+            },
+            "one person": {
+                "needs_signal": False,
+                "has_coverage_driver": True,
+                "people_to_reach": 1,
+                "people_to_find": 0,
+                "personas_to_reach": "1 champion",
+            },
+            "one person to find": {
+                "needs_signal": False,
+                "has_coverage_driver": True,
+                "people_to_reach": 1,
+                "people_to_find": 1,
+                "personas_to_reach": "1 champion",
+            },
+            "three people, one to find": {
+                "needs_signal": False,
+                "has_coverage_driver": True,
+                "people_to_reach": 3,
+                "people_to_find": 1,
+                "personas_to_reach": "2 champions, 1 technical evaluator",
+            },
+            "three people, two to find": {
+                "needs_signal": False,
+                "has_coverage_driver": True,
+                "people_to_reach": 3,
+                "people_to_find": 2,
+                "personas_to_reach": "2 champions, 1 technical evaluator",
+            },
+            "all to find": {
+                "needs_signal": False,
+                "has_coverage_driver": True,
+                "people_to_reach": 2,
+                "people_to_find": 2,
+                "personas_to_reach": "2 champions",
+            },
+            "too few personas required": {"needs_signal": False, "has_coverage_driver": True},
+            "window opens": {
+                "is_outside_window": True,
+                "next_window_opens_on": date(2026, 5, 1),
+                "points_missing": 10,
+            },
+            "window unknown": {"is_outside_window": True, "points_missing": 10},
+            "committee unknown": {"points_missing": 10, "coverage_unknown_reason": "no_titles"},
+        },
+    ),
+    *of(
+        "activation_levers.note",
+        "levers",
+        {"gap_accounts": 1, "sole_blocker_accounts": 0, "win_share": 0.2},
+        {
+            "none alone": {"win_share_basis": "assumed", "win_share": 0.2},
+            "one": {"sole_blocker_accounts": 1, "win_share_basis": "own deals"},
+            "many": {
+                "gap_accounts": 1900,
+                "sole_blocker_accounts": 1200,
+                "win_share_basis": "own deals",
+            },
+        },
+    ),
+    *of(
+        "account_readiness.why",
+        "joined",
+        COMMON_READINESS,
+        {
+            "nobody asked": {"readiness_segment": "unknown", "last_research_date": None},
+            "too old": {"readiness_segment": "unknown"},
+            "contested": {"readiness_segment": "contested", "contested_words": "pressure"},
+            **{
+                f"blocked by {dimension}": {
+                    "readiness_segment": "blocked",
+                    "blocking_dimension": dimension,
+                    "respondents": 1,
+                    "is_single_voice": True,
+                }
+                for dimension in (
+                    "pressure",
+                    "ownership",
+                    "authority_alignment",
+                    "timing_tolerance",
+                )
+            },
+            "can decide": {
+                "readiness_segment": "can_decide",
+                "unknown_words": None,
+                "is_single_voice": True,
+            },
+            "partial, come back": {"revisit_on": date(2026, 5, 1), "expires_on": None},
+        },
+    ),
+    *of(
+        "research_queue.why",
+        "ranked",
+        COMMON_QUESTION,
+        {
+            "nobody asked": {},
+            "one on file": {"expected_people": 0.8, "respondent_role": "champion"},
+            "several on file, too old": {
+                "expected_people": 2.4,
+                "respondent_role": "technical",
+                "dimension": "ownership",
+                "last_research_date": date(2025, 3, 1),
+            },
+            "nobody knows, says too little": {
+                "expected_people": None,
+                "last_research_date": date(2026, 3, 1),
+                "evidence_weight": 0.2,
+                "dimension": "authority_alignment",
+                "respondent_role": "procurement",
+            },
+            "soon too old": {
+                "is_lapsing": True,
+                "expires_on": date(2026, 4, 10),
+                "last_research_date": date(2025, 11, 1),
+            },
+            "contested": {
+                "readiness_segment": "contested",
+                "last_research_date": date(2026, 3, 1),
+                "dimension": "timing_tolerance",
+                "respondent_role": "blocker",
+            },
+        },
+    ),
+    *of(
+        "account_decisions.why",
+        "judged",
+        COMMON_DECISION,
+        {
+            "pursue": {},
+            "waiting for another": {"decision": "research"},
+            "hold as they said": {
+                "decision_in_force": "hold",
+                "decision": "hold",
+                "revisit_on": date(2026, 5, 1),
+                "is_told_to_wait": True,
+                "rule_reason": "Somebody inside said when to come back",
+            },
+            "hold until evidence is old": {
+                "decision_in_force": "hold",
+                "decision": "hold",
+                "revisit_on": date(2026, 5, 1),
+                "expires_on": date(2026, 5, 1),
+                "rule_reason": "They will not decide now and we cannot change that",
+            },
+            "hold over": {
+                "decision_in_force": "research",
+                "decision": "research",
+                "is_revisit_due": True,
+                "revisit_on": date(2026, 3, 1),
+            },
+            "came back": {"is_return": True, "previous_decision": "hold"},
+            "stalled": {"is_stalled": True},
+            "under-served": {"is_under_served": True},
+        },
+    ),
+    *of(
+        "account_decision_history.reason",
+        "turns",
+        COMMON_TURN,
+        {
+            "first": {"previous_decision": None},
+            "readiness": {"previous_readiness_segment": "unknown"},
+            "fit and lifecycle": {
+                "previous_fit_tier": "weak",
+                "previous_decision": "drop",
+                "previous_lifecycle": "open_opportunity",
+            },
+            "day came": {"is_revisit_due": True, "previous_decision": "hold"},
+            "told to wait": {"is_told_to_wait": True, "decision": "hold"},
+            "no longer told": {"previous_is_told_to_wait": True, "previous_decision": "hold"},
+            "rules": {"previous_ruleset_version": "2"},
+            "nothing else": {},
+        },
+    ),
+    *of(
+        "coder_agreement.note",
+        "agreement",
+        {"dimension": "all"},
+        {
+            "none": {},
+            "one": {"alpha": 0.9, "units": 1},
+            "many": {"alpha": 0.9, "units": 100},
+            "many that disagree": {"alpha": 0.2, "units": 100},
+        },
+    ),
+    *of(
+        "dark_activation.note",
+        "bounds",
+        COMMON_DARK,
+        {
+            "no channel": {"channels_used": 0},
+            "one channel": {"channels_used": 1, "used_channels": "web"},
+            "nobody seen": {"observed_accounts": 0},
+            "one seen": {"observed_accounts": 1, "caught_once": 1, "caught_twice": 0},
+            "never twice": {"caught_once": 10, "caught_twice": 0},
+            "many, one left out": {"left_out_channels": "marketing"},
+        },
+    ),
+    *of(
+        "contacts_to_reach.why",
+        "ranked",
+        COMMON_CONTACT,
+        {
+            "missing": {"is_whitespace": True},
+            "enough": {"last_act_on": date(2026, 3, 1), "last_touch_on": date(2026, 3, 2)},
+            "not needed": {"is_required": False, "persona": "technical"},
+            "no persona": {"persona": None, "is_required": False},
+        },
+    ),
+    *(
+        (
+            "account_fit.why",
+            case,
+            {"features": [{**FIT, **row}], "misfits": misfits},
+        )
+        for case, row, misfits in (
+            (
+                "fits",
+                {"fits_icp": True, "fit_score": 100, "fit_tier": "strong"},
+                [{"account_id": "b", "attribute_order": 1, "is_must_not": False}],
+            ),
+            (
+                "fits, one thing against it",
+                {"fits_icp": True, "fit_score": 85, "fit_tier": "strong"},
+                [
+                    {
+                        **COMMON_MISFIT,
+                        "attribute": "c",
+                        "words": "country Brazil, none that we look for",
+                    }
+                ],
+            ),
+            (
+                "too few points",
+                {"fit_score": 31, "fit_tier": "weak"},
+                [
+                    {
+                        **COMMON_MISFIT,
+                        "attribute": "a",
+                        "words": "90 employees, we serve 200 and more",
+                    },
+                    {
+                        **COMMON_MISFIT,
+                        "attribute": "c",
+                        "words": "country Brazil, none that we look for",
+                    },
+                ],
+            ),
+            (
+                "ruled out",
+                {"fit_score": 70, "fit_tier": "weak"},
+                [
+                    {
+                        **COMMON_MISFIT,
+                        "is_must_not": True,
+                        "attribute": "employees",
+                        "words": "51,166 employees, we serve up to 20,000",
+                    }
+                ],
+            ),
+            (
+                "hardly anything known",
+                {
+                    "fits_icp": True,
+                    "is_fit_assumed": True,
+                    "fit_tier": "unknown",
+                    "fit_completeness_share": 0.1,
+                },
+                [{"account_id": "b", "attribute_order": 1, "is_must_not": False}],
+            ),
+        )
+    ),
+    *(
+        (
+            "account_fit.misfits",
+            case,
+            {
+                "features": [FIT],
+                "criteria": [
+                    {"criterion": "c", "weight": 0, "is_must_not": True, **criterion},
+                ],
+                "fit_spans": [{"account_id": "a", "criterion": "c", "is_match": True, **span}],
+            },
+        )
+        for case, criterion, span in (
+            (
+                "one employee",
+                {"attribute": "employees", "operator": "outside", "min_value": 200},
+                {"value_number": 1},
+            ),
+            (
+                "too many employees",
+                {"attribute": "employees", "operator": "outside", "max_value": 20000},
+                {"value_number": 51166},
+            ),
+            (
+                "revenue",
+                {
+                    "attribute": "revenue_usd",
+                    "operator": "between",
+                    "min_value": 50000000,
+                    "is_must_not": False,
+                },
+                {"value_number": 1200000, "is_match": False},
+            ),
+            (
+                "within what is ruled out",
+                {
+                    "attribute": "employees",
+                    "operator": "between",
+                    "min_value": 200,
+                    "max_value": 500,
+                },
+                {"value_number": 300},
+            ),
+            (
+                "an industry that is ruled out",
+                {"attribute": "industry", "operator": "not_in"},
+                {"value_text": "Hospitality"},
+            ),
+            (
+                "a country",
+                {"attribute": "country", "operator": "in", "is_must_not": False},
+                {"value_text": "Brazil", "is_match": False},
+            ),
+        )
+    ),
+    *(
+        ("account_plays.why", case, {"chosen": [COMMON_PLAY], "seen_acts": rows})
+        for case, rows in (
+            (
+                "acts of one person",
+                [{**SEEN, "activity_type": "reply", "did": "replied to a mail", "called": "a VP"}],
+            ),
+            (
+                "acts of nobody known",
+                [
+                    {
+                        **SEEN,
+                        "person_id": None,
+                        "activity_type": "ad_click",
+                        "did": "clicked an ad",
+                        "is_buying_signal": False,
+                    }
+                ],
+            ),
+            (
+                "acts of several people",
+                [
+                    {
+                        **SEEN,
+                        "activity_type": "pricing_page",
+                        "did": "looked at the pricing page",
+                        "called": "an executive",
+                        "persona": "economic_buyer",
+                    },
+                    {
+                        **SEEN,
+                        "activity_type": "pricing_page",
+                        "did": "looked at the pricing page",
+                        "person_id": "p2",
+                        "act_order": 2,
+                    },
+                    {
+                        **SEEN,
+                        "activity_type": "webinar",
+                        "did": "attended a webinar",
+                        "person_id": "p2",
+                        "called": "somebody",
+                        "persona": "user",
+                        "is_buying_signal": False,
+                    },
+                    {
+                        **SEEN,
+                        "activity_type": "webinar",
+                        "did": "attended a webinar",
+                        "person_id": "p3",
+                        "act_order": 2,
+                        "is_buying_signal": False,
+                    },
+                ],
+            ),
+        )
+    ),
+    *(
+        ("account_timing.timing_reason", case, {"accounts": [account], "all_windows": windows})
+        for case, account, windows in (
+            (
+                "no window",
+                {"account_id": "a", "is_outside_window": False},
+                [{"account_id": "b"}],
+            ),
+            (
+                "closed",
+                {"account_id": "a", "is_outside_window": True},
+                [
+                    {
+                        **COMMON_WINDOW,
+                        "words": "budget freeze from 2026-01-01 to 2026-04-30",
+                        "by_end": "1",
+                    }
+                ],
+            ),
+            (
+                "open",
+                {"account_id": "a", "is_outside_window": False},
+                [
+                    {
+                        **COMMON_WINDOW,
+                        "effect": "open",
+                        "words": "planning from 2026-01-01 to 2026-04-30",
+                        "by_end": "1",
+                    }
+                ],
+            ),
+            (
+                "before the first",
+                {"account_id": "a", "is_outside_window": True},
+                [
+                    {
+                        **COMMON_WINDOW,
+                        "effect": "open",
+                        "is_current": False,
+                        "starts_on": date(2026, 6, 1),
+                        "ends_on": date(2026, 7, 1),
+                    }
+                ],
+            ),
+            (
+                "after the last",
+                {"account_id": "a", "is_outside_window": True},
+                [
+                    {
+                        **COMMON_WINDOW,
+                        "effect": "open",
+                        "is_current": False,
+                        "starts_on": date(2026, 1, 1),
+                        "ends_on": date(2026, 2, 1),
+                        "words": "planning from 2026-01-01 to 2026-02-01",
+                        "by_end": "1",
+                    }
+                ],
+            ),
+            (
+                "closed later, one for information",
+                {"account_id": "a", "is_outside_window": False},
+                [
+                    {
+                        **COMMON_WINDOW,
+                        "is_current": False,
+                        "starts_on": date(2026, 5, 1),
+                        "ends_on": date(2026, 6, 1),
+                    },
+                    {
+                        **COMMON_WINDOW,
+                        "effect": "open",
+                        "decides_timing": False,
+                        "words": "contract end from 2026-06-01 to 2026-08-31",
+                        "by_start": "1",
+                    },
+                ],
+            ),
+        )
+    ),
+    *(
+        (
+            "account_activation.why",
+            case,
+            {
+                "gap_days": [{**COMMON_ACTIVATION, **row}],
+                "judged": [{**NOTHING_OF_A_RULE, **rule}],
+                "standing": [{"account_id": "a", "meets_enter": False, "meets_keep": keeps}],
+                "holding_spans": [
+                    {
+                        "account_id": "a" if feed else "b",
+                        "feed": feed,
+                        "stale_since": date(2026, 3, 20),
+                    }
+                    for feed in feeds
+                ],
+            },
+        )
+        for case, row, rule, keeps, feeds in (
+            ("all that could be missing", {}, {}, True, [None]),
+            (
+                "one thing missing",
+                {"days_below": 1},
+                {"is_broad_enough": True, "has_buying_signal": True, "has_keep_strength": True},
+                False,
+                [None],
+            ),
+            ("two feeds stopped", {"is_held": True}, {}, False, ["marketo.forms", "segment.pages"]),
+        )
+    ),
+    *(
+        ("account_activation_paths.personas_to_reach", case, {**NOBODY_ELSE, "chosen_steps": rows})
+        for case, rows in (
+            ("one person", [{"account_id": "a", "persona": "champion", "people": 1}]),
+            (
+                "several people",
+                [
+                    {"account_id": "a", "persona": persona, "people": people}
+                    for people, persona in enumerate(PERSONAS, 1)
+                ],
+            ),
+        )
+    ),
+    *of(
+        "account_gap_drivers.meaning",
+        "gap_days",
+        {"account_id": "a"},
+        {
+            driver: {"signal_driver": driver}
+            for driver in ("poor_fit", "low_intent", "wrong_timing", "no_signal_detected")
+        },
+    ),
+    *of(
+        "account_gap_drivers.meaning",
+        "gap_days",
+        {"account_id": "a"},
+        {"insufficient_coverage": {"has_coverage_driver": True}},
+    ),
+    *(
+        (
+            "account_signals.surging_topic_names",
+            case,
+            {
+                "features": [{"account_id": "a"}],
+                "momentum": [{"account_id": "a"}],
+                "surging_scores": [
+                    {"account_id": owner, "topic": topic, "topic_order": order}
+                    for order, (owner, topic) in enumerate(topics, 1)
+                ],
+            },
+        )
+        for case, topics in (
+            ("none", [("b", "data quality")]),
+            ("one", [("a", "data quality")]),
+            ("four", [("a", f"data {name}") for name in ("quality", "lake", "mesh", "apps")]),
+        )
+    ),
+    *of(
+        "data_health.features_off",
+        "tables",
+        {"source": "salesforce", "table_name": "lead", "has_landed": True},
+        {
+            "all is well": {},
+            "never landed": {"has_landed": False, "features": "leads from Salesforce"},
+            "no model reads it": {"unread_models": ""},
+            "no line in sources": {"unread_models": "stg_salesforce__leads"},
+            "columns": {
+                "lost_columns": "title",
+                "missing_optional_columns": "is_deleted, owner_id",
+                "unread_flags": "is_archived (3 rows)",
+            },
+        },
+    ),
+]
+
+PLACES = ("Form main: ", "CRM field: ")
+FAULTS = ("unknown_question", "unknown_account", "nothing_rated", "no_rating")
+# What stands for the columns of review_items, so that each of its sentences is written.
+STAND_INS_OF_ITEMS = {
+    "alpha": "0.41",
+    "remedy": "'Fill the account in the source'",
+    "example_file": "'salesforce/lead/a.csv'",
+    "example_row": "7",
+    "seed": "'plays/account_exclusions'",
+    "domain": "'acme.com'",
+    "account_name": "'Acme'",
+    "account_id": "'001A'",
+    "other_account_id": "'001B'",
+    "claim_source": "'website'",
+    "company_name": "'Acme Ltd'",
+    "company": "'acmeltd'",
+    "source": "'salesforce'",
+    "table_name": "'lead'",
+    "reason": "'no account'",
+    "source_type": "'interview'",
+    "held_on": "date '2026-05-01'",
+    "item": "'pressure'",
+    "account_named": "null",
+}
+# Seeds whose words marts repeat: file, column, what it stands in.
+SEEDS = (
+    ("landing/row_fates", "reason", "load_audit.reason"),
+    ("landing/row_fates", "meaning", "load_audit.meaning"),
+    ("landing/row_fates", "remedy", "load_audit.remedy"),
+    ("plays/plays", "play_name", "account_plays.play_name"),
+    ("plays/plays", "description", "account_plays.why"),
+    ("plays/play_rules", "reason", "account_plays.rule_reason"),
+    ("activation/activation_states", "response", "account_plays.response"),
+    ("plays/inbound_routes", "reason", "inbound_routing.route_reason"),
+    ("research/decision_rules", "reason", "account_decisions.why"),
+    ("signals/activity_types", "did", "account_plays.why"),
+    ("signals/seniority_levels", "called", "account_plays.why"),
+)
+
+
+def of_review_items(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, str, str]]:
+    """The sentences of review_items, by type of item."""
+    sql = model_sql("review_items")
+    begin, end = cte(sql, "items")
+    tree = sqlglot.parse_one(sql[begin:end], dialect="duckdb")
+    lines = []
+    for select in tree.find_all(exp.Select):
+        if select.parent_select is not None or len(select.expressions) != 4:
+            continue
+        item_type = select.expressions[0].unalias().this
+        faults = FAULTS if select.find(exp.Case) and "fault" in select.sql() else ("",)
+        places = PLACES if len(faults) > 1 else ("",)
+        for fault in faults:
+            for place in places:
+                named = {**STAND_INS_OF_ITEMS, "fault": f"'{fault}'", "place": f"'{place}'"}
+                for column, at in (("item", 1), ("remedy", 3)):
+                    words = (
+                        select.expressions[at]
+                        .unalias()
+                        .transform(
+                            lambda node, named=named: (
+                                sqlglot.parse_one(named[node.name], dialect="duckdb")
+                                if isinstance(node, exp.Column) and node.name in named
+                                else node
+                            )
+                        )
+                    )
+                    if words.find(exp.Column):
+                        continue
+                    said = connection.execute(f"select {words.sql('duckdb')}").fetchone()[0]
+                    if said is not None and " " in str(said):
+                        lines.append((f"review_items.{column}", item_type, str(said)))
+    return lines
+
+
+def of_pairs() -> list[tuple[str, str]]:
+    """The evidence of match review for pairs of companies."""
+    pairs = {
+        "one company": ("Acme Dairy Ltd", "Acme Dairy", "acme.com", "acme.com", "GB", "GB"),
+        "another spelling": ("Akme Dairies", "Acme Dairy", "", "", "GB", "NL"),
+        "initials": ("International Cheese Works", "ICW", "", "", "", ""),
+        "strangers": ("Northwind Steel", "Acme Dairy", "northwind.com", "acme.com", "GB", "NL"),
+    }
+    names = ("name_left", "name_right", "domain_left", "domain_right", "country_left")
+    columns = [*names, "country_right"]
+    rows = [dict(zip(columns, pair, strict=True)) for pair in pairs.values()]
+    table = match_review.as_pairs(rows, {name: name for name in columns})
+    judged = matching.judge(table, match_rules(PROJECT_DIR)).to_pylist()
+    return [(case, row["evidence"]) for case, row in zip(pairs, judged, strict=True)]
+
+
+def snapshot(connection: duckdb.DuckDBPyConnection) -> str:
+    """All sentences, as the file holds them."""
+    said: dict[str, list[str]] = {}
+    for column, case, given in SENTENCES:
+        for value in rendered(connection, column, given):
+            said.setdefault(column, []).append(f"{case}: {value}")
+    for case, value in of_pairs():
+        said.setdefault("match_proposals.evidence", []).append(f"{case}: {value}")
+    for column, case, value in of_review_items(connection):
+        line = f"{case}: {value}"
+        if line not in said.setdefault(column, []):
+            said[column].append(line)
+    for file, name, column in SEEDS:
+        with (PROJECT_DIR / "seeds" / f"{file}.csv").open(encoding="utf-8", newline="") as handle:
+            words = dict.fromkeys(row[name] for row in csv.DictReader(handle) if row[name])
+        said[f"{column} (seeds/{file}.csv, {name})"] = list(words)
+    return "\n".join(
+        "\n".join([column, *(f"  {line}" for line in lines), ""]) for column, lines in said.items()
+    )
+
+
+def test_the_sentences_are_those_that_somebody_has_read(refreshed: Place) -> None:
+    let_go(refreshed.folder)
+    with connect(refreshed.warehouse, read_only=True) as warehouse:
+        found = snapshot(warehouse.connection)
+    if os.environ.get("UPDATE_SNAPSHOT"):
+        SNAPSHOT.write_text(found, encoding="utf-8")
+    assert found == SNAPSHOT.read_text(encoding="utf-8"), (
+        "A sentence has changed. Read the new ones and, if a stranger understands them, run this"
+        " test with UPDATE_SNAPSHOT=1."
+    )
+
+
+# Columns that repeat what stands in the file, or whose words are data.
+OTHER_COLUMNS = {
+    "account_change_feed.why": "account_plays.why",
+    "account_change_feed.play_name": "account_plays.play_name",
+    "salesforce_account_fields.why": "account_plays.why",
+    "salesforce_account_fields.play_name": "account_plays.play_name",
+    "hubspot_company_properties.why": "account_plays.why",
+    "hubspot_company_properties.play_name": "account_plays.play_name",
+    "crm_field_changes.value": "values of account_change_feed",
+    "effort_allocation.group_value": "the name of a group: spend on no account",
+}
+
+
+def columns_with_sentences(place: Place) -> set[str]:
+    """Columns of what is published in which some value reads like a sentence of English."""
+    found = set()
+    for schema, table, column in query(
+        place.warehouse,
+        "select table_schema, table_name, column_name from information_schema.columns"
+        " where table_schema in ('marts', 'exports', 'restricted') and data_type = 'VARCHAR'"
+        " and table_catalog = 'db'",
+    ):
+        if query(
+            place.warehouse,
+            f'select 1 from {schema}.{table} where length("{column}") - '
+            f"length(replace(\"{column}\", ' ', '')) >= 2 and regexp_matches(\"{column}\","
+            r" '\b(?:a|and|are|by|for|in|is|it|no|not|nobody|of|on|the|to|who|with)\b') limit 1",
+        ):
+            found.add(f"{table}.{column}")
+    return found
+
+
+def test_no_sentence_is_missing_from_the_file(refreshed: Place) -> None:
+    text = SNAPSHOT.read_text(encoding="utf-8")
+    listed = set(re.findall(r"(?m)^(\w+\.\w+)", text))
+    missing = columns_with_sentences(refreshed) - listed - set(OTHER_COLUMNS)
+    assert missing == set(), "give these columns their cases in SENTENCES, or say why not"
+    assert set(OTHER_COLUMNS.values()) - listed == {
+        "values of account_change_feed",
+        "the name of a group: spend on no account",
+    }
+
+
+def test_the_file_has_no_riddle_of_grammar() -> None:
+    """What went wrong before: a number of one with a plural, and a role without its noun."""
+    text = SNAPSHOT.read_text(encoding="utf-8")
+    wrong = re.findall(r"(?<![\d.,])1 (?:\w+ )?(?:days|touches|people|accounts|champions)\b", text)
+    wrong += re.findall(r"\b(?:[02-9]|\d\d+) (?:day|touch|person|champion|account)\b", text)
+    wrong += re.findall(r"the (?:technical|procurement)\b(?! \w)", text)
+    assert wrong == []
