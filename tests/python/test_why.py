@@ -467,7 +467,8 @@ def check_gap_movements(published: Path) -> None:
     gap, holds = {}, {}
     for day, segment, value, count, *held in query(
         published,
-        "select as_of_date, segment_type, segment_value, target_gap, held_accounts, held_by"
+        "select as_of_date, segment_type, segment_value, target_gap, held_accounts,"
+        " may_have_risen_accounts, held_by"
         " from marts.activation_gap",
     ):
         gap[(day, segment, value)] = count
@@ -488,7 +489,7 @@ def check_gap_movements(published: Path) -> None:
         if day_before == week - timedelta(days=1):
             assert opening == gap.get((day_before, segment, value), 0)
         closing = gap.get((day, segment, value), 0)
-        held, feeds = holds.get((day, segment, value), (0, None))
+        held, risen, feeds = holds.get((day, segment, value), (0, 0, None))
         counts = {
             kind: int(moved[(week, segment, value, kind)])
             for kind in ("listed", "removed", "activated", "cooled", "rule_or_identity_change")
@@ -503,6 +504,12 @@ def check_gap_movements(published: Path) -> None:
                 f" Activated accounts held by stale feeds ({feeds}): {held}; without them the gap"
                 f" is {closing + held}."
                 if held
+                else ""
+            )
+            + (
+                f" Accounts that these feeds may have raised had they gone on ({feeds}): {risen};"
+                f" with them the gap is {closing - risen}."
+                if risen
                 else ""
             )
         )

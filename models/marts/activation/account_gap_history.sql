@@ -14,6 +14,7 @@ select
     is_target and not is_activated as is_gap,
     is_activated,
     is_held,
+    may_have_risen,
     fits_icp,
     is_fit_assumed,
     has_signal,

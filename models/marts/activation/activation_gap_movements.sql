@@ -26,6 +26,7 @@ days as (
         gap.target_gap,
         gap.held_accounts,
         gap.target_gap_without_held,
+        gap.target_gap_if_risen,
         gap.held_by,
         {{ week_start('gap.as_of_date') }} as week_start_date
     from gap
@@ -92,6 +93,8 @@ reckoned as (
             as closing_held_accounts,
         case when closing.as_of_date is null then 0 else closing.target_gap_without_held end
             as closing_gap_without_held,
+        case when closing.as_of_date is null then 0 else closing.target_gap_if_risen end
+            as closing_gap_if_risen,
         closing.held_by
     from segments
     inner join weeks on segments.week_start_date = weeks.week_start_date
@@ -129,6 +132,7 @@ select
     closing_gap,
     closing_held_accounts,
     closing_gap_without_held,
+    closing_gap_if_risen,
     held_by,
     'The gap went from ' || opening_gap || ' to ' || closing_gap || ' accounts: '
     || listed || ' listed, ' || removed || ' removed, ' || activated || ' activated, '
@@ -139,6 +143,12 @@ select
         then ' Activated accounts held by stale feeds (' || held_by || '): '
             || closing_held_accounts || '; without them the gap is '
             || closing_gap_without_held || '.'
+        else ''
+    end
+    || case when closing_gap_if_risen < closing_gap
+        then ' Accounts that these feeds may have raised had they gone on (' || held_by || '): '
+            || (closing_gap - closing_gap_if_risen) || '; with them the gap is '
+            || closing_gap_if_risen || '.'
         else ''
     end as why
 from reckoned

@@ -652,7 +652,13 @@ chosen as (
         dated.rule_reason,
         dated.last_touch_on,
         dated.play_since,
-        dated.due_on,
+        -- What a hold asks for by itself is due on the day it ends.
+        case
+            when dated.due_on is null and decided.play_decision = 'hold'
+                and dated.play_id != 'none'
+                then decided.revisit_on
+            else dated.due_on
+        end as due_on,
         plays.play_name,
         plays.template,
         plays.owner_function,
@@ -680,6 +686,9 @@ worded as (
                 || coalesce(' (score ' || {{ in_words('fit_score', 1) }} || ')', '')
                 || case when fit_score >= {{ var('fit_moderate_min_score') }}
                     then ', for a must-not criterion matches' else '' end
+                || case when readiness_segment = 'can_decide'
+                    then '; they can decide, so sales looks once and confirms or corrects the fit'
+                    else '' end
             else
                 case
                     when play_decision = 'hold' then
@@ -765,9 +774,11 @@ select
     channels,
     content_level,
     first_touch_hours,
-    -- Whoever leads: who can decide goes first, and of these and the others who named a deadline.
+    -- Whoever leads: who can decide goes first, and of these and the others who named a deadline;
+    -- what is held or dropped comes after all of them.
     case
         when play_id = 'none' then null
+        when play_decision in ('hold', 'drop') then 4
         when readiness_segment = 'can_decide' and next_deadline_on is not null then 1
         when readiness_segment = 'can_decide' then 2
         when next_deadline_on is not null then 3
