@@ -211,11 +211,8 @@ def _held(
             f" The gap is {gap:,}, without {them} {without:,}."
         )
     if risen:
-        by = "them" if held else f"feeds that stopped ({feeds})"
-        told.append(
-            f"{risen:,} of the gap may have been activated since, unseen by {by}:"
-            f" then the gap is {with_risen:,}."
-        )
+        by = "" if held else f" by feeds that stopped ({feeds})"
+        told.append(f"{risen:,} of the gap may have risen unseen{by}: then it is {with_risen:,}.")
     return " ".join(told)
 
 

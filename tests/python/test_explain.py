@@ -411,8 +411,8 @@ def test_the_report_says_what_stopped_feeds_hold(
     report = printed(settings.published_path)
     assert line in report
     assert ("held by feeds" in report) == bool(held)
-    by = "them" if held else "feeds that stopped (segment.pages since 2026-06-19)"
-    unseen = f"3 of the gap may have been activated since, unseen by {by}: then the gap is 48."
+    by = "" if held else " by feeds that stopped (segment.pages since 2026-06-19)"
+    unseen = f"3 of the gap may have risen unseen{by}: then it is 48."
     assert (unseen in report) == bool(risen)
 
 

@@ -33,7 +33,13 @@ ACCOUNTS = 50
 WEEK = (date(2026, 6, 7), date(2026, 6, 14))
 # From the first day that is delivered by itself to the last.
 SEASON = (date(2026, 6, 1), date(2026, 6, 30))
-OF_SEASON = ("accounts", "account_plays", "research_queue", "int_account_gap_days")
+OF_SEASON = (
+    "accounts",
+    "account_plays",
+    "inbound_routing",
+    "int_account_gap_days",
+    "research_queue",
+)
 TWO_CRMS = Plan(accounts=60, months=12, activities=8_000, seed=11, crm="both")
 MARTS = (
     "accounts",
@@ -284,6 +290,27 @@ def test_a_play_is_overdue_where_nothing_was_done_and_nowhere_else(season: Compa
             judged[row["is_overdue"], bool(done and done >= play.since)] += 1
     assert wrong == []
     assert all(judged[late, done] >= 3 for late in (True, False) for done in (True, False)), judged
+
+
+def test_what_inbound_calls_answered_is_open_in_no_play(season: Compared) -> None:
+    """A play of a buying signal began after the last answer, so both agree on what one is."""
+    answers = season.rows(
+        "select account_id, act_date, first_expected_touch_on from marts.inbound_routing"
+        " where outcome in ('answered_in_time', 'answered_late')"
+    )
+    triggers = {int(row["rule_rank"]): row["trigger"] for row in rules()["play_rules"]}
+    since = {
+        row["account_id"]: row["play_since"]
+        for row in season.rows("from marts.account_plays where trigger = 'buying_signal'")
+        if "buying_signal" in triggers[row["rule_rank"]]
+    }
+    assert len(answers) >= 5
+    assert since
+    assert [
+        row
+        for row in answers
+        if since.get(row["account_id"], date.max) <= row["first_expected_touch_on"]
+    ] == []
 
 
 def test_recomputing_imports_nothing_of_what_it_checks() -> None:
