@@ -28,7 +28,8 @@ def print_gap(published_path: Path, console: Console | None = None) -> None:
             select
                 as_of_date, target_accounts, icp_accounts, icp_assumed_accounts,
                 activated_accounts, activated_icp_accounts, target_gap, icp_gap, gap_rate,
-                held_accounts, target_gap_without_held, held_by
+                held_accounts, target_gap_without_held, may_have_risen_accounts,
+                target_gap_if_risen, held_by
             from marts.activation_gap
             where segment_type = 'all'
             order by as_of_date desc
@@ -201,16 +202,21 @@ def _funnel(row: Sequence[Any]) -> Table:
     return table
 
 
-def _held(activated: int, gap: int, held: int, without: int, feeds: str | None) -> str:
-    """How many of the activated are so only because feeds that stopped hold them, in one line."""
-    if not held:
-        return ""
-    are = "is" if held == 1 else "are"
-    them = "it" if held == 1 else "them"
-    return (
-        f"{held:,} of the {activated:,} activated {are} held by feeds that stopped ({feeds})."
-        f" The gap is {gap:,}, without {them} {without:,}."
-    )
+def _held(
+    activated: int, gap: int, held: int, without: int, risen: int, with_risen: int, feeds: str
+) -> str:
+    """How many are activated, or are not, only because feeds have stopped, in one line."""
+    told = []
+    if held:
+        are, them = ("is", "it") if held == 1 else ("are", "them")
+        told.append(
+            f"{held:,} of the {activated:,} activated {are} held by feeds that stopped ({feeds})."
+            f" The gap is {gap:,}, without {them} {without:,}."
+        )
+    if risen:
+        by = "" if held else f" by feeds that stopped ({feeds})"
+        told.append(f"{risen:,} of the gap may have risen unseen{by}: then it is {with_risen:,}.")
+    return " ".join(told)
 
 
 def _drivers(rows: Sequence[Sequence[Any]], target_gap: int) -> Table:

@@ -7,7 +7,7 @@
 {%- set flags = [
     'listed', 'fit_must_not', 'intent_points', 'web_points', 'marketing_points', 'sales_points',
     'buying_signals', 'two_way_acts', 'touches', 'lapsed_points', 'lapsed_buying_signals',
-    'lapsed_two_way_acts', 'lapsed_reach', 'observable_intent',
+    'lapsed_two_way_acts', 'lapsed_reach', 'missed_buying_signals', 'observable_intent',
     'observable_web', 'observable_contacts', 'observable_ads', 'seen_intent', 'seen_web',
     'seen_contacts', 'seen_ads', 'open_deals', 'committed_deals', 'moving_deals', 'won_deals',
     'recently_won_deals', 'recently_lost_deals', 'contracts', 'active_contracts', 'open_windows',
@@ -47,18 +47,21 @@ fit_criteria as (
 
 ),
 
--- Thresholds that keep a state.
+-- Thresholds that a state is entered by, and those that keep it.
 state_rules as (
 
     select
         *,
         min_signal_level = 'strong' as asks_strong_signal,
+        {%- for way, factor in [('enter', 1), ('keep', var('keep_factor'))] %}
         round(case min_signal_level
             when 'strong' then {{ var('strong_min_strength') }}
             when 'some' then {{ var('some_min_strength') }}
             else 0
-        end * {{ var('keep_factor') }}, 6) as keep_strength,
-        round(min_reached_coverage * {{ var('keep_factor') }}, 6) as keep_coverage
+        end * {{ factor }}, 6) as {{ way }}_strength,
+        round(min_reached_coverage * {{ factor }}, 6)
+            as {{ way }}_coverage{{ ',' if not loop.last }}
+        {%- endfor %}
     from {{ ref('activation_states') }}
 
 ),
@@ -235,6 +238,7 @@ held as (
         or (recently_lost_deals and not open_deals) as is_outside_window,
         lapsed_points,
         lapsed_buying_signals,
+        missed_buying_signals,
         committed_deals and lapsed_two_way_acts as has_lapsed_motion,
         lapsed_reach,
         touches as is_touched,
@@ -289,8 +293,8 @@ measured as (
 
 ),
 
--- Days on which a silent feed is missed, with what each state asks for down to the share that keeps
--- it: as things stand, and as they could stand had the feed gone on as before.
+-- Days on which a silent feed is missed, with what each state asks for, to enter it and to keep it:
+-- as things stand, and as they could stand had the feed gone on as before.
 asked as (
 
     select
@@ -299,12 +303,14 @@ asked as (
         state_rules.asks_strong_signal,
         state_rules.needs_committed_motion,
         state_rules.motion_replaces_signal,
+        state_rules.enter_strength,
+        state_rules.enter_coverage,
         state_rules.keep_strength,
         state_rules.keep_coverage
     from measured
     cross join state_rules
     where measured.has_lost_points or measured.lapsed_points or measured.lapsed_buying_signals
-        or measured.has_lapsed_motion or measured.lapsed_reach
+        or measured.has_lapsed_motion or measured.lapsed_reach or measured.missed_buying_signals
 
 ),
 
@@ -314,16 +320,19 @@ missed_days as (
         account_id,
         as_of_date,
         state_rank,
-        {%- for way, strength, broad, buying, motion, coverage in [
-            ('is_kept', 'strength_score', 'is_broad', 'has_recent_buying_signal',
+        {%- for way, asked, strength, broad, buying, motion, coverage in [
+            ('is_kept', 'keep', 'strength_score', 'is_broad', 'has_recent_buying_signal',
                 'has_committed_motion', 'false'),
-            ('is_held', 'strength_with_lost', '(is_broad or lapsed_points)',
+            ('is_held', 'keep', 'strength_with_lost', '(is_broad or lapsed_points)',
                 '(has_recent_buying_signal or lapsed_buying_signals)',
-                '(has_committed_motion or has_lapsed_motion)', 'lapsed_reach')
+                '(has_committed_motion or has_lapsed_motion)', 'lapsed_reach'),
+            ('is_reachable', 'enter', 'strength_with_lost', '(is_broad or lapsed_points)',
+                '(has_recent_buying_signal or missed_buying_signals)',
+                '(has_committed_motion or has_lapsed_motion)', 'false')
         ] %}
         (
             (
-                {{ strength }} >= keep_strength
+                {{ strength }} >= {{ asked }}_strength
                 and (not asks_strong_signal or ({{ broad }} and {{ buying }}))
             )
             or (motion_replaces_signal and {{ motion }})
@@ -332,7 +341,7 @@ missed_days as (
         and (
             {{ coverage }}
             or coverage_unknown_reason is not null
-            or reached_share >= keep_coverage
+            or reached_share >= {{ asked }}_coverage
         )
             as {{ way }}{{ ',' if not loop.last }}
         {%- endfor %}
@@ -346,12 +355,10 @@ holds as (
         account_id,
         as_of_date,
         max(case when is_kept then state_rank else 1 end) as kept_rank,
-        max(case when is_kept or is_held then state_rank else 1 end) as held_rank
+        max(case when is_kept or is_held then state_rank else 1 end) as held_rank,
+        max(case when is_reachable then state_rank else 1 end) as reachable_rank
     from missed_days
     group by account_id, as_of_date
-    having
-        max(case when is_held then state_rank else 1 end)
-        > max(case when is_kept then state_rank else 1 end)
 
 ),
 
@@ -359,8 +366,9 @@ with_holds as (
 
     select
         measured.*,
-        holds.kept_rank,
-        holds.held_rank
+        case when holds.held_rank > holds.kept_rank then holds.kept_rank end as kept_rank,
+        case when holds.held_rank > holds.kept_rank then holds.held_rank end as held_rank,
+        holds.reachable_rank
     from measured
     left join holds
         on measured.account_id = holds.account_id and measured.as_of_date = holds.as_of_date
@@ -410,6 +418,7 @@ select
     is_outside_window,
     kept_rank,
     held_rank,
+    reachable_rank,
     is_touched,
     is_attribution_changed
 from with_holds

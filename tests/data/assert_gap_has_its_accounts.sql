@@ -77,6 +77,7 @@ counted as (
         sum(case when not is_activated then 1 else 0 end) as in_gap,
         sum(case when not is_activated and is_touched then 1 else 0 end) as touched,
         sum(case when is_activated and is_held then 1 else 0 end) as held,
+        sum(case when not is_activated and may_have_risen then 1 else 0 end) as risen,
         sum(case when fits_icp and not has_signal then 1 else 0 end) as not_in_market,
         sum(case
             when not has_coverage_driver then 0
@@ -112,6 +113,8 @@ where gap.target_accounts is distinct from counted.targets
     or gap.touched_gap_accounts is distinct from counted.touched
     or gap.held_accounts is distinct from counted.held
     or gap.target_gap_without_held is distinct from counted.in_gap + counted.held
+    or gap.may_have_risen_accounts is distinct from counted.risen
+    or gap.target_gap_if_risen is distinct from counted.in_gap - counted.risen
     or round(gap.not_in_market_share * gap.icp_accounts) != counted.not_in_market
     or drivers.coverage is distinct from counted.coverage
     or drivers.coverage_first is distinct from counted.coverage_first

@@ -1,5 +1,6 @@
 -- Guards: every combination of decision, trigger, state, driver, lifecycle, deal in motion and
--- readiness has a play; who can decide has one that sales leads; every rule can match some
+-- readiness has a rule; who can decide and is not excluded has a play that sales leads, whatever
+-- is decided; every rule can match some
 -- combination and has no misspelt word; change events go before whatever is routine; what the
 -- state alone can start repeats; deal plays ask for a deal in motion.
 -- Does not guard: that the play is a sensible one.
@@ -188,7 +189,7 @@ select distinct 'who can decide is led by ' || plays.owner_function || ', rule '
 from (
     select min(rule_rank) as rule_rank
     from matches
-    where readiness_segment = 'can_decide' and decision in ('pursue', 'research', 'watch')
+    where readiness_segment = 'can_decide' and decision != 'withheld'
     group by decision, trigger, state, driver, lifecycle, has_committed_motion
 ) as first
 inner join {{ ref('play_rules') }} as rules on first.rule_rank = rules.rule_rank

@@ -3,7 +3,7 @@
 {%- set counts = [
     'target_accounts', 'icp_accounts', 'icp_assumed_accounts', 'activated_accounts',
     'activated_icp_accounts', 'target_gap', 'icp_gap', 'touched_gap_accounts',
-    'held_accounts', 'target_gap_without_held'
+    'held_accounts', 'target_gap_without_held', 'may_have_risen_accounts', 'target_gap_if_risen'
 ] %}
 with types as (
 

@@ -586,15 +586,17 @@ def test_the_report_of_a_refresh_ends_with_whom_to_ask(refreshed: Place, tmp_pat
     assert "  4. " not in report
 
 
+@pytest.mark.parametrize("risen", [0, 3])
 @pytest.mark.parametrize("held", [0, 1, 2])
 def test_the_report_says_what_stopped_feeds_hold(
-    refreshed: Place, tmp_path: Path, held: int
+    refreshed: Place, tmp_path: Path, held: int, risen: int
 ) -> None:
     settings = altered(
         refreshed,
         tmp_path,
         f"update marts.activation_gap set held_accounts = {held}, activated_accounts = 9,"
         f" target_gap = 51, target_gap_without_held = 51 + {held},"
+        f" may_have_risen_accounts = {risen}, target_gap_if_risen = 51 - {risen},"
         " held_by = 'segment.pages since 2026-06-19'",
     )
     line = {
@@ -607,6 +609,9 @@ def test_the_report_says_what_stopped_feeds_hold(
     report = printed(settings.published_path)
     assert line in report
     assert ("held by feeds" in report) == bool(held)
+    by = "" if held else " by feeds that stopped (segment.pages since 2026-06-19)"
+    unseen = f"3 of the gap may have risen unseen{by}: then it is 48."
+    assert (unseen in report) == bool(risen)
 
 
 def test_the_report_says_where_to_start_where_nobody_was_asked(

@@ -11,7 +11,7 @@ import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +19,9 @@ import duckdb
 import pytest
 from conftest import REFRESHED, Company, Once
 from recomputed.files import read
-from recomputed.gap import STATES, Gap, History, history
-from recomputed.rules import rules
+from recomputed.gap import STATES, Gap, History, highest, history
+from recomputed.plays import done_on, plays
+from recomputed.rules import constants, rules
 from runner import Place, Runs, compute
 
 from orchestration.demo.company import Plan
@@ -30,7 +31,15 @@ from orchestration.demo.simulate import simulate
 ACCOUNTS = 50
 # A week from Monday to Sunday; the day before is where it opens.
 WEEK = (date(2026, 6, 7), date(2026, 6, 14))
-SEASON = (date(2026, 4, 15), WEEK[1])
+# From the first day that is delivered by itself to the last.
+SEASON = (date(2026, 6, 1), date(2026, 6, 30))
+OF_SEASON = (
+    "accounts",
+    "account_plays",
+    "inbound_routing",
+    "int_account_gap_days",
+    "research_queue",
+)
 TWO_CRMS = Plan(accounts=60, months=12, activities=8_000, seed=11, crm="both")
 MARTS = (
     "accounts",
@@ -219,49 +228,90 @@ def test_readiness(compared: Compared) -> None:
 
 @pytest.fixture(scope="module")
 def season(runs: Runs, template: Place, once: Once, two_crms: Compared) -> Compared:
-    """Long enough for plays to fall due and to be done."""
+    """Long enough for plays to fall due and to be done; from the 21st on visits are missed."""
     landing = two_crms.marts.parent / "../landing"
 
     def make(folder: Path) -> None:
         place = template.copy(folder / "place", landing)
         days = [str(day) for day in SEASON]
-        runs.start(compute, place, *days, only=("accounts", "account_plays")).result().check()
+        runs.start(compute, place, *days, only=OF_SEASON).result().check()
 
-    there = Gap(read(landing, SEASON[1]), SEASON[1])
     warehouse = Place(once("season", make) / "place", landing).warehouse
-    return Compared(warehouse, History({SEASON[1]: there}, {}), *SEASON)
+    return Compared(warehouse, history(read(landing, SEASON[1]), *SEASON), *SEASON)
+
+
+def test_states_while_a_feed_is_silent(season: Compared) -> None:
+    """On each day: the state, and whether the missing visits hold it or could have raised it."""
+    assert season.there.silent.keys() == {"segment.pages"}
+    mart = {
+        (row["account_id"], row["as_of_date"]): (row["state"], row["is_held"], row["risen"])
+        for row in season.rows(
+            "select account_id, as_of_date, state, is_held, may_have_risen as risen"
+            " from intermediate.int_account_gap_days"
+        )
+    }
+    active = next(int(row["state_rank"]) for row in STATES if row["state"] == "active")
+    found = {}
+    for on, there in season.days.days.items():
+        for account, state in season.days.states[on].items():
+            keeps = highest(there.facts(account), constants()["keep_factor"])
+            found[account, on] = (
+                STATES[state.rank - 1]["state"],
+                keeps < state.rank <= there.held_rank(account),
+                state.rank < active <= there.reachable_rank(account),
+            )
+    assert {key: row for key, row in found.items() if mart[key] != row} == {}
+    assert mart.keys() == found.keys()
+    assert any(is_held for _, is_held, _ in found.values())
 
 
 def test_a_play_is_overdue_where_nothing_was_done_and_nowhere_else(season: Compared) -> None:
-    """What was done is read off the files; since when it is asked for is given."""
-    plays = {row["play_id"]: row for row in rules()["plays"]}
-    ranks = {row["rule_rank"]: row for row in rules()["play_rules"]}
-    mart = season.rows("from marts.account_plays where due_on is not null")
+    """Which play, since when it is needed and when it is due are read off the files.
+
+    Whom there is time to ask is given.
+    """
+    asked = {
+        row["account_id"] for row in season.rows("from marts.research_queue where is_within_budget")
+    }
+    recomputed = plays(season.days, asked)
+    mart = {row["account_id"]: row for row in season.rows("from marts.account_plays")}
+    assert mart.keys() == recomputed.keys()
+    leads = {row["play_id"]: row for row in rules()["plays"]}
     wrong, judged = [], Counter[tuple[bool, bool]]()
-    for row in mart:
-        play, rule = plays[row["play_id"]], ranks[str(row["rule_rank"])]
-        enough = {"addressed"}
-        if play["content_level"] == "account":
-            enough.add("mailing")
-        if not play["first_touch_hours"]:
-            enough |= {"mailing", "shown"}
-        done = [
-            on
-            for on, function, kind in season.there.work(row["account_id"])
-            if on >= row["play_since"] and function == play["owner_function"] and kind in enough
-        ]
-        # The run may have begun under another rule for the same play.
-        days = [int(one["due_days"]) for one in ranks.values() if one["play_id"] == row["play_id"]]
-        first = row["play_since"] + timedelta(min(days))
-        last = row["play_since"] + timedelta(max(days))
-        if done:
-            first = last = max(done) + timedelta(int(rule["repeat_days"] or 0))
-        is_late = row["due_on"] < season.last
-        if not first <= row["due_on"] <= last or row["is_overdue"] != is_late:
-            wrong.append((row["account_id"], row["play_id"], row["play_since"], row["due_on"]))
-        judged[row["is_overdue"], bool(done)] += 1
+    for account, row in mart.items():
+        play = recomputed[account]
+        is_due = play.due_on is not None
+        expected = (play.play_id, play.due_on, play.since if is_due else None)
+        told = (row["play_id"], row["due_on"], row["play_since"])
+        is_late = play.due_on is not None and play.due_on < season.last
+        if expected != told or row["is_overdue"] != is_late:
+            wrong.append((account, told, expected))
+        if is_due:
+            done = done_on(season.there, account, leads[play.play_id])
+            judged[row["is_overdue"], bool(done and done >= play.since)] += 1
     assert wrong == []
     assert all(judged[late, done] >= 3 for late in (True, False) for done in (True, False)), judged
+
+
+def test_what_inbound_calls_answered_is_open_in_no_play(season: Compared) -> None:
+    """A play of a buying signal began after the last answer, so both agree on what one is."""
+    answers = season.rows(
+        "select account_id, act_date, first_expected_touch_on from marts.inbound_routing"
+        " where outcome in ('answered_in_time', 'answered_late')"
+    )
+    triggers = {int(row["rule_rank"]): row["trigger"] for row in rules()["play_rules"]}
+    since = {
+        row["account_id"]: row["play_since"]
+        for row in season.rows("from marts.account_plays where trigger = 'buying_signal'")
+        if "buying_signal" in triggers[row["rule_rank"]]
+    }
+    assert len(answers) >= 5
+    assert since
+    assert [
+        row
+        for row in answers
+        if since.get(row["account_id"], date.max) <= row["first_expected_touch_on"]
+    ] == []
 
 
 def test_recomputing_imports_nothing_of_what_it_checks() -> None:

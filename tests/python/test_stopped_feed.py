@@ -5,6 +5,9 @@ files of the 30th. One of them stays away. Each has an account of our own that h
 alone, so that for these accounts the feeds stop in turn though they stop on one day. Beside it, the
 same company whose feeds never stopped; and the same features without the hold, which the state
 machine alone reads.
+
+And companies of five seeds whose visits stop for three weeks, each beside the same one whose visits
+go on: what the marts say that the gap may be holds what it is.
 """
 
 from __future__ import annotations
@@ -12,17 +15,19 @@ from __future__ import annotations
 import csv
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from math import log
 from pathlib import Path
 
 import duckdb
 import pytest
-from conftest import Company
+from conftest import Company, Once
 from marts import Rows, differences, query, read
-from runner import Place, compute
+from runner import Place, Runs, compute
 
+from orchestration.demo.company import Plan
+from orchestration.demo.simulate import simulate
 from orchestration.ruleset import state_rules
 from orchestration.scoring.activation import CHECKPOINT_SCHEMA, FEATURES, advance
 from orchestration.settings import PROJECT_DIR
@@ -50,6 +55,11 @@ ACCOUNTS = {
 FEEDS = sorted(set(ACCOUNTS.values()))
 RANKS = "['cold', 'warming', 'active', 'engaged']"
 SINCE = "2026-01-05T09:00:00Z"
+# Companies large enough for the gap to move, from well before their visits stop.
+COMPANY = Plan(accounts=600, months=6, activities=100_000, crm="both")
+SILENT_DAYS = 21
+SEEDS = (7, 11, 12, 13, 14)
+COMPUTED = ("2026-05-01", "2026-06-30")
 
 Row = Mapping[str, object]
 
@@ -358,7 +368,8 @@ def test_the_gap_tells_what_is_held_and_since_when(stopped: Stopped) -> None:
         stopped.stopped,
         """
         select
-            gap.as_of_date, held_accounts, target_gap_without_held - target_gap, held_by,
+            gap.as_of_date, held_accounts, target_gap_without_held - target_gap,
+            target_gap - target_gap_if_risen, held_by,
             (
                 select count(*)
                 from features.feat_account_days as days
@@ -378,8 +389,8 @@ def test_the_gap_tells_what_is_held_and_since_when(stopped: Stopped) -> None:
     assert [held for _, held, *_ in told] == [counted for *_, counted in told]
     assert all(held == more for _, held, more, *_ in told)
     assert any(held for _, held, *_ in told)
-    for day, held, _, feeds, _ in told:
-        assert bool(held) == bool(feeds), day
+    for day, held, _, risen, feeds, _ in told:
+        assert bool(held or risen) == bool(feeds), day
         if feeds and day >= STOPPED + timedelta(days=3):
             assert (f"segment.pages since {STOPPED + timedelta(days=3)}" in feeds) == (
                 day < RESTARTED
@@ -449,3 +460,45 @@ def test_nobody_moves_on_the_restart_without_late_data(stopped: Stopped) -> None
     for _, reason, days_below, late_acts in moved:
         assert (reason == "rise" and late_acts > 0) or (reason == "fall" and days_below == 7)
     assert not {account for account, *_ in moved} & set(stopped.ours(ACCOUNTS))
+
+
+# --- what the gap may be --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "seed", [SEEDS[0], *(pytest.param(seed, marks=pytest.mark.long) for seed in SEEDS[1:])]
+)
+def test_the_gap_of_the_feed_running_is_within_what_the_marts_say_it_may_be(
+    seed: int, runs: Runs, template: Place, once: Once, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The simulated company is the same whatever arrives, so its gap with all visits is the truth.
+
+    Without a feed that stopped the three numbers are one.
+    """
+
+    def make(folder: Path) -> None:
+        for days in (0, SILENT_DAYS):
+            place = folder / f"{days}"
+            plan = replace(COMPANY, seed=seed, silent_days=days)
+            simulate(plan, folder / f"landing {days}", folder / f"truth {days}", say=lambda _: None)
+            there = template.copy(place, folder / f"landing {days}")
+            runs.start(compute, there, *COMPUTED, only=("activation_gap",)).result().check()
+
+    folder = once(f"silent {seed}", make)
+    sql = (
+        "select target_gap_if_risen, target_gap, target_gap_without_held, held_by"
+        f" from marts.activation_gap where segment_type = 'all' and as_of_date = '{COMPUTED[1]}'"
+    )
+    (running,), (stopped,) = (
+        query(folder / f"{days}" / "warehouse.duckdb", sql) for days in (0, SILENT_DAYS)
+    )
+    least, published, most, feeds = stopped
+    gap = running[1]
+    with capsys.disabled():
+        print(f"\nseed {seed}: {least} to {most}, published {published}, feed running {gap}")
+    assert running == (gap, gap, gap, None)
+    assert feeds.startswith("segment.pages since 2026-06-")
+    assert least <= gap <= most
+    assert least <= published < most
+    # Wide enough to hold it, and no wider: of a hundred targets two or three may be either.
+    assert most - least <= 0.03 * COMPANY.accounts

@@ -517,7 +517,8 @@ def check_gap_movements(published: Path) -> None:
     gap, holds = {}, {}
     for day, segment, value, count, *held in query(
         published,
-        "select as_of_date, segment_type, segment_value, target_gap, held_accounts, held_by"
+        "select as_of_date, segment_type, segment_value, target_gap, held_accounts,"
+        " may_have_risen_accounts, held_by"
         " from marts.activation_gap",
     ):
         gap[(day, segment, value)] = count
@@ -538,7 +539,7 @@ def check_gap_movements(published: Path) -> None:
         if day_before == week - timedelta(days=1):
             assert opening == gap.get((day_before, segment, value), 0)
         closing = gap.get((day, segment, value), 0)
-        held, feeds = holds.get((day, segment, value), (0, None))
+        held, risen, feeds = holds.get((day, segment, value), (0, 0, None))
         counts = {
             kind: int(moved[(week, segment, value, kind)])
             for kind in (
@@ -570,11 +571,20 @@ def check_gap_movements(published: Path) -> None:
         if other:
             moves += " by changes of rules, identities or segments"
         accounts = "account" if closing == 1 else "accounts"
-        assert why == f"The gap {verb} {closing} {accounts}: {moves}." + (
-            f" {held} activated {'account counts' if held == 1 else 'accounts count'} as such only"
-            f" because feeds stopped ({feeds}); without them the gap is {closing + held}."
-            if held
-            else ""
+        assert why == (
+            f"The gap {verb} {closing} {accounts}: {moves}."
+            + (
+                f" {held} activated {'account counts' if held == 1 else 'accounts count'} as such"
+                f" only because feeds stopped ({feeds}); without them the gap is {closing + held}."
+                if held
+                else ""
+            )
+            + (
+                f" {risen} {'account' if risen == 1 else 'accounts'} may have risen unseen while"
+                f" these feeds are stopped ({feeds}); with them the gap is {closing - risen}."
+                if risen
+                else ""
+            )
         )
 
 

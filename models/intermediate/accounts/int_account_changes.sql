@@ -54,14 +54,17 @@ feed_gaps as (
 ),
 
 -- What counted when its feed went silent and has grown too old since: the feed could have renewed
--- it, had it gone on. Held for a while.
+-- it, had it gone on. Held for a while. Beside it the buying signals of some time before: who has
+-- given one of late may have given another since.
 lapsed as (
 
-    {%- for measure, days, condition in [
-        ('lapsed_points', var('engaged_days'), 'acts.base_points_h != 0'),
-        ('lapsed_buying_signals', var('buying_signal_days'), 'acts.is_buying_signal'),
-        ('lapsed_two_way_acts', var('motion_days'), 'acts.is_two_way'),
-        ('lapsed_reach', var('reached_days'), 'acts.reaches_person and acts.person_id is not null'),
+    {%- for measure, days, condition, is_lapsed in [
+        ('lapsed_points', var('engaged_days'), 'acts.base_points_h != 0', true),
+        ('lapsed_buying_signals', var('buying_signal_days'), 'acts.is_buying_signal', true),
+        ('lapsed_two_way_acts', var('motion_days'), 'acts.is_two_way', true),
+        ('lapsed_reach', var('reached_days'), 'acts.reaches_person and acts.person_id is not null',
+            true),
+        ('missed_buying_signals', var('engaged_days'), 'acts.is_buying_signal', false),
     ] %}
     select
         acts.account_id,
@@ -70,7 +73,11 @@ lapsed as (
         {{ days }} as window_days,
         acts.quantity,
         feed_gaps.last_delivery_date,
-        greatest(acts.valid_from, feed_gaps.valid_from) as valid_from,
+        greatest(
+            acts.valid_from,
+            feed_gaps.valid_from{{ ',' if is_lapsed }}
+            {{ add_days('acts.occurred_date', days) if is_lapsed }}
+        ) as valid_from,
         least(
             acts.valid_to,
             feed_gaps.valid_to,
@@ -200,10 +207,7 @@ spans as (
 
     union all
 
-    select
-        account_id, measure,
-        greatest(valid_from, {{ add_days('occurred_date', 'window_days') }}), held_until,
-        quantity
+    select account_id, measure, valid_from, held_until, quantity
     from lapsed
     where {{ add_days('occurred_date', 'window_days') }} > last_delivery_date
 

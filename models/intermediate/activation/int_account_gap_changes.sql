@@ -3,14 +3,14 @@
 {{ config(
     materialized='incremental', incremental_strategy='append', schema='history',
     pre_hook="{% if is_incremental() %}
-        {{ add_missing_columns({'is_held': 'boolean'}) }}
+        {{ add_missing_columns({'is_held': 'boolean', 'may_have_risen': 'boolean'}) }}
         delete from {{ this }} where as_of_date >= {{ start_date() }}
     {% endif %}"
 ) }}
 {%- set facts = [
-    'state', 'is_activated', 'is_held', 'fits_icp', 'is_fit_assumed', 'has_signal',
-    'is_touched', 'signal_driver', 'has_coverage_driver', 'is_sole_blocker', 'lifecycle',
-    'fit_tier', 'target_tier', 'industry', 'region', 'owner_id', 'employee_band'
+    'state', 'is_activated', 'is_held', 'may_have_risen', 'fits_icp', 'is_fit_assumed',
+    'has_signal', 'is_touched', 'signal_driver', 'has_coverage_driver', 'is_sole_blocker',
+    'lifecycle', 'fit_tier', 'target_tier', 'industry', 'region', 'owner_id', 'employee_band'
 ] -%}
 
 with target_days as (
@@ -38,7 +38,7 @@ domain_owners as (
 
 ),
 
--- The days of the run, and what was stored of the day before it. Sixteen facts of a million days
+-- The days of the run, and what was stored of the day before it. Eighteen facts of a million days
 -- are compared as one number.
 known_days as (
 

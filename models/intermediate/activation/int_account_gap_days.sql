@@ -36,6 +36,12 @@ conditions as (
             and own_rules.state_rank <= features.held_rank,
             false
         ) as is_held,
+        -- In the gap, and a silent feed could have brought it out.
+        coalesce(
+            own_rules.state_rank < state_rules.state_rank
+            and features.reachable_rank >= state_rules.state_rank,
+            false
+        ) as may_have_risen,
         states.state,
         states.previous_state,
         states.valid_from as state_since,
@@ -105,6 +111,7 @@ select
     is_outside_window,
     is_touched,
     is_held,
+    may_have_risen,
     state,
     previous_state,
     state_since,

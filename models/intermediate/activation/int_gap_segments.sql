@@ -9,7 +9,7 @@
 {%- set counts = [
     'target_accounts', 'icp_accounts', 'icp_assumed_accounts', 'activated_accounts',
     'activated_icp_accounts', 'activated_assumed_accounts', 'not_in_market_accounts',
-    'touched_gap_accounts', 'held_accounts', 'held_icp_accounts'
+    'touched_gap_accounts', 'held_accounts', 'held_icp_accounts', 'may_have_risen_accounts'
 ] -%}
 {%- for driver in drivers -%}
 {%- do counts.extend([driver ~ '_halves', driver ~ '_primary', driver ~ '_sole']) -%}
@@ -105,6 +105,8 @@ stepped as (
         sum(case when is_activated and is_held then step else 0 end) as held_accounts,
         sum(case when is_activated and is_held and fits_icp then step else 0 end)
             as held_icp_accounts,
+        sum(case when not is_activated and may_have_risen then step else 0 end)
+            as may_have_risen_accounts,
         {%- for driver in drivers %}
         {%- if driver == 'insufficient_coverage' %}
         sum(step * coverage_driver_halves) as {{ driver }}_halves,

@@ -33,6 +33,7 @@ select
     gap_changes.is_target and not gap_changes.is_activated as is_gap,
     gap_changes.is_activated,
     gap_changes.is_held,
+    gap_changes.may_have_risen,
     gap_changes.fits_icp,
     gap_changes.is_fit_assumed,
     gap_changes.has_signal,

@@ -87,6 +87,9 @@ select
         as target_gap_without_held,
     cast(icp_accounts - activated_icp_accounts + held_icp_accounts as double)
     / nullif(icp_accounts, 0) as gap_rate_without_held,
-    case when held_accounts > 0 then feeds end as held_by,
+    cast(may_have_risen_accounts as bigint) as may_have_risen_accounts,
+    cast(target_accounts - activated_accounts - may_have_risen_accounts as bigint)
+        as target_gap_if_risen,
+    case when held_accounts > 0 or may_have_risen_accounts > 0 then feeds end as held_by,
     {{ ruleset_version() }} as ruleset_version
 from counted

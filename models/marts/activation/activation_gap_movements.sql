@@ -26,6 +26,7 @@ days as (
         gap.target_gap,
         gap.held_accounts,
         gap.target_gap_without_held,
+        gap.target_gap_if_risen,
         gap.held_by,
         {{ week_start('gap.as_of_date') }} as week_start_date
     from gap
@@ -96,6 +97,8 @@ reckoned as (
             as closing_held_accounts,
         case when closing.as_of_date is null then 0 else closing.target_gap_without_held end
             as closing_gap_without_held,
+        case when closing.as_of_date is null then 0 else closing.target_gap_if_risen end
+            as closing_gap_if_risen,
         closing.held_by
     from segments
     inner join weeks on segments.week_start_date = weeks.week_start_date
@@ -134,6 +137,7 @@ select
     closing_gap,
     closing_held_accounts,
     closing_gap_without_held,
+    closing_gap_if_risen,
     held_by,
     case
         -- Another list is no rise or fall: the gap counts other accounts from that day on.
@@ -179,6 +183,12 @@ select
             || case when closing_held_accounts = 1 then ' counts' else ' count' end
             || ' as such only because feeds stopped (' || held_by
             || '); without them the gap is ' || {{ in_words('closing_gap_without_held', 0) }} || '.'
+        else ''
+    end
+    || case when closing_gap_if_risen < closing_gap
+        then ' ' || {{ counted('closing_gap - closing_gap_if_risen', 'account') }}
+            || ' may have risen unseen while these feeds are stopped (' || held_by
+            || '); with them the gap is ' || {{ in_words('closing_gap_if_risen', 0) }} || '.'
         else ''
     end as why
 from reckoned

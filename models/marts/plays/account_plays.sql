@@ -741,7 +741,13 @@ chosen as (
         dated.rule_reason,
         dated.last_touch_on,
         dated.play_since,
-        dated.due_on,
+        -- What a hold asks for by itself is due on the day it ends.
+        case
+            when dated.due_on is null and decided.play_decision = 'hold'
+                and dated.play_id != 'none'
+                then decided.revisit_on
+            else dated.due_on
+        end as due_on,
         plays.play_name,
         plays.template,
         plays.owner_function,
@@ -851,19 +857,19 @@ worded as (
                         || ' {{ var("engaged_days") }} days'
                     ),
                     'They read more than usual about ' || surging_topic_names,
-                    'What holds it back: ' || {{ driver_words('primary_driver') }},
-                    'To do: '
-                    || case when play_id != 'none' then
-                        nullif(
-                            concat_ws(
-                                '. ',
-                                case when play_decision = 'research' then
-                                    'Ask the ' || {{ persona_words('respondent_role') }} || ' '
-                                    || {{ question_words('asked_dimension') }} end,
-                                what_to_do
-                            ), ''
-                        )
-                    end
+                    'What holds it back: ' || {{ driver_words('primary_driver') }}
+                )
+            end,
+            'To do: '
+            || case when play_id != 'none' then
+                nullif(
+                    concat_ws(
+                        '. ',
+                        case when play_decision = 'research' then
+                            'Ask the ' || {{ persona_words('respondent_role') }} || ' '
+                            || {{ question_words('asked_dimension') }} end,
+                        what_to_do
+                    ), ''
                 )
             end
         )
@@ -885,9 +891,11 @@ select
     channels,
     content_level,
     first_touch_hours,
-    -- Whoever leads: who can decide goes first, and of these and the others who named a deadline.
+    -- Whoever leads: who can decide goes first, and of these and the others who named a deadline;
+    -- what is held or dropped comes after all of them.
     case
         when play_id = 'none' then null
+        when play_decision in ('hold', 'drop') then 4
         when readiness_segment = 'can_decide' and next_deadline_on is not null then 1
         when readiness_segment = 'can_decide' then 2
         when next_deadline_on is not null then 3

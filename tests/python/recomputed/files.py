@@ -23,6 +23,7 @@ from pyarrow import parquet
 TABLES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "billing/contracts": (("contract_id",), ("recorded_at",)),
     "bombora/company_surge": (("domain", "topic", "report_date"), ()),
+    "change_events/events": (("event_id",), ("recorded_at",)),
     "firmographics/companies": (("company_id", "domain"), ("updated_at",)),
     "firmographics/relationships": (
         (

@@ -91,8 +91,27 @@ class Gap(Research):
 
     def held_rank(self, account: str) -> int:
         """Rank of the highest state that the silent feeds could have kept; 0 without any."""
+        return highest(self._could(account), constants()["keep_factor"]) if self.silent else 0
+
+    def reachable_rank(self, account: str) -> int:
+        """Rank of the highest state that it could have entered by them; 0 without any.
+
+        A buying signal of theirs in the last weeks that were delivered could have come again.
+        """
         if not self.silent:
             return 0
+        days = timedelta(days=int(constants()["engaged_days"]))
+        has_signal = self.facts(account)["has_recent_buying_signal"] or any(
+            self.silent[feed] < on + days
+            for on, feed, conditions in self._acts_and_reports(account)
+            if feed in self.silent and "is_buying_signal" in conditions
+        )
+        facts = self.facts(account)
+        could = {"has_recent_buying_signal": has_signal, "reached": facts["reached"]}
+        return highest({**self._could(account), **could})
+
+    def _could(self, account: str) -> dict[str, Any]:
+        """What decides the state, had the silent feeds gone on as before."""
         settings = constants()
 
         def has_lapsed(window: str, condition: str) -> bool:
@@ -106,7 +125,7 @@ class Gap(Research):
             )
 
         facts = self.facts(account)
-        could = {
+        return {
             **facts,
             "strength_score": self.signals(account, self.silent)["strength_score"],
             "is_broad": facts["is_broad"] or has_lapsed("engaged_days", "points"),
@@ -119,7 +138,6 @@ class Gap(Research):
             ),
             "reached": 1.0 if has_lapsed("reached_days", "reaches") else facts["reached"],
         }
-        return highest(could, settings["keep_factor"])
 
     def _acts_and_reports(self, account: str) -> Iterator[tuple[date, str, set[str]]]:
         """Day, feed and what it is good for, of each act and each report of intent."""
