@@ -322,9 +322,32 @@ def _hash(version: str, rows: pa.Table) -> str:
     return digest.hexdigest()
 
 
+def check_scored(warehouse: Warehouse, plan: Plan) -> None:
+    """Raises StoredScoresError unless the scores of all of the plan's days are stored."""
+    history = read_history(warehouse)
+    if history is None or not history.first <= plan.start <= plan.end <= history.last:
+        stored = f"{history.first} to {history.last}" if history else "none"
+        raise StoredScoresError(
+            f"This needs the scores of {plan.start} to {plan.end}, and stored are {stored}. Choose"
+            " days that are stored, or all assets, so that the scores are made too."
+        )
+
+
 def mark_checked(warehouse: Warehouse, run_id: str, now: datetime) -> None:
     """Notes that all marts of this run were built and every check passed."""
     warehouse.execute(f"update {PLANS} set checked_at = ? where run_id = ?", [_naive(now), run_id])
+
+
+def take_back_check(warehouse: Warehouse) -> str | None:
+    """Takes back that the scores written last passed their checks; gives their run if they did."""
+    rows = warehouse.rows(
+        f"select run_id, checked_at from {PLANS} where scored_at is not null"
+        " order by scored_at desc, planned_at desc limit 1"
+    )
+    if not rows or rows[0][1] is None:
+        return None
+    warehouse.execute(f"update {PLANS} set checked_at = null where run_id = ?", [rows[0][0]])
+    return str(rows[0][0])
 
 
 def check_publishable(warehouse: Warehouse) -> None:

@@ -15,14 +15,15 @@ from dagster._core.test_utils import create_run_for_test
 
 from orchestration.assets import triggers
 from orchestration.assets.partitions import DAYS, ONE_RUN
-from orchestration.assets.publish import forget_old_runs
 from orchestration.assets.triggers import (
     ABOUT_TAG,
+    JOB,
     TRIES,
     WITHOUT_TAG,
     daily_refresh,
     landing_files,
 )
+from orchestration.run_records import forget_old_runs
 from orchestration.settings import PROJECT_DIR
 
 DAY = date(2026, 6, 10)
@@ -70,7 +71,7 @@ def look(instance: dg.DagsterInstance, cursor: str | None) -> dg.SensorResult | 
 
 
 def end(instance: dg.DagsterInstance, request: dg.RunRequest, status: dg.DagsterRunStatus) -> None:
-    create_run_for_test(instance, job_name="refresh", tags=dict(request.tags), status=status)
+    create_run_for_test(instance, job_name=JOB, tags=dict(request.tags), status=status)
 
 
 def test_the_schedule_waits_for_its_files_and_says_for_which(
