@@ -14,6 +14,7 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
+import duckdb
 from filelock import FileLock, Timeout
 
 from orchestration import landing, score_store
@@ -35,7 +36,7 @@ from orchestration.settings import (
     load_settings,
     parse_confirm,
 )
-from orchestration.warehouse import Warehouse, connect
+from orchestration.warehouse import Warehouse, WarehouseBusyError, connect
 
 # Dagster's names for the days of a run.
 PARTITION_TAG = "dagster/partition"
@@ -181,16 +182,24 @@ def first_day(settings: Settings) -> date:
     """The day with which the days of the UI begin: earlier ones would only be shown as missing.
 
     That is START_DATE, or the day of the first file where it is not set, or the first day that is
-    published if that is earlier. FIRST_DAY where none of them is known.
+    stored or published if that is earlier. FIRST_DAY where none of them is known.
     """
-    days = [settings.start_date] if settings.start_date else _file_days(settings.landing_dir)
+    days: list[date | None] = (
+        [settings.start_date] if settings.start_date else _file_days(settings.landing_dir)
+    )
     with suppress(PublishError):
-        days += [day for day in [first_published_day(settings.published_path)] if day]
-    yesterday = datetime.now(UTC).date() - ONE_DAY  # the schedule asks for it at once
-    return min([*days, yesterday]) if days else FIRST_DAY
+        days.append(first_published_day(settings.published_path))
+    with suppress(WarehouseBusyError, duckdb.Error):
+        if settings.warehouse_path.exists():
+            with connect(settings.warehouse_path, read_only=True) as warehouse:
+                history = score_store.read_history(warehouse)
+                days.append(history.first if history else None)
+    known = [day for day in days if day]
+    yesterday = datetime.now(UTC).date() - ONE_DAY  # the schedule asks for it
+    return min([*known, yesterday]) if known else FIRST_DAY
 
 
-def _file_days(landing_dir: Path) -> list[date]:
+def _file_days(landing_dir: Path) -> list[date | None]:
     now = datetime.now(UTC)
     files = landing.discover(landing_dir, contract(), [], now.replace(tzinfo=None))
     return [

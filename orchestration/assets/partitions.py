@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import suppress
 from datetime import date
 
 import dagster as dg
 
 from orchestration.run_context import first_day
-from orchestration.settings import FIRST_DAY, SettingsError, load_settings
+from orchestration.settings import DAYS_FROM, FIRST_DAY, SettingsError, load_settings
 
 
 def _first_day() -> date:
-    with suppress(SettingsError):  # said by what reads the settings before it runs
+    if known := os.environ.get(DAYS_FROM):
+        return date.fromisoformat(known)
+    with suppress(SettingsError):  # told by what reads the settings before anything runs
         return first_day(load_settings())
     return FIRST_DAY
 

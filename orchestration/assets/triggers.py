@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import dagster as dg
 
+from orchestration.assets.partitions import DAYS
 from orchestration.checks import CheckError, check_rules
 from orchestration.planning import PlanningError
 from orchestration.run_context import (
@@ -148,10 +149,12 @@ def _request(
         plan = outlook(settings, datetime.now(UTC), end).plan
     except (CheckError, PlanningError, WarehouseBusyError) as error:
         return dg.SkipReason(str(error))
+    # What a stopped run left before the first of Dagster's days, the run itself adds to its plan.
+    first = max(plan.start, DAYS.start.date())
     return dg.RunRequest(
         run_key=f"{about}, try {tries + 1}",
         tags={
-            RANGE_START_TAG: plan.start.isoformat(),
+            RANGE_START_TAG: first.isoformat(),
             RANGE_END_TAG: plan.end.isoformat(),
             ABOUT_TAG: about,
         },

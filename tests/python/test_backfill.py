@@ -25,6 +25,7 @@ from dagster._core.test_utils import create_run_for_test
 from filelock import FileLock
 from marts import differences, mart_differences, query, read
 from runner import Place, Runs, compute
+from test_refresh import INVARIANT, break_an_invariant
 
 from orchestration.run_records import _lock_path, end_dead_runs
 from orchestration.settings import PROJECT_DIR
@@ -124,16 +125,16 @@ class Ui:
         return {
             "status": asked.status.value,
             "runs": [run.status.value for run in reversed(runs)],
-            "steps": [
-                sorted(step.step_key for step in self.instance.get_run_step_stats(run.run_id))
-                for run in reversed(runs)
-            ],
+            "steps": [self.steps(run.run_id) for run in reversed(runs)],
             "days": sorted(self.instance.get_materialized_partitions(dg.AssetKey(GAP.split("/")))),
         }
 
+    def steps(self, run_id: str) -> list[str]:
+        return sorted(step.step_key for step in self.instance.get_run_step_stats(run_id))
+
 
 @contextmanager
-def ui(place: Place, *, with_dbt: bool = False) -> Iterator[Ui]:
+def ui(place: Place, *, with_dbt: bool = False, checks: Sequence[str] = ()) -> Iterator[Ui]:
     """For a process of its own."""
     from dagster._core.remote_origin import InProcessCodeLocationOrigin
     from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
@@ -141,7 +142,10 @@ def ui(place: Place, *, with_dbt: bool = False) -> Iterator[Ui]:
     from dagster._core.workspace.load_target import InProcessWorkspaceLoadTarget
 
     runner._environment(place, "", "")
-    (runner._only_what_counts if with_dbt else runner._without_dbt)(())
+    if with_dbt:
+        runner._only_what_counts(())
+    else:
+        runner._without_dbt(checks)
     home = place.folder / "dagster"
     home.mkdir(exist_ok=True)
     settings = yaml.safe_load((PROJECT_DIR / "orchestration" / "dagster.yaml").read_text())
@@ -176,17 +180,30 @@ def launched(
         return opened.seen(backfill)
 
 
-def failed_and_again(place: Place, days: Sequence[str], obstacle: Path) -> dict[str, Any]:
-    """The same with something in the way of publishing, and again from there without it."""
-    with ui(place) as opened:
-        obstacle.write_text("somebody's notes")
-        backfill = opened.launch(days)
+def failed_and_again(place: Place, days: Sequence[str], fault: str) -> dict[str, Any]:
+    """The same with a fault, and from where it failed once more without it."""
+    with ui(place, checks=[INVARIANT] if fault == "a check" else []) as opened:
+        in_the_way = place.published.parent / "exports" / "account_change_feed.parquet"
+        if fault == "a check":
+            break_an_invariant(place)
+        else:
+            in_the_way.unlink()
+            in_the_way.write_text("somebody's notes")
+        opened.launch(days)
         opened.work()
-        (run,) = opened.instance.get_runs()
-        obstacle.unlink()
-        opened.ask(AGAIN, parentRunId=run.run_id, strategy="FROM_FAILURE")
+        (failed,) = opened.instance.get_runs(limit=1)
+        if fault == "a check":
+            break_an_invariant(place, by=-1)
+        else:
+            in_the_way.unlink()
+        opened.ask(AGAIN, parentRunId=failed.run_id, strategy="FROM_FAILURE")
         opened.work()
-        return opened.seen(backfill)
+        (again,) = opened.instance.get_runs(limit=1)
+        assert again.parent_run_id == failed.run_id
+        return {
+            "runs": [failed.status.value, again.status.value],
+            "steps": opened.steps(again.run_id),
+        }
 
 
 @pytest.fixture(scope="module")
@@ -266,23 +283,29 @@ def test_days_without_scores_are_refused(
     assert mart_differences(place.warehouse, filled[0].warehouse) == {}
 
 
+@pytest.mark.parametrize(
+    ("fault", "steps"), [("a check", ["dbt", "published__marts"]), ("a file", ["published__marts"])]
+)
 def test_a_run_that_failed_is_gone_on_with_from_the_ui(
-    refreshed: Place, arrived: Path, runs: Runs, tmp_path: Path
+    fault: str, steps: list[str], refreshed: Place, arrived: Path, runs: Runs, tmp_path: Path
 ) -> None:
     place = refreshed.copy(tmp_path / "place", arrived)
-    current = place.published.parent / "exports" / "account_change_feed.parquet"
-    current.unlink()
-    again = runs.start(failed_and_again, place, [LAST, NEXT], current).result().check().value
-    assert again["runs"] == ["FAILURE", "SUCCESS"]
-    assert again["steps"][1] == ["published__marts"]
+    seen = runs.start(failed_and_again, place, [LAST, NEXT], fault).result().check().value
+    assert seen["runs"] == ["FAILURE", "SUCCESS"]
+    assert [step.removesuffix("_2") for step in seen["steps"]] == steps
     last = query(place.published, "select max(as_of_date)::varchar from marts.accounts")
     assert last == [(NEXT,)]
 
 
 def test_a_run_that_was_killed_has_failed_and_holds_up_no_other(
-    refreshed: Place, arrived: Path, runs: Runs, tmp_path: Path
+    refreshed: Place,
+    arrived: Path,
+    runs: Runs,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     place = refreshed.copy(tmp_path / "place", arrived)
+    monkeypatch.setenv("DAGSTER_HOME", str(place.folder / "dagster"))
     point = "ingestion, between two tables"
     assert runs.refresh(place, end=NEXT, kill_at=point).code == -signal.SIGKILL
     with dg.DagsterInstance.from_config(str(place.folder / "dagster")) as instance:

@@ -100,10 +100,11 @@ def scenes(
         }
 
 
-def break_an_invariant(place: Place) -> None:
+def break_an_invariant(place: Place, by: int = 1) -> None:
     with connect(place.warehouse) as warehouse:
         warehouse.execute(
-            "update marts.activation_gap_drivers set attributed_accounts = attributed_accounts + 1"
+            "update marts.activation_gap_drivers"
+            f" set attributed_accounts = attributed_accounts + {by}"
             f" where as_of_date = date '{FIRST}' and segment_type = 'all' and driver = 'poor_fit'"
         )
 
