@@ -14,7 +14,6 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
-import duckdb
 from filelock import FileLock, Timeout
 
 from orchestration import landing, score_store
@@ -36,7 +35,7 @@ from orchestration.settings import (
     load_settings,
     parse_confirm,
 )
-from orchestration.warehouse import Warehouse, WarehouseBusyError, connect
+from orchestration.warehouse import Warehouse, connect
 
 # Dagster's names for the days of a run.
 PARTITION_TAG = "dagster/partition"
@@ -181,29 +180,24 @@ def last_complete_day(settings: Settings, warehouse: Warehouse, now: datetime) -
 def first_day(settings: Settings) -> date:
     """The day with which the days of the UI begin: earlier ones would only be shown as missing.
 
-    That is START_DATE, or the day of the first file where it is not set, or the first day that is
-    stored or published if that is earlier. FIRST_DAY where none of them is known.
+    That is START_DATE, or the day before the first file where it is not set, for the schedule may
+    ask for that; the first published day if it is earlier. FIRST_DAY where none of them is known.
+    Each process of Dagster's asks for itself, so the answer does not hang on the clock, nor does
+    it open the warehouse, which a run may be writing to.
     """
     days: list[date | None] = (
-        [settings.start_date] if settings.start_date else _file_days(settings.landing_dir)
+        [settings.start_date] if settings.start_date else _days_before(settings.landing_dir)
     )
     with suppress(PublishError):
         days.append(first_published_day(settings.published_path))
-    with suppress(WarehouseBusyError, duckdb.Error):
-        if settings.warehouse_path.exists():
-            with connect(settings.warehouse_path, read_only=True) as warehouse:
-                history = score_store.read_history(warehouse)
-                days.append(history.first if history else None)
-    known = [day for day in days if day]
-    yesterday = datetime.now(UTC).date() - ONE_DAY  # the schedule asks for it
-    return min([*known, yesterday]) if known else FIRST_DAY
+    return max(min((day for day in days if day), default=FIRST_DAY), FIRST_DAY)
 
 
-def _file_days(landing_dir: Path) -> list[date | None]:
+def _days_before(landing_dir: Path) -> list[date | None]:
     now = datetime.now(UTC)
     files = landing.discover(landing_dir, contract(), [], now.replace(tzinfo=None))
     return [
-        file.folder_day or datetime.fromtimestamp(file.written_ns / 1e9, UTC).date()
+        (file.folder_day or datetime.fromtimestamp(file.written_ns / 1e9, UTC).date()) - ONE_DAY
         for file in files
     ]
 

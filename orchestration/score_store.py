@@ -348,7 +348,7 @@ def mark_checked(warehouse: Warehouse, run_id: str, now: datetime) -> None:
     warehouse.execute(
         f"""
         update {PLANS} set checked_at = ?
-        where run_id = ? or (run_id, start_date, end_date) = (
+        where run_id = ? or (run_id, start_date, end_date) in (
             select last.run_id, this.start_date, this.end_date
             from {PLANS} as this
             cross join ({LAST_SCORED}) as last

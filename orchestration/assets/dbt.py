@@ -165,11 +165,16 @@ def dbt_models(context: dg.AssetExecutionContext) -> Iterator[Any]:
     is_last = context.selected_asset_keys >= AFTER_SCORES
     stage = "dbt after the scores" if is_last else "dbt before the scores"
     with TIMES.stage(stage), lock(run.settings):
-        for result in build([*assets, *checks], run, context.run.asset_selection):
+        for result in build([*assets, *checks], run, selection_of(context)):
             yield from events(result, assets, checks)
         if is_last:
             with run.warehouse() as warehouse:
                 score_store.mark_checked(warehouse, run.run_id, run.now)
+
+
+def selection_of(context: dg.AssetExecutionContext) -> Set[dg.AssetKey] | None:
+    """The assets of the run, None for all."""
+    return context.run.asset_selection or None
 
 
 def build(
@@ -177,8 +182,8 @@ def build(
 ) -> Iterator[dbt_runner.NodeResult]:
     """Has dbt build these nodes for the run's days, and first what they are made from.
 
-    selection: the assets of the run, None for all. What it leaves out holds the days of an earlier
-    run, so it is built for the days of this one as well. Scores are not: they must be there.
+    selection: see `selection_of`. What it leaves out holds the days of an earlier run, so it is
+    built for the days of this one as well. Scores are not: they must be there.
     Raises dg.Failure, at the end, when something could not be built or a test failed.
     """
     others = [] if selection is None else _made_from(unique_ids, selection)

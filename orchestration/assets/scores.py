@@ -11,7 +11,7 @@ import dagster as dg
 import pyarrow as pa
 
 from orchestration import score_store
-from orchestration.assets.dbt import build_left_out
+from orchestration.assets.dbt import build_left_out, selection_of
 from orchestration.assets.partitions import DAYS, ONE_RUN
 from orchestration.planning import Plan
 from orchestration.ruleset import match_rules, readiness_rules, state_rules
@@ -101,7 +101,7 @@ def scores(context: dg.AssetExecutionContext) -> Iterator[Any]:
         with warehouse.another() as beside:
             return score_store.score_matches(beside, plan, matcher, version, run.ruleset_version)
 
-    build_left_out({FEATURES, FINDINGS, MATCH_ACCOUNTS}, run, context.run.asset_selection)
+    build_left_out({FEATURES, FINDINGS, MATCH_ACCOUNTS}, run, selection_of(context))
     try:
         with TIMES.stage("scores"), run.warehouse() as warehouse, ThreadPoolExecutor(1) as thread:
             plan = run.plan(warehouse)
