@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from datetime import UTC, datetime
 
 from orchestration import checks, dbt_runner
 from orchestration.settings import (
@@ -47,6 +48,12 @@ def main(arguments: list[str] | None = None) -> int:
     except (checks.CheckError, dbt_runner.DbtError) as error:
         print("\n".join(lines(error)), file=sys.stderr)
         return 1
+    import dagster as dg
+
+    from orchestration.run_records import end_dead_runs
+
+    with dg.DagsterInstance.get() as instance:
+        end_dead_runs(instance, datetime.now(UTC))
     say(f"The Dagster UI will be at http://{LOOPBACK}:{options.port} (stop it with Ctrl-C).")
     os.chdir(PROJECT_DIR)
     # Dagster's processes load our event log before they load our definitions.

@@ -41,6 +41,7 @@ BESIDE = (RESTRICTED, "exports")
 """Schemas written as Parquet files beside the marts: ids of single people, and what goes back into
 other tools. Neither is for everybody who opens the marts."""
 DATED_TABLE = "accounts"
+EVERY_DAY_TABLE = "activation_gap"
 CURRENT = "current"
 VERSIONS = "versions"
 LOCK = ".lock"
@@ -116,13 +117,23 @@ def published_day(path: Path) -> date | None:
 
     Raises PublishError when the file is there and cannot be read.
     """
+    return _day_of(path, f"select max(as_of_date) from {SCHEMA}.{DATED_TABLE}")
+
+
+def first_published_day(path: Path) -> date | None:
+    """The first of the days that a published file holds, None if it holds none.
+
+    Raises PublishError when the file is there and cannot be read.
+    """
+    return _day_of(path, f"select min(as_of_date) from {SCHEMA}.{EVERY_DAY_TABLE}")
+
+
+def _day_of(path: Path, query: str) -> date | None:
     if not path.exists():
         return None
     try:
         with open_published(path) as connection:
-            row = connection.execute(
-                f"select max(as_of_date) from {SCHEMA}.{DATED_TABLE}"
-            ).fetchone()
+            row = connection.execute(query).fetchone()
     except duckdb.Error as error:
         raise PublishError(
             f"The published file {path} cannot be read ({str(error).splitlines()[0]}). If another"

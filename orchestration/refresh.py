@@ -142,15 +142,21 @@ def _run_job(
     if is_kept:
         dagster_home()
     dbt_process.prepare(settings)
+    os.environ["START_DATE"] = (
+        ahead.plan.start.isoformat()
+    )  # where Dagster's days begin at the latest
     import dagster as dg
 
+    from orchestration.assets.triggers import JOB
     from orchestration.definitions import defs
+    from orchestration.run_records import end_dead_runs
 
     gc.freeze()
     # A look back is no run of the warehouse, so Dagster does not remember it.
     instance = dg.DagsterInstance.get() if is_kept else dg.DagsterInstance.ephemeral()
     with instance:
-        return defs.resolve_job_def("refresh").execute_in_process(
+        end_dead_runs(instance, datetime.now(UTC))
+        return defs.resolve_job_def(JOB).execute_in_process(
             instance=instance,
             tags={
                 RANGE_START_TAG: ahead.plan.start.isoformat(),

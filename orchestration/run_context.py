@@ -7,7 +7,7 @@ step and read by the later ones (score_store.plan_of_run).
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import cache, cached_property
@@ -21,10 +21,12 @@ from orchestration.circuit_breakers import Limits, Verdict, judge
 from orchestration.contract import Contract, load_contract
 from orchestration.landing_fates import read_remedies
 from orchestration.landing_presence import Snapshots, read_snapshots
-from orchestration.planning import History, Plan, PlanningError, plan_range
+from orchestration.planning import ONE_DAY, History, Plan, PlanningError, plan_range
+from orchestration.publish import PublishError, first_published_day
 from orchestration.ruleset import project_vars, ruleset_version
 from orchestration.settings import (
     FEEDS_SEED,
+    FIRST_DAY,
     MODELS_DIR,
     PROJECT_DIR,
     ROW_FATES_SEED,
@@ -173,6 +175,31 @@ def last_complete_day(settings: Settings, warehouse: Warehouse, now: datetime) -
     return landing.last_complete_day(
         settings.landing_dir, warehouse, now, contract(), cutoff_hours=cutoff_hours()
     )
+
+
+def first_day(settings: Settings) -> date:
+    """The day with which the days of the UI begin: earlier ones would only be shown as missing.
+
+    That is START_DATE, or the day before the first file where it is not set, for the schedule may
+    ask for that; the first published day if it is earlier. FIRST_DAY where none of them is known.
+    Each process of Dagster's asks for itself, so the answer does not hang on the clock, nor does
+    it open the warehouse, which a run may be writing to.
+    """
+    days: list[date | None] = (
+        [settings.start_date] if settings.start_date else _days_before(settings.landing_dir)
+    )
+    with suppress(PublishError):
+        days.append(first_published_day(settings.published_path))
+    return max(min((day for day in days if day), default=FIRST_DAY), FIRST_DAY)
+
+
+def _days_before(landing_dir: Path) -> list[date | None]:
+    now = datetime.now(UTC)
+    files = landing.discover(landing_dir, contract(), [], now.replace(tzinfo=None))
+    return [
+        (file.folder_day or datetime.fromtimestamp(file.written_ns / 1e9, UTC).date()) - ONE_DAY
+        for file in files
+    ]
 
 
 def awaited(settings: Settings, day: date, now: datetime) -> list[str]:

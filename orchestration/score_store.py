@@ -103,6 +103,12 @@ TABLES = {
 NOT_KEPT = "Not recorded: these rules were used before the content of rules was kept."
 NOTHING_ELSE = "The rules are the same; only how their version is made has changed."
 
+# The run that stored scores last, and when its marts passed their checks.
+LAST_SCORED = (
+    f"select run_id, checked_at from {PLANS} where scored_at is not null"
+    " order by scored_at desc, planned_at desc limit 1"
+)
+
 # accounts -> proposals
 Matcher = Callable[[pa.Table], pa.Table]
 # checkpoint, features -> transitions, checkpoint
@@ -414,18 +420,50 @@ def _hash(version: str, rows: pa.Table) -> str:
     return digest.hexdigest()
 
 
+def check_scored(warehouse: Warehouse, plan: Plan) -> None:
+    """Raises StoredScoresError unless the scores of all of the plan's days are stored."""
+    history = read_history(warehouse)
+    if history is None or not history.first <= plan.start <= plan.end <= history.last:
+        stored = f"{history.first} to {history.last}" if history else "none"
+        raise StoredScoresError(
+            f"This needs the scores of {plan.start} to {plan.end}, and stored are {stored}. Choose"
+            " days that are stored, or all assets, so that the scores are made too."
+        )
+
+
 def mark_checked(warehouse: Warehouse, run_id: str, now: datetime) -> None:
-    """Notes that all marts of this run were built and every check passed."""
-    warehouse.execute(f"update {PLANS} set checked_at = ? where run_id = ?", [_naive(now), run_id])
+    """Notes that all marts of this run were built and every check passed.
+
+    So have the scores that were stored last, by a run that this one goes on with: Dagster tries a
+    failed step again in a run of its own. They must be of the same days.
+    """
+    warehouse.execute(
+        f"""
+        update {PLANS} set checked_at = ?
+        where run_id = ? or (run_id, start_date, end_date) in (
+            select last.run_id, this.start_date, this.end_date
+            from {PLANS} as this
+            cross join ({LAST_SCORED}) as last
+            where this.run_id = ?
+        )
+        """,
+        [_naive(now), run_id, run_id],
+    )
+
+
+def take_back_check(warehouse: Warehouse) -> str | None:
+    """Takes back that the scores written last passed their checks; gives their run if they did."""
+    rows = warehouse.rows(LAST_SCORED)
+    if not rows or rows[0][1] is None:
+        return None
+    warehouse.execute(f"update {PLANS} set checked_at = null where run_id = ?", [rows[0][0]])
+    return str(rows[0][0])
 
 
 def check_publishable(warehouse: Warehouse) -> None:
     """Raises StoredScoresError unless the run that wrote the scores last passed its checks."""
-    last = warehouse.rows(
-        f"select checked_at from {PLANS} where scored_at is not null"
-        " order by scored_at desc, planned_at desc limit 1"
-    )
-    if not last or last[0][0] is None:
+    last = warehouse.rows(LAST_SCORED)
+    if not last or last[0][1] is None:
         raise StoredScoresError(
             "The last refresh did not pass all of its checks, so there is nothing to publish."
             " Run make refresh and mend what it names."

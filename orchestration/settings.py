@@ -27,7 +27,7 @@ ROW_FATES_SEED = PROJECT_DIR / "seeds" / "landing" / "row_fates.csv"
 # of the two `marts.accounts` means.
 PUBLISHED_FILE = "activation_gap.duckdb"
 
-# First day that can be refreshed at all: the daily partitions begin here.
+# First day that can be refreshed at all.
 FIRST_DAY = date(2015, 1, 1)
 
 DEFAULTS = {
@@ -52,6 +52,8 @@ KEEP_VERSIONS = 3
 WAIT_UNTIL = 18
 # The umask with which the command was started, for processes started from here.
 UMASK = "ACTIVATION_GAP_UMASK"
+# Where Dagster's days begin, for a process that knows which days it will run.
+DAYS_FROM = "ACTIVATION_GAP_DAYS_FROM"
 
 
 class SettingsError(ValueError):

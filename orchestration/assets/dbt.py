@@ -4,7 +4,7 @@ Dagster splits the build around the scores by itself: what the scores need is bu
 what reads them after. The work is done by `orchestration.dbt_process`.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Set
 from typing import Any
 
 import dagster as dg
@@ -14,6 +14,7 @@ from orchestration import dbt_process, dbt_runner, score_store
 from orchestration.assets.partitions import DAYS, ONE_RUN
 from orchestration.publish import BESIDE
 from orchestration.run_context import Run, dbt_environment, lock
+from orchestration.run_records import run_of
 from orchestration.stages import TIMES, say
 
 UNIQUE_ID = "dagster_dbt/unique_id"
@@ -40,11 +41,10 @@ class Translator(DagsterDbtTranslator):
         return spec.replace_attributes(deps=[INGESTED]) if is_root else spec
 
     def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str | None:
-        """The folder: staging models stand with their source, marts with their topic."""
-        folders = dbt_resource_props["fqn"][1:-1]
+        """The floor of the house, which is the folder under models/."""
         if dbt_resource_props["resource_type"] == "seed":
             return "seeds"
-        return "_".join(folders[:1] + folders[1:2]) or None
+        return str(dbt_resource_props["fqn"][1])
 
     def get_asset_check_spec(
         self,
@@ -117,22 +117,28 @@ SCORE_DEPTH = 1_000
 DEPTHS = depths(MANIFEST)
 TRANSLATOR = Translator()
 
+KEYS: dict[str, dg.AssetKey] = {
+    unique_id: TRANSLATOR.get_asset_key(node)
+    for unique_id, node in MANIFEST["nodes"].items()
+    if node["resource_type"] in ("model", "seed")
+}
+SCORE_KEYS = {
+    TRANSLATOR.get_asset_key(source)
+    for source in MANIFEST["sources"].values()
+    if source["source_name"] == "scores"
+}
 # Assets built after the scores: the last step of the project, and so the one that ends its checks.
 AFTER_SCORES = {
-    TRANSLATOR.get_asset_spec(MANIFEST, unique_id, None).key
-    for unique_id, depth in DEPTHS.items()
-    if depth > SCORE_DEPTH and unique_id.startswith("model.")
-}
-MART_KEYS = {
-    TRANSLATOR.get_asset_spec(MANIFEST, unique_id, None).key
-    for unique_id, node in MANIFEST["nodes"].items()
-    if node["resource_type"] == "model" and node["fqn"][1] == "marts"
+    key
+    for unique_id, key in KEYS.items()
+    if DEPTHS[unique_id] > SCORE_DEPTH and unique_id.startswith("model.")
 }
 # What is published: the marts, and what is written beside them.
-PUBLISHED_KEYS = MART_KEYS | {
-    TRANSLATOR.get_asset_spec(MANIFEST, unique_id, None).key
-    for unique_id, node in MANIFEST["nodes"].items()
-    if node["resource_type"] == "model" and node["fqn"][1] in BESIDE
+PUBLISHED_KEYS = {
+    key
+    for unique_id, key in KEYS.items()
+    if unique_id.startswith("model.")
+    and MANIFEST["nodes"][unique_id]["fqn"][1] in ("marts", *BESIDE)
 }
 
 
@@ -145,7 +151,7 @@ PUBLISHED_KEYS = MART_KEYS | {
 )
 def dbt_models(context: dg.AssetExecutionContext) -> Iterator[Any]:
     """Builds the selected models and runs their tests, for the run's days."""
-    run = Run.of(context.run_id, context.run.tags)
+    run = run_of(context)
     assets = {
         spec.metadata[UNIQUE_ID]: spec.key
         for spec in context.assets_def.specs
@@ -158,23 +164,84 @@ def dbt_models(context: dg.AssetExecutionContext) -> Iterator[Any]:
     }
     is_last = context.selected_asset_keys >= AFTER_SCORES
     stage = "dbt after the scores" if is_last else "dbt before the scores"
-    unbuilt: list[dbt_runner.NodeResult] = []
     with TIMES.stage(stage), lock(run.settings):
-        with run.warehouse() as warehouse:
-            plan = run.plan(warehouse)
-        environment = dbt_environment(plan, run.ruleset_version)
-        for result in dbt_process.build(run.settings, [*assets, *checks], environment):
-            if result.seconds >= SLOW_NODE_SECONDS:
-                say(f"  {result.name}: {result.seconds:.1f} s")
-            if result.status not in dbt_runner.SUCCESS:
-                unbuilt.append(result)
+        for result in build([*assets, *checks], run, selection_of(context)):
             yield from events(result, assets, checks)
-        failures = dbt_runner.describe_failures(unbuilt)
-        if is_last and not failures:
+        if is_last:
             with run.warehouse() as warehouse:
                 score_store.mark_checked(warehouse, run.run_id, run.now)
-    if failures:
+
+
+def selection_of(context: dg.AssetExecutionContext) -> Set[dg.AssetKey] | None:
+    """The assets of the run, None for all."""
+    return context.run.asset_selection or None
+
+
+def build(
+    unique_ids: Collection[str], run: Run, selection: Set[dg.AssetKey] | None
+) -> Iterator[dbt_runner.NodeResult]:
+    """Has dbt build these nodes for the run's days, and first what they are made from.
+
+    selection: see `selection_of`. What it leaves out holds the days of an earlier run, so it is
+    built for the days of this one as well. Scores are not: they must be there.
+    Raises dg.Failure, at the end, when something could not be built or a test failed.
+    """
+    others = [] if selection is None else _made_from(unique_ids, selection)
+    checked = None
+    with run.warehouse() as warehouse:
+        plan = run.plan(warehouse)
+        if selection is not None:
+            if not selection & SCORE_KEYS and _are_after_scores(unique_ids):
+                try:
+                    score_store.check_scored(warehouse, plan)
+                except score_store.StoredScoresError as error:
+                    raise dg.Failure(str(error), allow_retries=False) from error
+            # What a part of the assets breaks is not published by the next run of another part.
+            checked = score_store.take_back_check(warehouse)
+    if others:
+        say(f"  with {len(others)} models and seeds that these are made from")
+    unbuilt: list[dbt_runner.NodeResult] = []
+    environment = dbt_environment(plan, run.ruleset_version)
+    for result in dbt_process.build(run.settings, [*others, *unique_ids], environment):
+        if result.seconds >= SLOW_NODE_SECONDS:
+            say(f"  {result.name}: {result.seconds:.1f} s")
+        if result.status not in dbt_runner.SUCCESS:
+            unbuilt.append(result)
+        yield result
+    if failures := dbt_runner.describe_failures(unbuilt):
         raise dg.Failure(failures, allow_retries=False)
+    if checked:
+        with run.warehouse() as warehouse:
+            score_store.mark_checked(warehouse, checked, run.now)
+
+
+def build_left_out(keys: Set[dg.AssetKey], run: Run, selection: Set[dg.AssetKey] | None) -> None:
+    """Builds those of the models that the run leaves out, for its days."""
+    left_out = (
+        []
+        if selection is None
+        else [unique_id for unique_id, key in KEYS.items() if key in keys - selection]
+    )
+    if left_out:
+        with TIMES.stage("dbt before the scores"), lock(run.settings):
+            for _ in build(left_out, run, selection):
+                pass
+
+
+def _made_from(unique_ids: Collection[str], selection: Set[dg.AssetKey]) -> list[str]:
+    """Models and seeds outside the selection that lead from raw tables and scores to these."""
+    found: set[str] = set()
+    todo = [*unique_ids]
+    while todo:
+        for parent in MANIFEST["parent_map"][todo.pop()]:
+            if parent not in found and parent.startswith(("model.", "seed.")):
+                found.add(parent)
+                todo.append(parent)
+    return sorted(node for node in found - {*unique_ids} if KEYS[node] not in selection)
+
+
+def _are_after_scores(unique_ids: Collection[str]) -> bool:
+    return any(KEYS.get(unique_id) in AFTER_SCORES for unique_id in unique_ids)
 
 
 def events(

@@ -30,6 +30,7 @@ from orchestration.run_context import (
     sources_off,
     unread_tables,
 )
+from orchestration.run_records import run_of
 from orchestration.settings import FEEDS_SEED, LIVE_SINCE_SEED, SettingsError
 from orchestration.stages import TIMES, say
 from orchestration.warehouse import Warehouse, WarehouseBusyError
@@ -47,7 +48,7 @@ def raw_specs(manifest: Mapping[str, Any]) -> list[dg.AssetSpec]:
         dg.AssetSpec(
             TRANSLATOR.get_asset_key(source),
             description=source["description"],
-            group_name=source["source_name"],
+            group_name="landing",
             kinds={"duckdb"},
         )
         for source in manifest["sources"].values()
@@ -74,7 +75,7 @@ SPECS = raw_specs(MANIFEST)
 )
 def ingestion(context: dg.AssetExecutionContext) -> Iterator[Any]:
     """Takes the landing files of the run's days into the raw tables."""
-    run = Run.of(context.run_id, context.run.tags)
+    run = run_of(context)
     unread = unread_tables(MANIFEST, contract())
     try:
         ready()

@@ -3,23 +3,17 @@
 The work is done by `orchestration.publish`.
 """
 
-import shutil
-from pathlib import Path
-
 import dagster as dg
 
 from orchestration import publish as publishing
 from orchestration import score_store
 from orchestration.assets.dbt import PUBLISHED_KEYS
 from orchestration.circuit_breakers import StoppedError
-from orchestration.run_context import Run
+from orchestration.run_records import forget_old_runs, run_of
 from orchestration.settings import PUBLISHED_FILE
 from orchestration.stages import TIMES
 
 PUBLISHED = dg.AssetKey(["published", "marts"])
-# Dagster's records of a run are some 10 MB; two months of daily runs are enough to look back at.
-KEPT_RUNS = 60
-ENDED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
 
 
 @dg.asset(
@@ -32,7 +26,7 @@ ENDED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRun
 )
 def published_marts(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
     """Swaps in a new published copy, unless a table breaks with its own past."""
-    run = Run.of(context.run_id, context.run.tags)
+    run = run_of(context)
     try:
         with TIMES.stage("publish"), run.warehouse() as warehouse:
             score_store.check_publishable(warehouse)
@@ -56,10 +50,3 @@ def published_marts(context: dg.AssetExecutionContext) -> dg.MaterializeResult[N
             "confirmed": list(verdict.confirmed),
         }
     )
-
-
-def forget_old_runs(instance: dg.DagsterInstance, keep: int = KEPT_RUNS) -> None:
-    """Removes what Dagster keeps of all but the last runs that have ended."""
-    for run in instance.get_runs(dg.RunsFilter(statuses=ENDED))[keep:]:
-        instance.delete_run(run.run_id)
-        shutil.rmtree(Path(instance.storage_directory(), run.run_id), ignore_errors=True)

@@ -11,10 +11,11 @@ import dagster as dg
 import pyarrow as pa
 
 from orchestration import score_store
+from orchestration.assets.dbt import build_left_out, selection_of
 from orchestration.assets.partitions import DAYS, ONE_RUN
 from orchestration.planning import Plan
 from orchestration.ruleset import match_rules, readiness_rules, rules_in_force, state_rules
-from orchestration.run_context import Run
+from orchestration.run_records import run_of
 from orchestration.scoring import matching
 from orchestration.scoring.activation import advance
 from orchestration.settings import PROJECT_DIR
@@ -93,7 +94,7 @@ def scores(context: dg.AssetExecutionContext) -> Iterator[Any]:
     Match review shares nothing with the others and runs beside them: they are mostly reading and
     writing, match review is mostly Python.
     """
-    run = Run.of(context.run_id, context.run.tags)
+    run = run_of(context)
     rules = state_rules(PROJECT_DIR)
     version = f"{run.ruleset_version} {matching.code_version()}"
 
@@ -108,6 +109,7 @@ def scores(context: dg.AssetExecutionContext) -> Iterator[Any]:
         with warehouse.another() as beside:
             return score_store.score_matches(beside, plan, matcher, version, run.ruleset_version)
 
+    build_left_out({FEATURES, FINDINGS, MATCH_ACCOUNTS}, run, selection_of(context))
     try:
         with TIMES.stage("scores"), run.warehouse() as warehouse, ThreadPoolExecutor(1) as thread:
             plan = run.plan(warehouse)

@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import dagster as dg
 
+from orchestration.assets.partitions import DAYS
 from orchestration.checks import CheckError, check_rules
 from orchestration.planning import PlanningError
 from orchestration.run_context import (
@@ -19,6 +20,7 @@ from orchestration.run_context import (
     outlook,
     settle_seconds,
 )
+from orchestration.run_records import end_dead_runs
 from orchestration.settings import PROJECT_DIR, Settings, load_settings
 from orchestration.terminal import printable
 from orchestration.warehouse import WarehouseBusyError
@@ -29,9 +31,13 @@ WITHOUT_TAG = "activation_gap/without_files_of"
 # What fails three times in three hours wants a person; a full disk or a busy warehouse does not.
 TRIES = 3
 RETRY_SECONDS = 3_600
+# With a capital letter, for that comes before the `_` of the job that Dagster makes of all assets
+# by itself. The UI launches assets by the first job that has them all. By this one, all assets and
+# a range of days are one run; by Dagster's they are refused, for not every asset has days.
+JOB = "Refresh"
 
 refresh = dg.define_asset_job(
-    "refresh",
+    JOB,
     selection=dg.AssetSelection.all(),
     description="From landing files to published marts, for the days of the partition range.",
 )
@@ -121,7 +127,8 @@ def landing_fingerprint(settings: Settings, now: datetime | None = None) -> str 
 
 def _failed_before(instance: dg.DagsterInstance, about: str) -> list[float] | dg.SkipReason:
     """When each failed run about the same files or day ended, or why there is to be no other."""
-    records = instance.get_run_records(dg.RunsFilter(job_name="refresh", tags={ABOUT_TAG: about}))
+    end_dead_runs(instance, datetime.now(UTC))
+    records = instance.get_run_records(dg.RunsFilter(job_name=JOB, tags={ABOUT_TAG: about}))
     if any(not record.dagster_run.is_finished for record in records):
         return dg.SkipReason("A run is under way.")
     if any(record.dagster_run.is_success for record in records):
@@ -145,10 +152,12 @@ def _request(
         plan = outlook(settings, datetime.now(UTC), end).plan
     except (CheckError, PlanningError, WarehouseBusyError) as error:
         return dg.SkipReason(str(error))
+    # What a stopped run left before the first of Dagster's days, the run itself adds to its plan.
+    first = max(plan.start, DAYS.start.date())
     return dg.RunRequest(
         run_key=f"{about}, try {tries + 1}",
         tags={
-            RANGE_START_TAG: plan.start.isoformat(),
+            RANGE_START_TAG: first.isoformat(),
             RANGE_END_TAG: plan.end.isoformat(),
             ABOUT_TAG: about,
         },

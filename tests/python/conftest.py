@@ -18,6 +18,10 @@ from runner import PROGRAM, Place, Runs, is_recorded, recorded
 from orchestration.dbt_runner import OBJECTS_BETWEEN_COLLECTIONS
 from orchestration.demo.company import Plan
 from orchestration.demo.simulate import simulate
+from orchestration.settings import DAYS_FROM, FIRST_DAY
+
+# Whatever is landed and published in this checkout.
+os.environ[DAYS_FROM] = str(FIRST_DAY)
 
 # How long an example takes says how busy the machine is.
 settings.register_profile("no deadlines", deadline=None)

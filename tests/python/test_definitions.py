@@ -35,6 +35,7 @@ from orchestration.assets.scores import (
     RULE_CHANGES,
     TRANSITIONS,
 )
+from orchestration.assets.triggers import JOB
 from orchestration.contract import load_contract
 from orchestration.definitions import defs
 from orchestration.landing import Unread
@@ -52,7 +53,7 @@ def specs() -> dict[str, dg.AssetSpec]:
 @pytest.fixture(scope="module")
 def selections() -> dict[str, set[dg.AssetKey]]:
     """Assets by step of the job, in the order of the steps."""
-    job = defs.resolve_job_def("refresh")
+    job = defs.resolve_job_def(JOB)
     steps: dict[str, set[dg.AssetKey]] = {}
     for node in job.nodes_in_topological_order:
         assets = job.asset_layer.get_assets_def_for_node(NodeHandle(node.name, None))
@@ -136,6 +137,21 @@ def test_every_landing_table_has_a_freshness_check() -> None:
     assert checked == set(load_contract(MODELS_DIR).tables)
 
 
+def test_the_ui_shows_the_floors_of_the_house(specs: dict[str, dg.AssetSpec]) -> None:
+    assert {spec.group_name for spec in specs.values()} == {
+        "landing",
+        "seeds",
+        "staging",
+        "intermediate",
+        "features",
+        "scores",
+        "marts",
+        "exports",
+        "restricted",
+        "published",
+    }
+
+
 def test_nothing_starts_by_itself() -> None:
     repository = defs.get_repository_def()
     assert all(
@@ -155,7 +171,7 @@ def test_the_ui_listens_on_loopback_only() -> None:
 
 def test_one_writer_and_no_telemetry() -> None:
     instance = yaml.safe_load((PROJECT_DIR / "orchestration" / "dagster.yaml").read_text())
-    assert instance["telemetry"] == {"enabled": False}
+    assert instance["telemetry"] == instance["nux"] == {"enabled": False}
     assert instance["concurrency"]["runs"]["max_concurrent_runs"] == 1
     project = yaml.safe_load((PROJECT_DIR / "dbt_project.yml").read_text())
     assert project["flags"]["send_anonymous_usage_stats"] is False
@@ -166,7 +182,7 @@ def test_a_range_of_days_plans_each_check_once() -> None:
 
     With days of its own, every check would be planned once a day: a minute for a year and a half.
     """
-    job = defs.resolve_job_def("refresh")
+    job = defs.resolve_job_def(JOB)
     with dg.DagsterInstance.ephemeral() as instance:
         run = instance.create_run_for_job(
             job_def=job,

@@ -10,20 +10,24 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import dagster as dg
+import duckdb
 import pytest
 from dagster._core.test_utils import create_run_for_test
 
 from orchestration.assets import triggers
 from orchestration.assets.partitions import DAYS, ONE_RUN
-from orchestration.assets.publish import forget_old_runs
 from orchestration.assets.triggers import (
     ABOUT_TAG,
+    JOB,
     TRIES,
     WITHOUT_TAG,
     daily_refresh,
     landing_files,
 )
-from orchestration.settings import PROJECT_DIR
+from orchestration.planning import Plan
+from orchestration.run_context import Outlook, first_day
+from orchestration.run_records import forget_old_runs
+from orchestration.settings import FIRST_DAY, PROJECT_DIR, PUBLISHED_FILE, load_settings
 
 DAY = date(2026, 6, 10)
 
@@ -70,7 +74,7 @@ def look(instance: dg.DagsterInstance, cursor: str | None) -> dg.SensorResult | 
 
 
 def end(instance: dg.DagsterInstance, request: dg.RunRequest, status: dg.DagsterRunStatus) -> None:
-    create_run_for_test(instance, job_name="refresh", tags=dict(request.tags), status=status)
+    create_run_for_test(instance, job_name=JOB, tags=dict(request.tags), status=status)
 
 
 def test_the_schedule_waits_for_its_files_and_says_for_which(
@@ -201,3 +205,41 @@ def test_of_old_runs_only_the_days_are_kept(
     grown = sizes[4]["event_logs"] - sizes[3]["event_logs"]
     assert 0 < grown < sizes[0]["event_logs"] / 2
     assert sizes[4]["asset_check_executions"] == sizes[1]["asset_check_executions"] == 2
+
+
+def test_the_days_of_the_ui_begin_with_the_data(
+    landing: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def begin() -> date:
+        return first_day(load_settings())
+
+    before = DAY - timedelta(days=4)  # of the first file; the schedule asks for yesterday
+    assert begin() == before
+    monkeypatch.setenv("START_DATE", str(DAY))
+    assert begin() == DAY
+    published = tmp_path / "published" / PUBLISHED_FILE
+    published.parent.mkdir()
+    with duckdb.connect(str(published)) as made:
+        made.execute("create schema marts")
+        made.execute("create table marts.activation_gap as select date '2025-01-01' as as_of_date")
+    assert begin() == date(2025, 1, 1)
+    monkeypatch.delenv("START_DATE")
+    assert begin() == date(2025, 1, 1)
+    published.write_text("somebody's notes")
+    assert begin() == before
+    monkeypatch.setenv("LANDING_DIR", str(tmp_path / "nothing"))
+    assert begin() == FIRST_DAY
+
+
+def test_what_is_asked_for_is_among_the_days(
+    instance: dg.DagsterInstance, landing: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run that was stopped before it published may begin before them; the next one knows."""
+    days = dg.DailyPartitionsDefinition(start_date=str(DAY - timedelta(days=1)))
+    monkeypatch.setattr(triggers, "DAYS", days)
+    plan = Plan(DAY - timedelta(days=9), DAY, DAY - timedelta(days=9))
+    monkeypatch.setattr(triggers, "outlook", lambda *_: Outlook(plan, None))
+    request = tick(instance, 18)
+    assert isinstance(request, dg.RunRequest)
+    assert request.tags[triggers.RANGE_START_TAG] == str(DAY - timedelta(days=1))
+    assert request.tags[triggers.RANGE_END_TAG] == str(DAY)

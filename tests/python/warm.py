@@ -4,6 +4,7 @@ import gc
 from importlib import import_module
 
 from orchestration import dbt_runner
+from orchestration.assets.triggers import JOB
 from orchestration.definitions import defs
 
 # Loaded by Dagster and dbt when they are first used, which would be in every run.
@@ -22,7 +23,7 @@ for name in (
 
 # The warehouse's file has the same name in every place, so this parse serves every run.
 dbt_runner._parse("warehouse.duckdb")
-defs.resolve_job_def("refresh")
+defs.resolve_job_def(JOB)
 
 # All of it stays: Python need not look through it for garbage in every run.
 gc.freeze()
