@@ -325,7 +325,9 @@ def _first_of_play(story: Story, account: dict[str, Any]) -> tuple[str, str]:
     for row in _rows_of(story, "account_plays"):
         why, _, to_do = row["why"].removesuffix(".").partition(TO_DO)
         if row["play_id"] == "none":
-            return "nobody has anything to do", why
+            waits = [d["revisit_on"] for d in _rows_of(story, "account_decisions")]
+            before = f" before {waits[0]}" if row["play_decision"] == "hold" and waits else ""
+            return f"nobody has anything to do{before}", why
         who = f"{_listed(row['owner_function'])} leads".replace("_", " ")
         owner = account["owner_name"]
         who += f" (the account's owner is {owner})" if owner else " (nobody owns the account)"

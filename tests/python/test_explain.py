@@ -144,6 +144,13 @@ def test_the_first_five_lines_say_what_counts(refreshed: Place, account: dict[st
             },
         ),
         (
+            [
+                "update marts.account_plays set play_id = 'none', play_decision = 'hold'",
+                "update marts.account_decisions set revisit_on = '2026-09-05'",
+            ],
+            {2: " until 2026-09-05: ", 3: "nobody has anything to do before 2026-09-05"},
+        ),
+        (
             ["update marts.account_plays set due_on = null, is_overdue = false"],
             {3: ", with no date"},
         ),
