@@ -4,10 +4,16 @@ with targets as (
 
 ),
 
+excluded_domains as (
+
+    select domain from {{ ref('excluded_domains') }}
+
+),
+
 recorded as (
 
     select
-        targets.*,
+        *,
         coalesce(programme_id, '')
         || '|'
         || coalesce(domain, '')
@@ -18,10 +24,10 @@ recorded as (
             partition by programme_id, domain, crm_account_id order by version_at
         ) as version_order
     from targets
-    left join {{ ref('excluded_domains') }} as excluded_domains
-        on targets.domain = excluded_domains.domain
     -- A domain that nobody can own (free mail, parked) names no account by itself.
-    where excluded_domains.domain is null or targets.crm_account_id is not null
+    where crm_account_id is not null
+        or domain is null
+        or domain not in (select excluded_domains.domain from excluded_domains)
 
 ),
 
