@@ -322,7 +322,7 @@ def test_an_account_without_a_domain_is_an_account(crm_only: Place) -> None:
     assert query(
         crm_only.published,
         "select primary_domain, state from marts.accounts inner join marts.account_activation"
-        " using (account_id) where account_name = 'No Website AG'",
+        " using (account_id) where accounts.account_name = 'No Website AG'",
     ) == [(None, "cold")]
 
 
