@@ -399,6 +399,7 @@ def test_no_personal_data_is_published(company: Company, refreshed: Place) -> No
 GAINED = {
     "history.int_account_gap_changes": "is_held",
     "history.int_decision_changes": "rule_decision",
+    "marts.account_snapshots": "account_name",
     "marts.database_buildout": "coverage_known_accounts",
 }
 
