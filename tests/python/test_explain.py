@@ -40,8 +40,8 @@ def account(refreshed: Place) -> dict[str, str]:
         refreshed.published,
         """
         select
-            accounts.account_id, salesforce_account_id, primary_domain, account_name,
-            account_activation.why
+            accounts.account_id, salesforce_account_id, primary_domain,
+            accounts.account_name, account_activation.why
         from marts.accounts
         inner join marts.account_activation using (account_id)
         inner join marts.account_signals using (account_id)

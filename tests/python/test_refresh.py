@@ -323,7 +323,7 @@ def test_an_account_without_a_domain_is_an_account(crm_only: Place) -> None:
     assert query(
         crm_only.published,
         "select primary_domain, state from marts.accounts inner join marts.account_activation"
-        " using (account_id) where account_name = 'No Website AG'",
+        " using (account_id) where accounts.account_name = 'No Website AG'",
     ) == [(None, "cold")]
 
 
@@ -400,6 +400,7 @@ def test_no_personal_data_is_published(company: Company, refreshed: Place) -> No
 GAINED = {
     "history.int_account_gap_changes": "may_have_risen",
     "history.int_decision_changes": "rule_decision",
+    "marts.account_snapshots": "account_name",
     "marts.database_buildout": "coverage_known_accounts",
 }
 

@@ -433,10 +433,11 @@ def history_until(place: Place, day: date) -> dict[str, dict[str, list[Any]]]:
         "marts.account_snapshots",
         f"as_of_date <= date '{day}' and as_of_date = last_day(as_of_date)",
     )
+    # How an account and its owner are called is as of the last day, whatever day a row speaks of.
     for kind in ("activation", "decision", "readiness"):
         table = f"account_{kind}_history"
         intervals = f"""(
-            select * exclude (valid_to),
+            select * exclude (valid_to, account_name, owner_name),
                 nullif(least(valid_to, date '{day}' + 1), date '{day}' + 1) as valid_to
             from marts.{table} where valid_from <= date '{day}'
         )"""

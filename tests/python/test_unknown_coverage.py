@@ -111,7 +111,7 @@ def whole(template: Place, tmp_path_factory: pytest.TempPathFactory) -> Place:
 def by_name(place: Place, columns: str, mart: str) -> dict[str, Any]:
     rows = query(
         place.warehouse,
-        f"select account_name, {columns} from marts.accounts left join marts.{mart}"
+        f"select accounts.account_name, {columns} from marts.accounts left join marts.{mart}"
         " using (account_id) order by all",
     )
     return {name: tuple(rest) for name, *rest in rows}
@@ -167,7 +167,7 @@ def test_what_is_unknown_has_no_number(before: Place) -> None:
 def test_no_driver_and_no_price_rests_on_it(before: Place) -> None:
     drivers = query(
         before.warehouse,
-        "select account_name, string_agg(driver, ' ' order by driver), sum(share)"
+        "select accounts.account_name, string_agg(driver, ' ' order by driver), sum(share)"
         " from marts.accounts inner join marts.account_gap_drivers using (account_id)"
         " group by all order by all",
     )
@@ -245,7 +245,7 @@ def test_a_state_that_titles_end_is_not_the_accounts_doing(whole: Place) -> None
         whole.warehouse,
         "select state, valid_from::varchar, is_attribution_changed, decided_by, reason"
         " from marts.account_activation_history inner join marts.accounts using (account_id)"
-        " where account_name = 'deal' order by valid_from",
+        " where accounts.account_name = 'deal' order by valid_from",
     )
     assert [row[:4] for row in history] == [
         ("engaged", FIRST, False, None),
@@ -266,7 +266,7 @@ def test_intent_that_comes_makes_silence_low_intent(whole: Place) -> None:
         "select signal_driver, min(history.as_of_date)::varchar"
         " from marts.account_gap_history as history"
         " inner join marts.accounts using (account_id)"
-        " where account_name = 'quiet' group by 1 order by 2",
+        " where accounts.account_name = 'quiet' group by 1 order by 2",
     ) == [("no_signal_detected", FIRST), ("low_intent", INTENT)]
     assert query(
         whole.warehouse,
