@@ -296,6 +296,7 @@ COMMON_WEEK = {
     "cooled": 0,
     "rule_or_identity_change": 0,
     "closing_held_accounts": 0,
+    "list_began": 0,
 }
 COMMON_DARK = {
     "segment_type": "all",
@@ -540,6 +541,20 @@ SENTENCES: list[Sentence] = [
                 "held_by": "segment.pages since 2026-03-05",
             },
             "by rules alone": {"closing_gap": 2, "rule_or_identity_change": 2},
+            "a list begins": {"closing_gap": 1200, "list_began": 1201, "activated": 1},
+            "another list": {"opening_gap": 226, "closing_gap": 169, "list_began": -57},
+            "one may have risen": {
+                "opening_gap": 2,
+                "closing_gap": 2,
+                "closing_gap_if_risen": 1,
+                "held_by": "segment.pages since 2026-03-05",
+            },
+            "some may have risen": {
+                "opening_gap": 1200,
+                "closing_gap": 1200,
+                "closing_gap_if_risen": 1189,
+                "held_by": "segment.pages since 2026-03-05",
+            },
         },
     ),
     *of(
@@ -547,15 +562,27 @@ SENTENCES: list[Sentence] = [
         "chosen",
         COMMON_PLAY,
         {
-            "excluded": {"play_decision": "withheld", "exclusion_reason": "legal, partner_owned"},
+            "excluded": {
+                "play_decision": "withheld",
+                "play_id": "none",
+                "exclusion_reason": "legal, partner_owned",
+            },
             "excluded for a time": {
                 "play_decision": "withheld",
+                "play_id": "none",
                 "exclusion_reason": "do_not_contact",
                 "excluded_until": date(2026, 6, 1),
             },
-            "dropped": {"play_decision": "drop", "fit_score": 31},
+            "dropped": {"play_decision": "drop", "play_id": "none", "fit_score": 31},
+            "dropped though they can decide": {
+                "play_decision": "drop",
+                "play_id": "confirm_fit",
+                "fit_score": 31,
+                "readiness_segment": "can_decide",
+            },
             "dropped by a number": {
                 "play_decision": "drop",
+                "play_id": "none",
                 "misfits": "51,166 employees, we serve up to 20,000",
             },
             "on hold": {
@@ -1216,6 +1243,7 @@ STAND_INS_OF_ITEMS = {
     "alpha": "0.41",
     "remedy": "'Fill the account in the source'",
     "example_file": "'salesforce/lead/a.csv'",
+    "source_instance": "'emea'",
     "example_row": "7",
     "seed": "'plays/account_exclusions'",
     "domain": "'acme.com'",
@@ -1343,6 +1371,7 @@ OTHER_COLUMNS = {
     "hubspot_company_properties.play_name": "account_plays.play_name",
     "crm_field_changes.value": "values of account_change_feed",
     "effort_allocation.group_value": "the name of a group: spend on no account",
+    "rulesets.what_changed": "words of orchestration/ruleset.py, in test_ruleset",
 }
 
 
@@ -1373,6 +1402,7 @@ def test_no_sentence_is_missing_from_the_file(refreshed: Place) -> None:
     assert set(OTHER_COLUMNS.values()) - listed == {
         "values of account_change_feed",
         "the name of a group: spend on no account",
+        "words of orchestration/ruleset.py, in test_ruleset",
     }
 
 
