@@ -126,7 +126,7 @@ MISTAKES: dict[str, tuple[str, Change, int | None, str, str, str]] = {
     # And others like them.
     "a reference into nothing": (
         RULES, put(",check_capacity,", ",check_capazity,"),
-        4, "play_id", "'check_capazity' is no play_id of seeds/plays/plays.csv",
+        5, "play_id", "'check_capazity' is no play_id of seeds/plays/plays.csv",
         "did you mean check_capacity?",
     ),
     "a column under another name": (
@@ -281,7 +281,7 @@ def test_all_faults_are_told_at_once_and_those_alike_once(project: Path) -> None
         f"{STATES}, line 4, min_reached_coverage",
         *(f"{FEEDS}, line {line}, freshness_days" for line in (2, 3, 4)),
         f"{RULES}, line 1",
-        f"{RULES}, line 4, play_id",
+        f"{RULES}, line 5, play_id",
         "seeds/timing/_timing__seeds.yml, line 9, character 1",
         f"{FEEDS}, freshness_days",
     ]

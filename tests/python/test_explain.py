@@ -85,9 +85,9 @@ def test_the_first_five_lines_say_what_counts(refreshed: Place, account: dict[st
     ((name, since, driver, misfits, decided, decided_on, play, due, owner, said),) = query(
         refreshed.published,
         "select activation.state, state_since, meaning, misfits, decision, decision_since,"
-        " play_name, due_on, owner_name, plays.why"
+        " play_name, due_on, accounts.owner_name, plays.why"
         " from marts.account_activation as activation"
-        " inner join marts.accounts using (account_id)"
+        " inner join marts.accounts as accounts using (account_id)"
         " inner join marts.account_fit using (account_id)"
         " inner join marts.account_decisions using (account_id)"
         " inner join marts.account_plays as plays using (account_id)"

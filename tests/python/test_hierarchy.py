@@ -387,12 +387,11 @@ def test_words_that_no_seed_maps_are_for_review(families: Path) -> None:
     ]
 
 
-def test_a_free_mail_domain_is_claimed_and_owned_by_nobody(families: Path) -> None:
-    assert query(
-        families,
-        "select account_id, claim_rank, is_owner, excluded_as from marts.domain_ownership"
-        " where domain = 'yahoo.com'",
-    ) == [("domain:yahoo.com", None, False, "free_mail")]
+def test_a_free_mail_domain_on_the_list_names_no_account(families: Path) -> None:
+    listed = "select count(*) > 0 from raw_targets.target_accounts where domain = 'yahoo.com'"
+    assert query(families, listed) == [(True,)]
+    assert query(families, "select 1 from marts.domain_ownership where domain = 'yahoo.com'") == []
+    assert query(families, "select 1 from marts.accounts where account_id like '%yahoo%'") == []
 
 
 def test_international_names_meet_however_they_are_written(families: Path) -> None:

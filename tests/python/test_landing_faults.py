@@ -1036,7 +1036,8 @@ def test_a_refresh_says_what_was_found_before_it_fails_and_once(
     ).as_environment()
     for name, value in {**settings, "START_DATE": str(END), "END_DATE": str(END)}.items():
         monkeypatch.setenv(name, value)
-    context = SimpleNamespace(run_id="a run", run=SimpleNamespace(tags={}))
+    instance = SimpleNamespace(storage_directory=lambda: str(tmp_path / "dagster"))
+    context = SimpleNamespace(run_id="a run", run=SimpleNamespace(tags={}), instance=instance)
     monkeypatch.setattr("orchestration.assets.ingestion.settle_seconds", lambda: 0)
     step = ingestion.op.compute_fn.decorated_fn
     sentence = "  note: salesforce.account: 1 of 2 rows in quarantine: name missing (first in "
