@@ -1,5 +1,5 @@
--- Guards: every row that was delivered has one fate: the rows of a table and instance in load_audit add up to
--- what the manifest counted, used and not used to what was accepted.
+-- Guards: every row that was delivered has one fate: the rows of a table and instance in load_audit
+-- add up to what the manifest counted, used and not used to what was accepted.
 -- Does not guard: that the reason is the right one (tests/python/test_load_audit.py).
 with audited as (
 

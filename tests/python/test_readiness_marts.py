@@ -738,7 +738,7 @@ def test_without_research_the_queue_says_where_to_start(readiness: Readiness) ->
     assert sorted(rank for _, rank, _ in queue) == list(range(1, len(queue) + 1))
     for _, _, why in queue:
         assert why.startswith("Ask the economic buyer first ")
-        assert "changes the decision. Nobody inside has been asked. A deal is worth about" in why
+        assert "changes what we decide. Nobody inside has been asked. A deal is worth about" in why
 
 
 def test_without_research_data_health_says_so(readiness: Readiness) -> None:

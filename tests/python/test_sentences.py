@@ -905,7 +905,7 @@ SENTENCES: list[Sentence] = [
                     {
                         **COMMON_MISFIT,
                         "attribute": "c",
-                        "words": "country Brazil, none that we look for",
+                        "words": "country Brazil, not one that we look for",
                     }
                 ],
             ),
@@ -921,7 +921,7 @@ SENTENCES: list[Sentence] = [
                     {
                         **COMMON_MISFIT,
                         "attribute": "c",
-                        "words": "country Brazil, none that we look for",
+                        "words": "country Brazil, not one that we look for",
                     },
                 ],
             ),

@@ -51,7 +51,7 @@ ACTIVATION = re.compile(
     re.IGNORECASE,
 )
 WITHHELD = re.compile(
-    rf"Excluded(?: until (?P<until>{DAY}))? \((?P<reasons>[a-z, ]+)\): nobody acts on it\."
+    rf"Excluded(?: until (?P<until>{DAY}))? \((?P<reasons>[a-z, ]+)\): nobody should act on it\."
 )
 ACT = re.compile(rf".+ (?P<did>[a-z ]+?)(?:, last)? on (?P<on>{DAY})")
 
@@ -575,13 +575,15 @@ def check_gap_movements(published: Path) -> None:
             f"The gap {verb} {closing} {accounts}: {moves}."
             + (
                 f" {held} activated {'account counts' if held == 1 else 'accounts count'} as such"
-                f" only because feeds stopped ({feeds}); without them the gap is {closing + held}."
+                f" only because feeds stopped ({feeds}); without these accounts the gap is"
+                f" {closing + held}."
                 if held
                 else ""
             )
             + (
                 f" {risen} {'account' if risen == 1 else 'accounts'} may have risen unseen while"
-                f" these feeds are stopped ({feeds}); with them the gap is {closing - risen}."
+                f" these feeds are stopped ({feeds}); if they have risen, the gap is"
+                f" {closing - risen}."
                 if risen
                 else ""
             )

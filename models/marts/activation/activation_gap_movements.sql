@@ -161,7 +161,8 @@ select
                     when list_began > 0
                         then {{ in_words('list_began', 0) }} || ' more because a target list began'
                     when list_began < 0
-                        then {{ in_words('-list_began', 0) }} || ' fewer because a target list began'
+                        then {{ in_words('-list_began', 0) }}
+                            || ' fewer because a target list began'
                 end,
                 case when listed > 0 then {{ in_words('listed', 0) }} || ' newly listed' end,
                 case when removed > 0
@@ -182,13 +183,15 @@ select
         then ' ' || {{ counted('closing_held_accounts', 'activated account') }}
             || case when closing_held_accounts = 1 then ' counts' else ' count' end
             || ' as such only because feeds stopped (' || held_by
-            || '); without them the gap is ' || {{ in_words('closing_gap_without_held', 0) }} || '.'
+            || '); without these accounts the gap is '
+            || {{ in_words('closing_gap_without_held', 0) }} || '.'
         else ''
     end
     || case when closing_gap_if_risen < closing_gap
         then ' ' || {{ counted('closing_gap - closing_gap_if_risen', 'account') }}
             || ' may have risen unseen while these feeds are stopped (' || held_by
-            || '); with them the gap is ' || {{ in_words('closing_gap_if_risen', 0) }} || '.'
+            || '); if they have risen, the gap is '
+            || {{ in_words('closing_gap_if_risen', 0) }} || '.'
         else ''
     end as why
 from reckoned

@@ -238,7 +238,7 @@ select
             then 'Excluded'
                 || coalesce(' until ' || cast(excluded_until as {{ day_text }}), '')
                 || ' (' || exclusion_reasons
-                || '): nobody acts on it.'
+                || '): nobody should act on it.'
         when change_kind = 'list'
             then 'It does not fit' || coalesce(' (' || misfits || ')', '')
                 || ': take it off the list, or correct the fit if that is wrong.'

@@ -784,7 +784,8 @@ worded as (
                         || coalesce(
                             ' until ' || cast(excluded_until as {{ dbt.type_string() }}), ''
                         )
-                        || ' (' || replace(exclusion_reason, '_', ' ') || '): nobody acts on it'
+                        || ' (' || replace(exclusion_reason, '_', ' ')
+                        || '): nobody should act on it'
                 when play_decision = 'drop'
                     then 'Does not fit' || coalesce(
                         ': ' || misfits,

@@ -311,7 +311,7 @@ select
     is_lapsing,
     'Ask the ' || {{ persona_words('respondent_role') }} || ' first '
     || {{ question_words('dimension') }} || '. There is a chance of '
-    || {{ in_words('100 * flip_share', 0) }} || '% that one conversation changes the decision. '
+    || {{ in_words('100 * flip_share', 0) }} || '% that one conversation changes what we decide. '
     || case
         when is_lapsing
             then 'What is known is too old from ' || cast(expires_on as {{ dbt.type_string() }})
