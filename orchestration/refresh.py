@@ -17,6 +17,7 @@ import warnings
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, cast
 
@@ -30,10 +31,12 @@ from orchestration.run_context import (
     RANGE_START_TAG,
     BusyError,
     Outlook,
+    first_day,
     lock,
     outlook,
 )
 from orchestration.settings import (
+    DAYS_FROM,
     NO_TRACKING,
     Settings,
     SettingsError,
@@ -142,9 +145,9 @@ def _run_job(
     if is_kept:
         dagster_home()
     dbt_process.prepare(settings)
-    os.environ["START_DATE"] = (
-        ahead.plan.start.isoformat()
-    )  # where Dagster's days begin at the latest
+    # Dagster's days begin no later than the run's.
+    days_from = first_day(replace(settings, start_date=ahead.plan.start))
+    os.environ.setdefault(DAYS_FROM, days_from.isoformat())
     import dagster as dg
 
     from orchestration.assets.triggers import JOB

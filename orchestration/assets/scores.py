@@ -39,51 +39,54 @@ READINESS = {
 }
 
 
+def _spec(
+    key: dg.AssetKey, made_from: dg.AssetKey, description: str, *, is_daily: bool = True
+) -> dg.AssetSpec:
+    return dg.AssetSpec(
+        key,
+        deps=[made_from],
+        description=description,
+        group_name="scores",
+        kinds={"python"},
+        partitions_def=DAYS if is_daily else None,
+    )
+
+
 @dg.multi_asset(
     name="scores",
     specs=[
-        dg.AssetSpec(
+        _spec(
             TRANSITIONS,
-            deps=[FEATURES],
-            description="One row per account and day on which the activation state changed.",
-            group_name="scores",
-            kinds={"python"},
-            partitions_def=DAYS,
+            FEATURES,
+            "One row per account and day on which the activation state changed.",
         ),
-        dg.AssetSpec(
+        _spec(
             CHECKPOINTS,
-            deps=[FEATURES],
-            description="The state of every account at month ends and at the end of each run.",
-            group_name="scores",
-            kinds={"python"},
-            partitions_def=DAYS,
+            FEATURES,
+            "The state of every account at month ends and at the end of each run.",
         ),
         *(
-            dg.AssetSpec(
+            _spec(
                 dg.AssetKey(table.split(".")),
-                deps=[FINDINGS],
-                description=description,
-                group_name="scores",
-                kinds={"python"},
-                partitions_def=DAYS if table in score_store.DAILY else None,
+                FINDINGS,
+                description,
+                is_daily=table in score_store.DAILY,
             )
             for table, description in READINESS.items()
         ),
-        dg.AssetSpec(
+        _spec(
             RULE_CHANGES,
-            deps=[FEATURES],
-            description="What changed whenever a run used other rules than the run before it.",
-            group_name="scores",
-            kinds={"python"},
+            FEATURES,
+            "What changed whenever a run used other rules than the run before it.",
+            is_daily=False,
         ),
         # Last, for it has no days. Dagster takes the partitions of a run from the last asset it
         # looks at, and plans every check of such a run for every day: a minute for 540 days.
-        dg.AssetSpec(
+        _spec(
             MATCHES,
-            deps=[MATCH_ACCOUNTS],
-            description="Pairs of accounts that are probably one company, or child and parent.",
-            group_name="scores",
-            kinds={"python"},
+            MATCH_ACCOUNTS,
+            "Pairs of accounts that are probably one company, or child and parent.",
+            is_daily=False,
         ),
     ],
     backfill_policy=ONE_RUN,
