@@ -76,6 +76,10 @@ LITERALS_IN_MARTS = {
 }
 STRUCTURAL_NUMBERS = {"0", "1", "0.0", "1.0"}
 LAYERS = ("staging", "intermediate", "features", "marts", "exports", "restricted")
+# From the ground up. The features are a layer of their own, because the scorers read them.
+FLOORS = ("accounts", "people", "happenings", "spans", "features", "judgements")
+# Stands beside the floors: it says what became of each row on any of them.
+AUDIT = "audit"
 RESERVED = r"(?:stg|int|feat|fct|dim|mart|base|tmp)_.*|.*_(?:tmp|xf|final|v\d+)"
 
 
@@ -154,6 +158,32 @@ def test_each_layer_reads_only_what_lies_below_it(
     }
     assert set(found) == expected
     assert {name for name, _, below in found if below == "scores"} == set(SCORES_READ_BY)
+
+
+def test_each_floor_reads_only_itself_and_those_below_it(
+    manifest: dict[str, Any], models: list[dict[str, Any]]
+) -> None:
+    def floor(model: dict[str, Any]) -> str:
+        return str(model["fqn"][2] if layer(model) == "intermediate" else layer(model))
+
+    inside = [model for model in models if layer(model) in ("intermediate", "features")]
+    assert {floor(model) for model in inside} == {*FLOORS, AUDIT}
+    read = [
+        (model["name"], floor(model), parent["name"], floor(parent))
+        for model in inside
+        for parent in reads(manifest, model)
+        if parent["resource_type"] == "model" and layer(parent) != "staging"
+    ]
+    found = [
+        edge
+        for edge in read
+        if edge[1] != AUDIT
+        and edge[3] != "scores"
+        and (edge[3] == AUDIT or FLOORS.index(edge[3]) > FLOORS.index(edge[1]))
+    ]
+    assert found == []
+    # Scores are made from the features, so what reads them lies above these.
+    assert {edge[1] for edge in read if edge[3] == "scores"} == {"judgements"}
 
 
 def test_what_the_scorers_read_does_not_read_scores(
