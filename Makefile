@@ -111,4 +111,4 @@ $(READY): requirements.lock
 	@$(BOOTSTRAP)/bin/uv pip sync --compile-bytecode --system-certs --require-hashes --python $(PYTHON) requirements.lock
 	@touch $@
 	@echo "Parsing the project ..."
-	-@$(PYTHON) -m orchestration.dbt_runner
+	-@$(PYTHON) -m orchestration.engine.dbt_runner

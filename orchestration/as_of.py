@@ -12,9 +12,9 @@ from datetime import date
 from pathlib import Path
 
 from orchestration import circuit_breakers, landing_flags, landing_presence, score_store
+from orchestration.engine.warehouse import Warehouse, connect
 from orchestration.run_context import lock
 from orchestration.settings import Settings, SettingsError
-from orchestration.warehouse import Warehouse, connect
 
 # Built from raw tables by each run or added to day by day: in the copy built anew, so that nothing
 # in them stems from a later delivery.

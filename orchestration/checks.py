@@ -27,6 +27,7 @@ import duckdb
 import yaml
 
 from orchestration.contract import YAML_LOADER
+from orchestration.engine.warehouse import is_locked
 from orchestration.identities import RESERVED_ENDINGS, registrable_domain
 from orchestration.ruleset import FIT_SEED, STATES, STATES_SEED
 from orchestration.settings import (
@@ -36,7 +37,6 @@ from orchestration.settings import (
     home_path,
     read_settings,
 )
-from orchestration.warehouse import is_locked
 
 PROJECT_FILE = "dbt_project.yml"
 SHOWN_ALIKE = 3  # faults of one kind in one column: whoever mends them sees what the rest is

@@ -19,9 +19,9 @@ from itertools import groupby
 
 from orchestration import score_store
 from orchestration.contract import Contract, Table
+from orchestration.engine.warehouse import Warehouse
 from orchestration.landing_files import quoted
 from orchestration.stages import say
-from orchestration.warehouse import Warehouse
 
 CONFIRMATIONS = "confirmations"
 CONFIRMATION_COLUMNS = (

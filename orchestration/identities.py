@@ -26,11 +26,11 @@ import pyarrow as pa
 import tldextract
 
 from orchestration.contract import Column, Table
+from orchestration.engine.warehouse import Warehouse
 from orchestration.landing_fates import MISSING, Fault, one_more_fault
 from orchestration.landing_fates import ROUNDED as WAS_ROUNDED
 from orchestration.scoring.names import fold, split_words
 from orchestration.settings import PROJECT_DIR
-from orchestration.warehouse import Warehouse
 
 SEEDS_DIR = PROJECT_DIR / "seeds" / "identity"
 SPELLING, NOBODY, UNREAD, ROUNDED = "written otherwise", "stands for nobody", "not read", "rounded"

@@ -32,6 +32,7 @@ import pyarrow as pa
 
 from orchestration import identities, landing_fates, landing_flags, landing_presence
 from orchestration.contract import REGISTRABLE_SUFFIX, Contract, Table, plain_name
+from orchestration.engine.warehouse import Warehouse
 from orchestration.identities import registrable_domain
 from orchestration.landing_files import (
     SQL_TYPES,
@@ -43,7 +44,6 @@ from orchestration.landing_files import (
     unstage,
 )
 from orchestration.landing_presence import PRESENCE_TABLES, Snapshots
-from orchestration.warehouse import Warehouse
 
 MAIN_INSTANCE = "main"
 FORMATS = ("csv", "parquet", "jsonl")

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from orchestration.warehouse import Warehouse
+from orchestration.engine.warehouse import Warehouse
 
 MISSING = "missing"
 COLUMN_MISSING = "column missing"

@@ -33,6 +33,7 @@ import pyarrow.parquet as pq
 
 from orchestration import identities
 from orchestration.contract import Column, Table, plain_name
+from orchestration.engine.warehouse import Warehouse
 from orchestration.landing_fates import (
     AHEAD,
     COLUMN_MISSING,
@@ -49,7 +50,6 @@ from orchestration.landing_fates import (
     faults_of_a_row,
     told_of_a_row,
 )
-from orchestration.warehouse import Warehouse
 
 SQL_TYPES = {
     "text": "varchar",

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from orchestration.contract import Table, plain_name
-from orchestration.warehouse import Warehouse
+from orchestration.engine.warehouse import Warehouse
 
 FLAG_TABLES = {
     "flags": (

@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from orchestration.contract import Contract, Table
+from orchestration.engine.warehouse import Warehouse
 from orchestration.landing_files import literal, quoted
-from orchestration.warehouse import Warehouse
 
 LOAD_MODES = ("incremental", "snapshot")
 PRESENCE_TABLES = {

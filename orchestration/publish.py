@@ -28,12 +28,12 @@ from pathlib import Path
 import duckdb
 from filelock import FileLock, Timeout
 
+from orchestration.engine.warehouse import Warehouse
 from orchestration.settings import (
     KEEP_VERSIONS,
     PUBLISHED_FILE,
     as_umask_says,
 )
-from orchestration.warehouse import Warehouse
 
 SCHEMA = "marts"
 RESTRICTED = "restricted"

@@ -21,8 +21,10 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, cast
 
-from orchestration import as_of, checks, dbt_process, dbt_runner
+from orchestration import as_of, checks
 from orchestration.contract import ContractError
+from orchestration.engine import dbt_process, dbt_runner
+from orchestration.engine.warehouse import WarehouseBusyError
 from orchestration.gap_report import print_gap, print_lost_rows
 from orchestration.planning import PlanningError, describe
 from orchestration.run_context import (
@@ -47,7 +49,6 @@ from orchestration.settings import (
 )
 from orchestration.stages import TIMES, say
 from orchestration.terminal import lines
-from orchestration.warehouse import WarehouseBusyError
 
 if TYPE_CHECKING:
     from dagster import ExecuteInProcessResult

@@ -19,6 +19,7 @@ from filelock import FileLock, Timeout
 from orchestration import landing, score_store
 from orchestration.circuit_breakers import Limits, Verdict, judge
 from orchestration.contract import Contract, load_contract
+from orchestration.engine.warehouse import Warehouse, connect
 from orchestration.landing_fates import read_remedies
 from orchestration.landing_presence import Snapshots, read_snapshots
 from orchestration.planning import ONE_DAY, History, Plan, PlanningError, plan_range
@@ -35,7 +36,6 @@ from orchestration.settings import (
     load_settings,
     parse_confirm,
 )
-from orchestration.warehouse import Warehouse, connect
 
 # Dagster's names for the days of a run.
 PARTITION_TAG = "dagster/partition"

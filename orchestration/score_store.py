@@ -16,11 +16,11 @@ from typing import cast
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from orchestration.engine.warehouse import Warehouse
 from orchestration.planning import ONE_DAY, History, Plan, month_blocks, plan_range
 from orchestration.ruleset import RuleChange, Rules, changes_between
 from orchestration.scoring import activation, readiness
 from orchestration.scoring.agreement import coder_agreement
-from orchestration.warehouse import Warehouse
 
 TRANSITIONS = "scores.activation_transitions"
 CHECKPOINTS = "scores.activation_checkpoints"

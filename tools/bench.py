@@ -42,12 +42,12 @@ from rich.console import Console
 from rich.table import Table
 
 from orchestration.demo.company import Plan
+from orchestration.engine.warehouse import Warehouse, connect
 from orchestration.publish import open_published
 from orchestration.ruleset import ruleset_version
 from orchestration.run_context import dbt_environment
 from orchestration.settings import PROJECT_DIR, PUBLISHED_FILE
 from orchestration.stages import StageTimes
-from orchestration.warehouse import Warehouse, connect
 from tools import compiled_sql
 from tools.compiled_sql import TEMPLATE, WAREHOUSE, Program
 
@@ -189,7 +189,7 @@ def _is_dbt(pid: int) -> bool:
         command = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
     except OSError:
         return False
-    return b"orchestration.dbt_process" in command
+    return b"orchestration.engine.dbt_process" in command
 
 
 class Meter:

@@ -30,8 +30,10 @@ import duckdb
 import pyarrow as pa
 import yaml
 
-from orchestration import dbt_runner, landing, score_store
+from orchestration import landing, score_store
 from orchestration.contract import load_contract
+from orchestration.engine import dbt_runner
+from orchestration.engine.warehouse import Warehouse, connect
 from orchestration.planning import Plan
 from orchestration.ruleset import match_rules, readiness_rules, rules_in_force, state_rules
 from orchestration.run_context import (
@@ -46,7 +48,6 @@ from orchestration.run_context import (
 from orchestration.scoring import matching
 from orchestration.scoring.activation import advance
 from orchestration.settings import LIVE_SINCE_SEED, MODELS_DIR, PROJECT_DIR, Settings
-from orchestration.warehouse import Warehouse, connect
 
 if TYPE_CHECKING:
     from dbt.contracts.graph.manifest import Manifest

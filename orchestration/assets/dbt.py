@@ -1,7 +1,7 @@
 """The dbt project as assets: models and seeds, and every dbt test as an asset check.
 
 Dagster splits the build around the scores by itself: what the scores need is built before them,
-what reads them after. The work is done by `orchestration.dbt_process`.
+what reads them after. The work is done by `orchestration.engine.dbt_process`.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Set
@@ -10,8 +10,9 @@ from typing import Any
 import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, DbtProject, dbt_assets
 
-from orchestration import dbt_process, dbt_runner, score_store
+from orchestration import score_store
 from orchestration.assets.partitions import DAYS, ONE_RUN
+from orchestration.engine import dbt_process, dbt_runner
 from orchestration.publish import BESIDE
 from orchestration.run_context import Run, dbt_environment, lock
 from orchestration.run_records import run_of

@@ -15,6 +15,7 @@ from orchestration import landing
 from orchestration.assets.dbt import MANIFEST, TRANSLATOR
 from orchestration.checks import CheckError, ready
 from orchestration.circuit_breakers import BEFORE_THE_MODELS, StoppedError
+from orchestration.engine.warehouse import Warehouse, WarehouseBusyError
 from orchestration.planning import PlanningError
 from orchestration.run_context import (
     BusyError,
@@ -33,7 +34,6 @@ from orchestration.run_context import (
 from orchestration.run_records import run_of
 from orchestration.settings import FEEDS_SEED, LIVE_SINCE_SEED, SettingsError
 from orchestration.stages import TIMES, say
-from orchestration.warehouse import Warehouse, WarehouseBusyError
 
 FRESHNESS = "is_fresh"
 SAID: set[tuple[str, str]] = set()  # run and problem

@@ -13,6 +13,7 @@ import pyarrow as pa
 from orchestration import score_store
 from orchestration.assets.dbt import build_left_out, selection_of
 from orchestration.assets.partitions import DAYS, ONE_RUN
+from orchestration.engine.warehouse import Warehouse
 from orchestration.planning import Plan
 from orchestration.ruleset import match_rules, readiness_rules, rules_in_force, state_rules
 from orchestration.run_records import run_of
@@ -20,7 +21,6 @@ from orchestration.scoring import matching
 from orchestration.scoring.activation import advance
 from orchestration.settings import PROJECT_DIR
 from orchestration.stages import TIMES
-from orchestration.warehouse import Warehouse
 
 FEATURES = dg.AssetKey(["features", "feat_account_days"])
 FINDINGS = dg.AssetKey(["features", "feat_research_findings"])

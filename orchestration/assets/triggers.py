@@ -12,6 +12,7 @@ import dagster as dg
 
 from orchestration.assets.partitions import DAYS
 from orchestration.checks import CheckError, check_rules
+from orchestration.engine.warehouse import WarehouseBusyError
 from orchestration.planning import PlanningError
 from orchestration.run_context import (
     RANGE_END_TAG,
@@ -23,7 +24,6 @@ from orchestration.run_context import (
 from orchestration.run_records import end_dead_runs
 from orchestration.settings import PROJECT_DIR, Settings, load_settings
 from orchestration.terminal import printable
-from orchestration.warehouse import WarehouseBusyError
 
 # What a run was started for: a day, or landing files.
 ABOUT_TAG = "activation_gap/about"

@@ -15,9 +15,9 @@ from filelock import FileLock
 from hypothesis import settings
 from runner import PROGRAM, Place, Runs, is_recorded, recorded
 
-from orchestration.dbt_runner import OBJECTS_BETWEEN_COLLECTIONS
 from orchestration.demo.company import Plan
 from orchestration.demo.simulate import simulate
+from orchestration.engine.dbt_runner import OBJECTS_BETWEEN_COLLECTIONS
 from orchestration.settings import DAYS_FROM, FIRST_DAY
 
 # Whatever is landed and published in this checkout.

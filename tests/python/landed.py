@@ -12,8 +12,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from orchestration.contract import Contract
+from orchestration.engine.warehouse import Warehouse
 from orchestration.landing import IngestReport, ingest
-from orchestration.warehouse import Warehouse
 
 NOW = datetime(2026, 6, 30, 13, tzinfo=UTC)
 END = date(2026, 6, 30)

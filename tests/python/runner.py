@@ -35,12 +35,13 @@ from typing import Any
 from filelock import FileLock
 from marts import let_go
 
-from orchestration import dbt_process, dbt_runner, landing, score_store
+from orchestration import landing, score_store
+from orchestration.engine import dbt_process, dbt_runner
+from orchestration.engine.warehouse import Warehouse, connect
 from orchestration.planning import Plan
 from orchestration.ruleset import ruleset_version
 from orchestration.run_context import contract, dbt_environment
 from orchestration.settings import PROJECT_DIR, PUBLISHED_FILE, Settings
-from orchestration.warehouse import Warehouse, connect
 from tools import compiled_sql
 from tools.compiled_sql import Program, is_fixed, score, take_in
 

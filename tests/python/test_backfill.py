@@ -27,9 +27,9 @@ from marts import differences, mart_differences, query, read
 from runner import Place, Runs, compute
 from test_refresh import INVARIANT, break_an_invariant
 
+from orchestration.engine.warehouse import connect
 from orchestration.run_records import _lock_path, end_dead_runs
 from orchestration.settings import PROJECT_DIR
-from orchestration.warehouse import connect
 
 FIRST, LAST = (str(day) for day in REFRESHED)
 NEXT = "2026-06-11"

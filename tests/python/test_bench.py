@@ -16,7 +16,7 @@ import pytest
 from rich.console import Console
 from runner import Place
 
-from orchestration.warehouse import connect
+from orchestration.engine.warehouse import connect
 from tools import bench
 from tools.bench import (
     AFTER,
@@ -46,10 +46,11 @@ TESTS = {
 PART_OF_A_REFRESH = """
 import os, shutil, sys
 from pathlib import Path
-from orchestration import dbt_process, refresh
+from orchestration import refresh
+from orchestration.engine import dbt_process
 from orchestration.assets.dbt import DEPTHS
 from orchestration.circuit_breakers import Verdict
-from orchestration.dbt_runner import NodeResult
+from orchestration.engine.dbt_runner import NodeResult
 from orchestration.run_context import Run
 
 template, models = sys.argv[1], {*sys.argv[2:]}
@@ -359,7 +360,7 @@ import subprocess
 other, dbt, end = sys.argv[1:]
 # It is told from others by its arguments.
 child = subprocess.Popen(
-    [sys.executable, "-c", dbt, "orchestration.dbt_process"],
+    [sys.executable, "-c", dbt, "orchestration.engine.dbt_process"],
     stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
 )
 print("ingest ...", flush=True)

@@ -20,10 +20,10 @@ import pytest
 from marts import one, query, tables
 from runner import OF_ROWS, PROJECT_DIR, Place, compute, faults, program
 
+from orchestration.engine.warehouse import connect
 from orchestration.landing import ensure_tables, ingest
 from orchestration.landing_presence import Snapshots
 from orchestration.run_context import contract, cutoff_hours
-from orchestration.warehouse import connect
 
 SHARED = PROJECT_DIR.parent / "shared" / "cases"
 NOW = datetime(2026, 7, 1, 13, tzinfo=UTC)

@@ -27,10 +27,10 @@ from orchestration.circuit_breakers import (
     judge,
 )
 from orchestration.contract import Column, Contract, Table
+from orchestration.engine.warehouse import connect
 from orchestration.landing_presence import Snapshots
 from orchestration.run_context import CONFIRM_TAG, Run, breaker_limits
 from orchestration.settings import SettingsError, load_settings
-from orchestration.warehouse import connect
 
 KEY = ("crm", "company")
 COMPANY = Table(

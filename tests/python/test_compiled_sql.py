@@ -16,7 +16,7 @@ import pytest
 import runner
 from runner import Place, program
 
-from orchestration import dbt_runner
+from orchestration.engine import dbt_runner
 from orchestration.settings import PROJECT_DIR
 from tools import compiled_sql
 from tools.compiled_sql import STAND_INS, Program

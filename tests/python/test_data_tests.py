@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from runner import Place, Runs
 
-from orchestration import dbt_runner
-from orchestration.warehouse import connect
+from orchestration.engine import dbt_runner
+from orchestration.engine.warehouse import connect
 
 FAULTS = {
     "another row of the same type": "several rows have one key: activity_type page_view",

@@ -17,7 +17,7 @@ from orchestration.settings import PROJECT_DIR
 SEED = "seed.activation_gap.activity_types"
 ASK = f"""
 import sys
-from orchestration import dbt_process
+from orchestration.engine import dbt_process
 from orchestration.settings import load_settings
 
 settings = load_settings()

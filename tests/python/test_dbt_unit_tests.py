@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 from runner import Place, Runs, program, remake
 
-from orchestration import dbt_runner
-from orchestration.warehouse import connect
+from orchestration.engine import dbt_runner
+from orchestration.engine.warehouse import connect
 
 DAYS = dict.fromkeys(("START_DATE", "REPLAY_START_DATE", "END_DATE"), "2026-03-31")
 # Threads would wait for each other: nearly all of it is Python.

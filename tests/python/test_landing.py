@@ -32,6 +32,7 @@ from orchestration.contract import (
     load_contract,
     plain_name,
 )
+from orchestration.engine.warehouse import Warehouse, WarehouseBusyError, connect
 from orchestration.landing import (
     IngestReport,
     TableCounts,
@@ -43,7 +44,6 @@ from orchestration.landing import (
     registrable_domain,
 )
 from orchestration.landing_presence import Snapshots
-from orchestration.warehouse import Warehouse, WarehouseBusyError, connect
 
 ROOT = Path(__file__).parents[2]
 CONNECTOR = ROOT.parent / "shared" / "data" / "schemas" / "landed_columns.csv"
@@ -1455,7 +1455,7 @@ def test_a_killed_process_leaves_a_file_that_the_next_one_completes(tmp_path: Pa
     program = (
         "import os, sys; from pathlib import Path; from datetime import date, datetime\n"
         "from orchestration import landing; from orchestration.contract import load_contract\n"
-        "from orchestration.warehouse import connect\n"
+        "from orchestration.engine.warehouse import connect\n"
         "plain = landing._append\n"
         "def dying(warehouse, table, load_id):\n"
         "    lost = plain(warehouse, table, load_id)\n"
@@ -1484,7 +1484,7 @@ def test_a_killed_process_leaves_a_file_that_the_next_one_completes(tmp_path: Pa
 def test_the_warehouse_has_one_writer(tmp_path: Path) -> None:
     database = tmp_path / "folder" / "warehouse.duckdb"
     program = (
-        "import sys; from pathlib import Path; from orchestration.warehouse import connect\n"
+        "import sys; from pathlib import Path; from orchestration.engine.warehouse import connect\n"
         f"with connect(Path({str(database)!r})):\n"
         "    print('open', flush=True); sys.stdin.read()\n"
     )

@@ -23,10 +23,10 @@ from orchestration import landing, landing_files
 from orchestration.assets.ingestion import ingestion
 from orchestration.assets.triggers import landing_fingerprint
 from orchestration.contract import Column, Contract, Table, load_contract
+from orchestration.engine.warehouse import Warehouse, connect
 from orchestration.landing import IngestReport
 from orchestration.landing_fates import CAUSES, read_remedies
 from orchestration.settings import PROJECT_DIR, ROW_FATES_SEED, Settings
-from orchestration.warehouse import Warehouse, connect
 
 PAGE = Table(
     source="shop",

@@ -13,8 +13,8 @@ from conftest import REFRESHED, Company
 from marts import query
 from runner import OF_ROWS, Place, compute, faults, remake
 
+from orchestration.engine.warehouse import connect
 from orchestration.settings import PROJECT_DIR
-from orchestration.warehouse import connect
 
 AUDIT = ("int_known_ids", "int_record_fates", "int_act_fates", "int_list_fates")
 AUDIT += ("int_row_fates", "load_audit")

@@ -21,9 +21,9 @@ from runner import Place, Runs
 from sqlglot import Dialect, ErrorLevel, exp
 from sqlglot.errors import ParseError, TokenError
 
-from orchestration import dbt_runner
+from orchestration.engine import dbt_runner
+from orchestration.engine.warehouse import connect
 from orchestration.settings import PROJECT_DIR
-from orchestration.warehouse import connect
 
 DIALECTS = ("spark", "databricks", "snowflake", "postgres")
 Fault = tuple[str, str, str]

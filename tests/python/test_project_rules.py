@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from orchestration import dbt_runner
+from orchestration.engine import dbt_runner
 from orchestration.settings import NO_TRACKING, PROJECT_DIR
 
 STAGING_READ_ABOVE = {

@@ -19,6 +19,7 @@ import pytest
 from runner import Result, Runs
 
 from orchestration import publish as publishing
+from orchestration.engine.warehouse import Warehouse, connect
 from orchestration.publish import (
     CURRENT,
     LOCK,
@@ -29,7 +30,6 @@ from orchestration.publish import (
     published_day,
 )
 from orchestration.settings import PUBLISHED_FILE, UMASK, keep_files_private
-from orchestration.warehouse import Warehouse, connect
 
 
 @pytest.fixture

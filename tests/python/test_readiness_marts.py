@@ -20,9 +20,9 @@ import pytest
 from marts import Rows, let_go, one, query, tables
 from runner import Place, compute, faults
 
+from orchestration.engine.warehouse import connect
 from orchestration.publish import publish
 from orchestration.settings import PUBLISHED_FILE
-from orchestration.warehouse import connect
 
 LOADED = date(2026, 6, 7)
 FIRST = date(2026, 6, 8)

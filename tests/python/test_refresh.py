@@ -18,9 +18,9 @@ from conftest import REFRESHED, Company
 from marts import differences, mart_differences, one, query, read, tables
 from runner import Place, Result, Runs, compute, faults
 
+from orchestration.engine.warehouse import connect
 from orchestration.run_context import lock
 from orchestration.settings import PUBLISHED_FILE
-from orchestration.warehouse import connect
 
 FIRST, LAST = (str(day) for day in REFRESHED)
 NEXT = "2026-06-11"

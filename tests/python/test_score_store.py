@@ -11,13 +11,13 @@ import pyarrow as pa
 import pytest
 
 from orchestration import score_store
+from orchestration.engine.warehouse import Warehouse, connect
 from orchestration.planning import Plan
 from orchestration.ruleset import Rules, readiness_rules
 from orchestration.score_store import StoredScoresError
 from orchestration.scoring.activation import CHECKPOINT_SCHEMA, FEATURES, TRANSITION_SCHEMA
 from orchestration.scoring.matching import PROPOSAL_SCHEMA
 from orchestration.settings import PROJECT_DIR
-from orchestration.warehouse import Warehouse, connect
 
 NOW = datetime(2026, 7, 10, 14, tzinfo=UTC)
 

@@ -22,10 +22,10 @@ from runner import Place, program
 from sqlglot import exp
 
 from orchestration import match_review
+from orchestration.engine.warehouse import connect
 from orchestration.ruleset import match_rules
 from orchestration.scoring import matching
 from orchestration.settings import PROJECT_DIR
-from orchestration.warehouse import connect
 from tools.compiled_sql import STAND_INS
 
 SNAPSHOT = Path(__file__).parent / "sentences_snapshot.txt"

@@ -16,8 +16,8 @@ from marts import query
 from runner import Place, remake
 
 from orchestration.demo.titles import JOBS
+from orchestration.engine.warehouse import connect
 from orchestration.settings import PROJECT_DIR
-from orchestration.warehouse import connect
 
 MODEL = "int_title_personas"
 SEEDS = PROJECT_DIR / "seeds" / "coverage"

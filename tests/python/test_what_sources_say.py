@@ -16,7 +16,7 @@ from marts import query
 from runner import Place, compute, program
 
 from orchestration.contract import Column, Contract, Table
-from orchestration.dbt_runner import parse
+from orchestration.engine.dbt_runner import parse
 from orchestration.landing_flags import looks_like_a_flag
 from orchestration.run_context import flag_words
 

@@ -3,9 +3,9 @@
 import gc
 from importlib import import_module
 
-from orchestration import dbt_runner
 from orchestration.assets.triggers import JOB
 from orchestration.definitions import defs
+from orchestration.engine import dbt_runner
 
 # Loaded by Dagster and dbt when they are first used, which would be in every run.
 for name in (
@@ -14,7 +14,7 @@ for name in (
     "dagster._core.storage.schedules",
     "dbt.adapters.duckdb",
     "dbt.task.build",
-    "orchestration.event_log",
+    "orchestration.engine.event_log",
     "orchestration.refresh",
     "runner",
     "splink.internals.duckdb.database_api",

@@ -2,9 +2,10 @@
 
 Starting the dbt command costs some ten seconds a hop (imports, version, parse), and one that
 outlives a killed parent would go on writing to the warehouse. Inside a process of ours both hops of
-a run share one parse. A refresh has one for dbt alone: `orchestration.dbt_process`.
+a run share one parse. A refresh has one for dbt alone: `orchestration.engine.dbt_process`.
 
-`python -m orchestration.dbt_runner` prepares the manifest that Dagster's definitions are made from.
+`python -m orchestration.engine.dbt_runner` prepares the manifest that Dagster's definitions are
+made from.
 """
 
 from __future__ import annotations
@@ -23,8 +24,8 @@ from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock
 
+from orchestration.engine.warehouse import connect
 from orchestration.settings import NO_TRACKING, PROJECT_DIR, Settings, load_settings
-from orchestration.warehouse import connect
 
 if TYPE_CHECKING:
     from dbt.contracts.graph.manifest import Manifest

@@ -5,8 +5,8 @@ other; in two they share only the machine. The process starts once, parses while
 are taken in, and serves every build of a run. It ends with the process that started it, however
 that ends, so nothing is left behind that writes to the warehouse.
 
-`python -m orchestration.dbt_process` reads pickled requests from standard input, and answers on
-standard output with what each build gives, then with its DbtError if it has one, then with None.
+`python -m orchestration.engine.dbt_process` reads pickled requests from standard input, and answers
+on standard output with what each build gives, then with its DbtError if it has one, then with None.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from queue import SimpleQueue
 from threading import Thread
 from typing import BinaryIO, NamedTuple, cast
 
-from orchestration import dbt_runner
-from orchestration.dbt_runner import DbtError, NodeResult
+from orchestration.engine import dbt_runner
+from orchestration.engine.dbt_runner import DbtError, NodeResult
 from orchestration.settings import NO_TRACKING, PROJECT_DIR, Settings
 
 

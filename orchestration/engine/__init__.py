@@ -1,0 +1,1 @@
+"""What runs underneath: the database, dbt, Dagster's log of events. No business rules."""
