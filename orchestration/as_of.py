@@ -11,8 +11,9 @@ from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
-from orchestration import circuit_breakers, landing_flags, landing_presence, score_store
+from orchestration import circuit_breakers, score_store
 from orchestration.engine.warehouse import Warehouse, connect
+from orchestration.landing import flags, presence
 from orchestration.run_context import lock
 from orchestration.settings import Settings, SettingsError
 
@@ -69,13 +70,13 @@ def cut_after(warehouse: Warehouse, day: date) -> None:
     if warehouse.has_table("raw_landing", "files"):
         # Those files are met again as new ones, and wait for their delivery day.
         later = "select file from raw_landing.files where delivery_day > ? and not is_first_load"
-        for table in ("quarantine", *landing_flags.FLAG_TABLES):
+        for table in ("quarantine", *flags.FLAG_TABLES):
             if warehouse.has_table("raw_landing", table):
                 warehouse.execute(f"delete from raw_landing.{table} where file in ({later})", [day])
         warehouse.execute(
             "delete from raw_landing.files where delivery_day > ? and not is_first_load", [day]
         )
-    for table in (*landing_presence.PRESENCE_TABLES, circuit_breakers.CONFIRMATIONS):
+    for table in (*presence.PRESENCE_TABLES, circuit_breakers.CONFIRMATIONS):
         if warehouse.has_table("raw_landing", table):
             warehouse.execute(f"delete from raw_landing.{table} where delivery_day > ?", [day])
     score_store.prepare(warehouse)

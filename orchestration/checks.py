@@ -26,9 +26,9 @@ from typing import Any, NamedTuple
 import duckdb
 import yaml
 
-from orchestration.contract import YAML_LOADER
 from orchestration.engine.warehouse import is_locked
-from orchestration.identities import RESERVED_ENDINGS, registrable_domain
+from orchestration.landing.contract import YAML_LOADER
+from orchestration.landing.identities import RESERVED_ENDINGS, registrable_domain
 from orchestration.ruleset import FIT_SEED, STATES, STATES_SEED
 from orchestration.settings import (
     PROJECT_DIR,

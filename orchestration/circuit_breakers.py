@@ -1,8 +1,8 @@
 """Stops publishing where a table breaks with its own past.
 
 What belongs here: the named checks, what a person has confirmed of what they found, and the words
-for it. What does not: rows that cannot be taken (landing.py), lists that are not believed
-(landing_presence.py), what the models must hold (dbt tests), copying the marts (publish.py).
+for it. What does not: rows that cannot be taken (landing/), lists that are not believed
+(landing/presence.py), what the models must hold (dbt tests), copying the marts (publish.py).
 
 Judged are the deliveries of the run's days that are not published yet, each against the deliveries
 before it: nothing depends on what came later, and what is published is not judged again. A first
@@ -18,9 +18,9 @@ from datetime import UTC, date, datetime
 from itertools import groupby
 
 from orchestration import score_store
-from orchestration.contract import Contract, Table
 from orchestration.engine.warehouse import Warehouse
-from orchestration.landing_files import quoted
+from orchestration.landing.contract import Contract, Table
+from orchestration.landing.files import quoted
 from orchestration.stages import say
 
 CONFIRMATIONS = "confirmations"
@@ -472,7 +472,7 @@ def fewer_meet(scene: Scene) -> Iterator[Finding]:
 def mass_deletion(scene: Scene) -> Iterator[Finding]:
     """Deliveries that delete most of the records that were there.
 
-    By marks in the rows, and by full lists that were believed (landing_presence.py).
+    By marks in the rows, and by full lists that were believed (landing/presence.py).
     """
     for table, of_table in scene.tables():
         judged = {(one.instance, one.day): one for one in of_table if one.is_judged}

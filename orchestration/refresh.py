@@ -22,10 +22,10 @@ from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, cast
 
 from orchestration import as_of, checks
-from orchestration.contract import ContractError
 from orchestration.engine import dbt_process, dbt_runner
 from orchestration.engine.warehouse import WarehouseBusyError
 from orchestration.gap_report import print_gap, print_lost_rows
+from orchestration.landing.contract import ContractError
 from orchestration.planning import PlanningError, describe
 from orchestration.run_context import (
     CONFIRM_TAG,

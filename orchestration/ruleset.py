@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 import yaml
 
-from orchestration.contract import YAML_LOADER
+from orchestration.landing.contract import YAML_LOADER
 from orchestration.scoring.activation import StateRule, StateRules
 from orchestration.scoring.matching import MatchRules, levels_from_rows
 from orchestration.scoring.name_pairs import FEATURES

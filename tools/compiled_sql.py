@@ -30,10 +30,11 @@ import duckdb
 import pyarrow as pa
 import yaml
 
-from orchestration import landing, score_store
-from orchestration.contract import load_contract
+from orchestration import score_store
 from orchestration.engine import dbt_runner
 from orchestration.engine.warehouse import Warehouse, connect
+from orchestration.landing import ingest as landing
+from orchestration.landing.contract import load_contract
 from orchestration.planning import Plan
 from orchestration.ruleset import match_rules, readiness_rules, rules_in_force, state_rules
 from orchestration.run_context import (

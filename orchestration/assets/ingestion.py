@@ -1,7 +1,7 @@
 """Raw tables as assets: one step takes all landing files, each raw table is an asset.
 
 Raw tables are append-only and hold all days, so they are not partitioned. The work is done by
-`orchestration.landing`.
+`orchestration.landing.ingest`.
 """
 
 import csv
@@ -11,11 +11,11 @@ from typing import Any
 
 import dagster as dg
 
-from orchestration import landing
 from orchestration.assets.dbt import MANIFEST, TRANSLATOR
 from orchestration.checks import CheckError, ready
 from orchestration.circuit_breakers import BEFORE_THE_MODELS, StoppedError
 from orchestration.engine.warehouse import Warehouse, WarehouseBusyError
+from orchestration.landing import ingest as landing
 from orchestration.planning import PlanningError
 from orchestration.run_context import (
     BusyError,

@@ -11,9 +11,9 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from orchestration.contract import Contract
 from orchestration.engine.warehouse import Warehouse
-from orchestration.landing import IngestReport, ingest
+from orchestration.landing.contract import Contract
+from orchestration.landing.ingest import IngestReport, ingest
 
 NOW = datetime(2026, 6, 30, 13, tzinfo=UTC)
 END = date(2026, 6, 30)

@@ -35,9 +35,10 @@ from typing import Any
 from filelock import FileLock
 from marts import let_go
 
-from orchestration import landing, score_store
+from orchestration import score_store
 from orchestration.engine import dbt_process, dbt_runner
 from orchestration.engine.warehouse import Warehouse, connect
+from orchestration.landing import ingest as landing
 from orchestration.planning import Plan
 from orchestration.ruleset import ruleset_version
 from orchestration.run_context import contract, dbt_environment

@@ -21,8 +21,8 @@ from marts import one, query, tables
 from runner import OF_ROWS, PROJECT_DIR, Place, compute, faults, program
 
 from orchestration.engine.warehouse import connect
-from orchestration.landing import ensure_tables, ingest
-from orchestration.landing_presence import Snapshots
+from orchestration.landing.ingest import ensure_tables, ingest
+from orchestration.landing.presence import Snapshots
 from orchestration.run_context import contract, cutoff_hours
 
 SHARED = PROJECT_DIR.parent / "shared" / "cases"

@@ -26,9 +26,9 @@ from orchestration.circuit_breakers import (
     Verdict,
     judge,
 )
-from orchestration.contract import Column, Contract, Table
 from orchestration.engine.warehouse import connect
-from orchestration.landing_presence import Snapshots
+from orchestration.landing.contract import Column, Contract, Table
+from orchestration.landing.presence import Snapshots
 from orchestration.run_context import CONFIRM_TAG, Run, breaker_limits
 from orchestration.settings import SettingsError, load_settings
 

@@ -149,7 +149,7 @@ def test_all_that_the_recording_imports_is_named() -> None:
     imported = {Path(line) for line in done.stdout.splitlines()}
     named = runner.with_imports(PROJECT_DIR / runner.RECORDED_BY)
     assert imported == named
-    assert PROJECT_DIR / "orchestration" / "landing.py" in named
+    assert PROJECT_DIR / "orchestration" / "landing" / "ingest.py" in named
     assert PROJECT_DIR / "tools" / "bench.py" not in named
 
 

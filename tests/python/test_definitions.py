@@ -36,9 +36,9 @@ from orchestration.assets.scores import (
     TRANSITIONS,
 )
 from orchestration.assets.triggers import JOB
-from orchestration.contract import load_contract
 from orchestration.definitions import defs
-from orchestration.landing import Unread
+from orchestration.landing.contract import load_contract
+from orchestration.landing.ingest import Unread
 from orchestration.run_context import RANGE_END_TAG, RANGE_START_TAG, unread_tables
 from orchestration.settings import MODELS_DIR, PROJECT_DIR
 

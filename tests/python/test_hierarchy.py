@@ -20,7 +20,7 @@ import pytest
 from marts import one, query
 from runner import PROJECT_DIR, Place, compute
 
-from orchestration.landing import registrable_domain
+from orchestration.landing.identities import registrable_domain
 
 REGISTER = PROJECT_DIR.parent / "shared" / "data" / "ror"
 DAY = "2026-01-05"

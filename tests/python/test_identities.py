@@ -11,10 +11,10 @@ import pyarrow as pa
 import pytest
 from landed import Landed, lines
 
-from orchestration import identities
-from orchestration.contract import IDENTITIES, ContractError, load_contract
-from orchestration.identities import NOBODY, ROUNDED, UNREAD, Reading, read_words
-from orchestration.landing_presence import Snapshots
+from orchestration.landing import identities
+from orchestration.landing.contract import IDENTITIES, ContractError, load_contract
+from orchestration.landing.identities import NOBODY, ROUNDED, UNREAD, Reading, read_words
+from orchestration.landing.presence import Snapshots
 from orchestration.settings import MODELS_DIR
 
 WORDS = read_words()

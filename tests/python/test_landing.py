@@ -23,8 +23,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from landed import END, NOW, Landed, lines
 
-from orchestration import identities
-from orchestration.contract import (
+from orchestration.engine.warehouse import Warehouse, WarehouseBusyError, connect
+from orchestration.landing import identities
+from orchestration.landing.contract import (
     Column,
     Contract,
     ContractError,
@@ -32,8 +33,8 @@ from orchestration.contract import (
     load_contract,
     plain_name,
 )
-from orchestration.engine.warehouse import Warehouse, WarehouseBusyError, connect
-from orchestration.landing import (
+from orchestration.landing.identities import registrable_domain
+from orchestration.landing.ingest import (
     IngestReport,
     TableCounts,
     Unread,
@@ -41,9 +42,8 @@ from orchestration.landing import (
     last_complete_day,
     missing_universe,
     read_live_since,
-    registrable_domain,
 )
-from orchestration.landing_presence import Snapshots
+from orchestration.landing.presence import Snapshots
 
 ROOT = Path(__file__).parents[2]
 CONNECTOR = ROOT.parent / "shared" / "data" / "schemas" / "landed_columns.csv"
@@ -1136,7 +1136,7 @@ def test_columns_may_have_any_name(tmp_path: Path, ending: str, version: tuple[s
     words = {*key, "file_number", "filename", "path", "c0", "c1", "content", "select", "group"}
     words |= {"origin", "standing", "version_at", "is_only_seen"}
     named = re.compile(r"\b(?:as|over|update|from|join)\s+([a-z][a-z_]+)\b")
-    for path in ROOT.glob("orchestration/landing*.py"):
+    for path in ROOT.glob("orchestration/landing/*.py"):
         words |= set(named.findall(path.read_text(encoding="utf-8")))
     by_plain_name = {plain_name(word): word for word in sorted(words - {"modified", "synced"})}
     names = sorted(by_plain_name.values())
@@ -1454,7 +1454,8 @@ def test_a_killed_process_leaves_a_file_that_the_next_one_completes(tmp_path: Pa
     database = tmp_path / "warehouse.duckdb"
     program = (
         "import os, sys; from pathlib import Path; from datetime import date, datetime\n"
-        "from orchestration import landing; from orchestration.contract import load_contract\n"
+        "from orchestration.landing import ingest as landing\n"
+        "from orchestration.landing.contract import load_contract\n"
         "from orchestration.engine.warehouse import connect\n"
         "plain = landing._append\n"
         "def dying(warehouse, table, load_id):\n"

@@ -19,13 +19,14 @@ import pyarrow.parquet as pq
 import pytest
 from landed import END, Landed
 
-from orchestration import landing, landing_files
 from orchestration.assets.ingestion import ingestion
 from orchestration.assets.triggers import landing_fingerprint
-from orchestration.contract import Column, Contract, Table, load_contract
 from orchestration.engine.warehouse import Warehouse, connect
-from orchestration.landing import IngestReport
-from orchestration.landing_fates import CAUSES, read_remedies
+from orchestration.landing import files as landing_files
+from orchestration.landing import ingest as landing
+from orchestration.landing.contract import Column, Contract, Table, load_contract
+from orchestration.landing.fates import CAUSES, read_remedies
+from orchestration.landing.ingest import IngestReport
 from orchestration.settings import PROJECT_DIR, ROW_FATES_SEED, Settings
 
 PAGE = Table(
@@ -512,7 +513,7 @@ def test_a_file_that_still_grows_waits(
         if moves and len(slept) == 1:
             path.write_text(text(order(1), order(2)))
 
-    monkeypatch.setattr("orchestration.landing.time.sleep", sleep)
+    monkeypatch.setattr("orchestration.landing.ingest.time.sleep", sleep)
     moment = datetime.fromtimestamp(path.stat().st_mtime).astimezone() + timedelta(seconds=2)
     report = landed.ingest(now=moment, settle_seconds=5)
     assert 0 < slept[0] < 4
@@ -981,7 +982,7 @@ def test_of_a_database_that_broke_the_failure_is_told_and_later_the_rest(
     hotel.put(f"{STAYS_DAY}1/a.csv", stays({}, {"price": "free"}))
     hotel.put("club/members/a.csv", "id,name\n1,Flo\n")
     break_append(monkeypatch, "club", duckdb.FatalException("the disk is full"))
-    monkeypatch.setattr(landing.landing_fates, "tell", broken)
+    monkeypatch.setattr(landing.fates, "tell", broken)
     with pytest.raises(landing.LoadError, match=r"members could not be taken: the disk"):
         hotel.ingest()
     monkeypatch.undo()

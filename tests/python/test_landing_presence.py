@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from landed import Landed, lines
 
 from orchestration.as_of import cut_after
-from orchestration.contract import Column, Contract, Table
-from orchestration.landing_presence import Snapshots, read_snapshots
+from orchestration.landing.contract import Column, Contract, Table
+from orchestration.landing.presence import Snapshots, read_snapshots
 from orchestration.settings import FEEDS_SEED
 
 KEY = ("crm", "company")

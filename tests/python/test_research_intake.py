@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 from landed import Landed, lines
 
-from orchestration.contract import Contract, load_contract
 from orchestration.interview_guide import GUIDE, RESEARCH_SEEDS, guide
+from orchestration.landing.contract import Contract, load_contract
 from orchestration.settings import MODELS_DIR, PROJECT_DIR
 
 CONTRACT = Contract(

@@ -25,7 +25,7 @@ from conftest import Company
 from marts import Rows, differences, mart_differences, query, read, tables
 from runner import Place, compute, faults
 
-from orchestration.contract import plain_name
+from orchestration.landing.contract import plain_name
 from orchestration.ruleset import project_vars
 from orchestration.run_context import contract
 from orchestration.settings import PROJECT_DIR

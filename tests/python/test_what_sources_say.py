@@ -15,9 +15,9 @@ from landed import Landed, lines
 from marts import query
 from runner import Place, compute, program
 
-from orchestration.contract import Column, Contract, Table
 from orchestration.engine.dbt_runner import parse
-from orchestration.landing_flags import looks_like_a_flag
+from orchestration.landing.contract import Column, Contract, Table
+from orchestration.landing.flags import looks_like_a_flag
 from orchestration.run_context import flag_words
 
 KEY = ("crm", "visit")

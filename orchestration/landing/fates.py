@@ -1,7 +1,7 @@
 """Why rows are put into quarantine, and how that is told: column, cause, count, remedy.
 
 What belongs here: the list of causes, which one a row of several faults gets, and the sentences
-about a load. What does not: finding the faults (landing_files.py, identities.py), what to do about
+about a load. What does not: finding the faults (files.py, identities.py), what to do about
 them and what the causes mean (`seeds/landing/row_fates.csv`), files that cannot be read at all.
 """
 

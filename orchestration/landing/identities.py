@@ -4,7 +4,7 @@ What belongs here: what a value of each kind (`identity` of a column of the cont
 everything is off it that tells nobody apart: blanks and invisible letters, the .0 of a data frame,
 the 15 characters of a Salesforce id, mailto:, ports. And which values stand for nobody, by the
 seeds `placeholders`, `country_names` and `country_regions`. What does not: files and their formats
-(landing_files.py), and which domain can be owned (the models, by `excluded_domains`).
+(files.py), and which domain can be owned (the models, by `excluded_domains`).
 
 Rows are not looked at one by one: SQL marks those of which a value is not in its usual form, and
 only distinct ones of these values are read here. What was changed is counted by file.
@@ -25,10 +25,10 @@ import idna
 import pyarrow as pa
 import tldextract
 
-from orchestration.contract import Column, Table
 from orchestration.engine.warehouse import Warehouse
-from orchestration.landing_fates import MISSING, Fault, one_more_fault
-from orchestration.landing_fates import ROUNDED as WAS_ROUNDED
+from orchestration.landing.contract import Column, Table
+from orchestration.landing.fates import MISSING, Fault, one_more_fault
+from orchestration.landing.fates import ROUNDED as WAS_ROUNDED
 from orchestration.scoring.names import fold, split_words
 from orchestration.settings import PROJECT_DIR
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from orchestration.contract import Table, plain_name
 from orchestration.engine.warehouse import Warehouse
+from orchestration.landing.contract import Table, plain_name
 
 FLAG_TABLES = {
     "flags": (

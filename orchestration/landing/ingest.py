@@ -1,9 +1,9 @@
 """Takes landing files into the raw tables: each file once, and every row accounted for.
 
 What belongs here: which files there are and when they were delivered (the manifest), which rows
-repeat earlier ones, appending, the counts. What does not: formats and casts (landing_files.py),
-which records a full list lacks (landing_presence.py), how the quarantine is told
-(landing_fates.py), business rules. Nothing here reads the clock; `now` comes in from outside.
+repeat earlier ones, appending, the counts. What does not: formats and casts (files.py), which
+records a full list lacks (presence.py), how the quarantine is told (fates.py), business rules.
+Nothing here reads the clock; `now` comes in from outside.
 
 A row of a file ends in one of four places, so that delivered = accepted + duplicate + conflicting +
 quarantined holds for each file: the raw table with its `_status`, or `raw_landing.quarantine`.
@@ -30,11 +30,10 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
-from orchestration import identities, landing_fates, landing_flags, landing_presence
-from orchestration.contract import REGISTRABLE_SUFFIX, Contract, Table, plain_name
 from orchestration.engine.warehouse import Warehouse
-from orchestration.identities import registrable_domain
-from orchestration.landing_files import (
+from orchestration.landing import fates, flags, identities, presence
+from orchestration.landing.contract import REGISTRABLE_SUFFIX, Contract, Table, plain_name
+from orchestration.landing.files import (
     SQL_TYPES,
     FileToRead,
     Outcome,
@@ -43,7 +42,8 @@ from orchestration.landing_files import (
     stage,
     unstage,
 )
-from orchestration.landing_presence import PRESENCE_TABLES, Snapshots
+from orchestration.landing.identities import registrable_domain
+from orchestration.landing.presence import PRESENCE_TABLES, Snapshots
 
 MAIN_INSTANCE = "main"
 FORMATS = ("csv", "parquet", "jsonl")
@@ -82,7 +82,7 @@ LANDING_TABLES = {
     ),
     "loads": "load_id bigint, end_date date, taken_at timestamp, is_finished boolean",
     **PRESENCE_TABLES,
-    **landing_flags.FLAG_TABLES,
+    **flags.FLAG_TABLES,
 }
 STAMPS = {
     "_instance": "varchar",
@@ -207,7 +207,7 @@ def ingest(
     unread: Mapping[tuple[str, str], Unread] = NOTHING_UNREAD,
     flag_words: Sequence[str] = (),
     settle_seconds: float = 0,
-    remedies: Mapping[str, str] = landing_fates.NO_REMEDIES,
+    remedies: Mapping[str, str] = fates.NO_REMEDIES,
 ) -> IngestReport:
     """Takes every pending file delivered up to `end_date`, and each table's first load.
 
@@ -226,7 +226,7 @@ def ingest(
     them is told by it. The next run goes on with the load and tells the quarantine of all of it.
     """
     snapshots = snapshots or Snapshots()
-    problems: list[str] = landing_presence.unfit(snapshots, contract)
+    problems: list[str] = presence.unfit(snapshots, contract)
     ensure_tables(warehouse, contract)
     found = {file.file: file for file in discover(landing_dir, contract, problems, _utc(now))}
     last_published_day = _last_published_day(warehouse)
@@ -286,7 +286,7 @@ def ingest(
         )
         problems += found_by_tables
     try:
-        problems += landing_fates.tell(warehouse, remedies)
+        problems += fates.tell(warehouse, remedies)
     except duckdb.Error:
         if not failures:  # of a database that broke, why it did is to be told
             raise
@@ -1033,9 +1033,9 @@ def _load(
         _judge(warehouse, table)
         _summarise(warehouse)
         with warehouse.transaction():
-            landing_flags.keep(warehouse, table, flag_words)
+            flags.keep(warehouse, table, flag_words)
             if snapshots.covers(table):
-                problems += landing_presence.take(warehouse, table, snapshots, load_id)
+                problems += presence.take(warehouse, table, snapshots, load_id)
             lost = _append(warehouse, table, load_id)
             identities.note(warehouse)
         problems += [
@@ -1689,7 +1689,7 @@ def _describe_tables(
         if entry.status == "loaded":
             loaded.setdefault((entry.source, entry.table), set()).update(entry.columns or ())
             of_table.setdefault((entry.source, entry.table), []).append(entry)
-    flags = landing_flags.unread(warehouse, contract.tables.values())
+    marks = flags.unread(warehouse, contract.tables.values())
     described = [
         (
             table.source,
@@ -1699,7 +1699,7 @@ def _describe_tables(
             table.features,
             _lost_columns(table, of_table.get(key, ())),
             sorted(unread[key].models) if key in unread else None,
-            flags.get(key, []),
+            marks.get(key, []),
         )
         for key, table in sorted(contract.tables.items())
     ]
@@ -1743,7 +1743,7 @@ def _lost_columns(table: Table, entries: Sequence[Entry]) -> list[str]:
 
 def _notes(warehouse: Warehouse) -> tuple[str, ...]:
     notes = []
-    for source, name, has_landed, missing, features, lost, _, flags in warehouse.rows(
+    for source, name, has_landed, missing, features, lost, _, marks in warehouse.rows(
         "select * from raw_landing.tables order by source, table_name"
     ):
         if not has_landed:
@@ -1752,10 +1752,10 @@ def _notes(warehouse: Warehouse) -> tuple[str, ...]:
             notes.append(f"{source}.{name} has landed without {', '.join(missing)}")
         if lost:
             notes.append(f"{source}.{name} lands no longer with {', '.join(lost)}")
-        if flags:
+        if marks:
             notes.append(
                 f"{source}.{name} has columns that look like a mark of the source and are not read:"
-                f" {', '.join(flags)}"
+                f" {', '.join(marks)}"
             )
     return tuple(notes)
 

@@ -3,7 +3,7 @@
 What belongs here: tables that land as snapshots (each delivery day is the complete list), and the
 two tables that are kept about them: `raw_landing.snapshots`, one row per list taken, and
 `raw_landing.presence_changes`, one row per record removed or back. What does not: files, versions
-(landing.py), and what a removal means for an account (the models).
+(ingest.py), and what a removal means for an account (the models).
 
 A record counts as removed only on the evidence of a whole list. A list that is empty, has a file
 or a row that cannot be read, or is much shorter than the one before takes nobody away: a broken
@@ -17,9 +17,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from orchestration.contract import Contract, Table
 from orchestration.engine.warehouse import Warehouse
-from orchestration.landing_files import literal, quoted
+from orchestration.landing.contract import Contract, Table
+from orchestration.landing.files import literal, quoted
 
 LOAD_MODES = ("incremental", "snapshot")
 PRESENCE_TABLES = {

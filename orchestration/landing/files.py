@@ -1,7 +1,7 @@
 """Reads the files of one table into the temporary table `staged`, as typed rows with their faults.
 
 What belongs here: formats (csv, parquet, jsonl), column names, casts, what is wrong with a row.
-What does not: which files are taken and when, duplicates, the raw tables (see landing.py).
+What does not: which files are taken and when, duplicates, the raw tables (see ingest.py).
 
 Files that look alike (format, dialect, columns) are read by one statement; when that fails they are
 read one by one, so that a broken file costs nobody else anything. A csv file that the engine reads
@@ -31,10 +31,10 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from orchestration import identities
-from orchestration.contract import Column, Table, plain_name
 from orchestration.engine.warehouse import Warehouse
-from orchestration.landing_fates import (
+from orchestration.landing import identities
+from orchestration.landing.contract import Column, Table, plain_name
+from orchestration.landing.fates import (
     AHEAD,
     COLUMN_MISSING,
     MALFORMED,
@@ -178,7 +178,7 @@ def stage(warehouse: Warehouse, table: Table, files: Sequence[FileToRead]) -> Ou
 
     staged: _file_number, _row_number (rising in the file), _instance, _delivery_day, the contract's
     columns, _extra, _host_<column>, _reason (null = the row is good) with _cause and _column_name
-    (see landing_fates.py), _row_json, _is_unusual (an identity in it is to be looked at, see
+    (see fates.py), _row_json, _is_unusual (an identity in it is to be looked at, see
     identities.py). What stands beside the contract's columns begins with _, as none of them does,
     so that they may have any name.
     staged_lines: csv and jsonl lines that are no rows: file_number, row_number (the line), reason,

@@ -1,0 +1,1 @@
+"""Files into raw tables. Nothing here imports dagster or dbt, or reads the clock."""
