@@ -17,8 +17,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from orchestration import checks, refresh
+from orchestration import refresh
 from orchestration.demo.company import Plan
+from orchestration.rules import checks
 from orchestration.settings import PROJECT_DIR
 from orchestration.terminal import lines
 

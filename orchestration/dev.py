@@ -7,8 +7,8 @@ import os
 import sys
 from datetime import UTC, datetime
 
-from orchestration import checks
 from orchestration.engine import dbt_runner
+from orchestration.rules import checks
 from orchestration.settings import (
     NO_TRACKING,
     PROJECT_DIR,

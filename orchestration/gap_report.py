@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from orchestration.publish import open_published
-from orchestration.ruleset import project_vars, state_rules
+from orchestration.rules.ruleset import project_vars, state_rules
 from orchestration.settings import PROJECT_DIR
 from orchestration.terminal import marked_up
 

@@ -26,7 +26,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from orchestration.ruleset import match_rules, seed_rows
+from orchestration.rules.ruleset import match_rules, seed_rows
 from orchestration.scoring.match_estimation import LabelledPair, estimate
 from orchestration.scoring.matching import DUPLICATE, JUDGED_SCHEMA, PAIR_SCHEMA, judge
 from orchestration.settings import PROJECT_DIR

@@ -21,12 +21,13 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, cast
 
-from orchestration import as_of, checks
+from orchestration import as_of
 from orchestration.engine import dbt_process, dbt_runner
 from orchestration.engine.warehouse import WarehouseBusyError
 from orchestration.gap_report import print_gap, print_lost_rows
 from orchestration.landing.contract import ContractError
 from orchestration.planning import PlanningError, describe
+from orchestration.rules import checks
 from orchestration.run_context import (
     CONFIRM_TAG,
     RANGE_END_TAG,

@@ -25,7 +25,7 @@ from orchestration.landing.fates import read_remedies
 from orchestration.landing.presence import Snapshots, read_snapshots
 from orchestration.planning import ONE_DAY, History, Plan, PlanningError, plan_range
 from orchestration.publish import PublishError, first_published_day
-from orchestration.ruleset import project_vars, ruleset_version
+from orchestration.rules.ruleset import project_vars, ruleset_version
 from orchestration.settings import (
     FEEDS_SEED,
     FIRST_DAY,

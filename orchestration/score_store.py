@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 
 from orchestration.engine.warehouse import Warehouse
 from orchestration.planning import ONE_DAY, History, Plan, month_blocks, plan_range
-from orchestration.ruleset import RuleChange, Rules, changes_between
+from orchestration.rules.ruleset import RuleChange, Rules, changes_between
 from orchestration.scoring import activation, readiness
 from orchestration.scoring.agreement import coder_agreement
 

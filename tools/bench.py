@@ -44,7 +44,7 @@ from rich.table import Table
 from orchestration.demo.company import Plan
 from orchestration.engine.warehouse import Warehouse, connect
 from orchestration.publish import open_published
-from orchestration.ruleset import ruleset_version
+from orchestration.rules.ruleset import ruleset_version
 from orchestration.run_context import dbt_environment
 from orchestration.settings import PROJECT_DIR, PUBLISHED_FILE
 from orchestration.stages import StageTimes

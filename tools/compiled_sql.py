@@ -36,7 +36,7 @@ from orchestration.engine.warehouse import Warehouse, connect
 from orchestration.landing import ingest as landing
 from orchestration.landing.contract import load_contract
 from orchestration.planning import Plan
-from orchestration.ruleset import match_rules, readiness_rules, rules_in_force, state_rules
+from orchestration.rules.ruleset import match_rules, readiness_rules, rules_in_force, state_rules
 from orchestration.run_context import (
     contract,
     cutoff_hours,

@@ -12,11 +12,11 @@ from typing import Any
 import dagster as dg
 
 from orchestration.assets.dbt import MANIFEST, TRANSLATOR
-from orchestration.checks import CheckError, ready
 from orchestration.circuit_breakers import BEFORE_THE_MODELS, StoppedError
 from orchestration.engine.warehouse import Warehouse, WarehouseBusyError
 from orchestration.landing import ingest as landing
 from orchestration.planning import PlanningError
+from orchestration.rules.checks import CheckError, ready
 from orchestration.run_context import (
     BusyError,
     Run,

@@ -15,7 +15,7 @@ from orchestration.assets.dbt import build_left_out, selection_of
 from orchestration.assets.partitions import DAYS, ONE_RUN
 from orchestration.engine.warehouse import Warehouse
 from orchestration.planning import Plan
-from orchestration.ruleset import match_rules, readiness_rules, rules_in_force, state_rules
+from orchestration.rules.ruleset import match_rules, readiness_rules, rules_in_force, state_rules
 from orchestration.run_records import run_of
 from orchestration.scoring import matching
 from orchestration.scoring.activation import advance

@@ -11,9 +11,9 @@ from datetime import UTC, date, datetime, timedelta
 import dagster as dg
 
 from orchestration.assets.partitions import DAYS
-from orchestration.checks import CheckError, check_rules
 from orchestration.engine.warehouse import WarehouseBusyError
 from orchestration.planning import PlanningError
+from orchestration.rules.checks import CheckError, check_rules
 from orchestration.run_context import (
     RANGE_END_TAG,
     RANGE_START_TAG,

@@ -29,7 +29,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from orchestration.ruleset import project_vars, readiness_rules, seed_rows
+from orchestration.rules.ruleset import project_vars, readiness_rules, seed_rows
 from orchestration.scoring import readiness
 from orchestration.scoring.readiness import ALL, DIMENSIONS, NOBODY, SEGMENTS, UNIT, ReadinessRules
 from orchestration.settings import PROJECT_DIR

@@ -28,7 +28,7 @@ from pathlib import Path
 import numpy as np
 from rapidfuzz import fuzz, process
 
-from orchestration.ruleset import match_rules
+from orchestration.rules.ruleset import match_rules
 from orchestration.scoring.names import PLACE, STRUCTURE, Name, canonical, fold, read_name
 from orchestration.settings import PROJECT_DIR
 

@@ -40,7 +40,7 @@ from orchestration.engine import dbt_process, dbt_runner
 from orchestration.engine.warehouse import Warehouse, connect
 from orchestration.landing import ingest as landing
 from orchestration.planning import Plan
-from orchestration.ruleset import ruleset_version
+from orchestration.rules.ruleset import ruleset_version
 from orchestration.run_context import contract, dbt_environment
 from orchestration.settings import PROJECT_DIR, PUBLISHED_FILE, Settings
 from tools import compiled_sql

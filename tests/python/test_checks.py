@@ -14,8 +14,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from orchestration import checks
-from orchestration.checks import CheckError, check_rules, faults_of_rules, read_vars, ready
+from orchestration.rules import checks
+from orchestration.rules.checks import CheckError, check_rules, faults_of_rules, read_vars, ready
 from orchestration.settings import PROJECT_DIR
 
 VARS = "dbt_project.yml"

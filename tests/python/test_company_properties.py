@@ -29,7 +29,7 @@ from conftest import REFRESHED
 from marts import Rows, differences, query, read
 from runner import Place, compute, remake
 
-from orchestration.ruleset import state_rules
+from orchestration.rules.ruleset import state_rules
 from orchestration.scoring.activation import CHECKPOINT_SCHEMA, FEATURES, advance
 from orchestration.settings import PROJECT_DIR
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from orchestration.demo.evaluate_research import FIT, POLICIES, QUEUE, RANDOM, decide, describe, run
-from orchestration.ruleset import seed_rows
+from orchestration.rules.ruleset import seed_rows
 from orchestration.settings import PROJECT_DIR
 
 MATRIX = seed_rows(PROJECT_DIR, "research/decision_rules.csv")

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from ror_pairs import ROR, TEST, Pair
 
 from orchestration import match_review
-from orchestration.ruleset import match_rules
+from orchestration.rules.ruleset import match_rules
 from orchestration.scoring.matching import (
     ACCOUNT_SCHEMA,
     DUPLICATE,

@@ -343,12 +343,12 @@ def test_every_seed_column_is_described_and_typed(seeds: list[dict[str, Any]]) -
 
 
 SEEDS_READ_BY_PYTHON = {
-    "legal_forms": "orchestration/ruleset.py reads it for match review",
+    "legal_forms": "orchestration/rules/ruleset.py reads it for match review",
     "placeholders": "orchestration/landing/identities.py reads it when files are taken",
-    "name_words": "orchestration/ruleset.py reads it for match review",
-    "name_abbreviations": "orchestration/ruleset.py reads it for match review",
-    "match_weights": "orchestration/ruleset.py reads it for match review",
-    "match_levels": "orchestration/ruleset.py reads it for match review",
+    "name_words": "orchestration/rules/ruleset.py reads it for match review",
+    "name_abbreviations": "orchestration/rules/ruleset.py reads it for match review",
+    "match_weights": "orchestration/rules/ruleset.py reads it for match review",
+    "match_levels": "orchestration/rules/ruleset.py reads it for match review",
     "research_questions": "orchestration/interview_guide.py prints it",
     "live_since": "orchestration/landing/ingest.py reads it before dbt runs",
 }

@@ -18,7 +18,7 @@ from scipy import integrate, special, stats
 
 from orchestration.demo.company import Noise, build
 from orchestration.demo.company import Plan as Company
-from orchestration.ruleset import readiness_rules
+from orchestration.rules.ruleset import readiness_rules
 from orchestration.scoring.agreement import alpha, coder_agreement
 from orchestration.scoring.readiness import (
     CHANGE_SCHEMA,

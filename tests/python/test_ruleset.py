@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestration.ruleset import (
+from orchestration.rules.ruleset import (
     NOT_RULES,
     changes_between,
     project_vars,

@@ -13,7 +13,7 @@ import pytest
 from orchestration import score_store
 from orchestration.engine.warehouse import Warehouse, connect
 from orchestration.planning import Plan
-from orchestration.ruleset import Rules, readiness_rules
+from orchestration.rules.ruleset import Rules, readiness_rules
 from orchestration.score_store import StoredScoresError
 from orchestration.scoring.activation import CHECKPOINT_SCHEMA, FEATURES, TRANSITION_SCHEMA
 from orchestration.scoring.matching import PROPOSAL_SCHEMA

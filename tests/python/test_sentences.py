@@ -23,7 +23,7 @@ from sqlglot import exp
 
 from orchestration import match_review
 from orchestration.engine.warehouse import connect
-from orchestration.ruleset import match_rules
+from orchestration.rules.ruleset import match_rules
 from orchestration.scoring import matching
 from orchestration.settings import PROJECT_DIR
 from tools.compiled_sql import STAND_INS
@@ -1371,7 +1371,7 @@ OTHER_COLUMNS = {
     "hubspot_company_properties.play_name": "account_plays.play_name",
     "crm_field_changes.value": "values of account_change_feed",
     "effort_allocation.group_value": "the name of a group: spend on no account",
-    "rulesets.what_changed": "words of orchestration/ruleset.py, in test_ruleset",
+    "rulesets.what_changed": "words of orchestration/rules/ruleset.py, in test_ruleset",
 }
 
 
@@ -1402,7 +1402,7 @@ def test_no_sentence_is_missing_from_the_file(refreshed: Place) -> None:
     assert set(OTHER_COLUMNS.values()) - listed == {
         "values of account_change_feed",
         "the name of a group: spend on no account",
-        "words of orchestration/ruleset.py, in test_ruleset",
+        "words of orchestration/rules/ruleset.py, in test_ruleset",
     }
 
 

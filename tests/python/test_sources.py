@@ -17,7 +17,7 @@ from runner import OF_ROWS, Place, compute, faults
 from orchestration.demo.deals import PARTS
 from orchestration.demo.hubspot import BUYING_ROLES
 from orchestration.demo.simulate import simulate
-from orchestration.ruleset import project_vars
+from orchestration.rules.ruleset import project_vars
 from orchestration.settings import PROJECT_DIR
 
 # What names a record differs between two CRMs; what is said of it does not.

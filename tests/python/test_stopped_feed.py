@@ -28,7 +28,7 @@ from runner import Place, Runs, compute
 
 from orchestration.demo.company import Plan
 from orchestration.demo.simulate import simulate
-from orchestration.ruleset import state_rules
+from orchestration.rules.ruleset import state_rules
 from orchestration.scoring.activation import CHECKPOINT_SCHEMA, FEATURES, advance
 from orchestration.settings import PROJECT_DIR
 

@@ -26,7 +26,7 @@ from marts import Rows, differences, mart_differences, query, read, tables
 from runner import Place, compute, faults
 
 from orchestration.landing.contract import plain_name
-from orchestration.ruleset import project_vars
+from orchestration.rules.ruleset import project_vars
 from orchestration.run_context import contract
 from orchestration.settings import PROJECT_DIR
 

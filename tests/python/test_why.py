@@ -14,7 +14,7 @@ import pytest
 from marts import query
 from runner import Place
 
-from orchestration.ruleset import project_vars, state_rules
+from orchestration.rules.ruleset import project_vars, state_rules
 from orchestration.scoring.activation import Signals, highest_state
 from orchestration.settings import PROJECT_DIR
 

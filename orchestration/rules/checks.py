@@ -29,7 +29,7 @@ import yaml
 from orchestration.engine.warehouse import is_locked
 from orchestration.landing.contract import YAML_LOADER
 from orchestration.landing.identities import RESERVED_ENDINGS, registrable_domain
-from orchestration.ruleset import FIT_SEED, STATES, STATES_SEED
+from orchestration.rules.ruleset import FIT_SEED, STATES, STATES_SEED
 from orchestration.settings import (
     PROJECT_DIR,
     Settings,
@@ -755,7 +755,7 @@ def names_of_vars(project_dir: Path) -> tuple[set[str], set[str]]:
             known.add(name)
             if not default:
                 needed.add(name)
-    for path in Path(__file__).parent.glob("*.py"):
+    for path in Path(__file__).parents[1].rglob("*.py"):
         needed.update(
             re.findall(
                 r"\b(?:values|project_vars\(PROJECT_DIR\))\[\"(\w+)\"\]",
