@@ -11,10 +11,10 @@ from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
-from orchestration import circuit_breakers, score_store
 from orchestration.engine.warehouse import Warehouse, connect
 from orchestration.landing import flags, presence
-from orchestration.run_context import lock
+from orchestration.runs import circuit_breakers, score_store
+from orchestration.runs.context import lock
 from orchestration.settings import Settings, SettingsError
 
 # Built from raw tables by each run or added to day by day: in the copy built anew, so that nothing

@@ -51,7 +51,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
     import dagster as dg
 
-    from orchestration.run_records import end_dead_runs
+    from orchestration.runs.records import end_dead_runs
 
     with dg.DagsterInstance.get() as instance:
         end_dead_runs(instance, datetime.now(UTC))

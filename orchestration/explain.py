@@ -20,7 +20,7 @@ import duckdb
 from rich.console import Console
 from rich.table import Table
 
-from orchestration.publish import PublishError, open_published, published_day
+from orchestration.runs.publish import PublishError, open_published, published_day
 from orchestration.settings import (
     PUBLISHED_FILE,
     Settings,

@@ -10,8 +10,8 @@ import duckdb
 from rich.console import Console
 from rich.table import Table
 
-from orchestration.publish import open_published
 from orchestration.rules.ruleset import project_vars, state_rules
+from orchestration.runs.publish import open_published
 from orchestration.settings import PROJECT_DIR
 from orchestration.terminal import marked_up
 

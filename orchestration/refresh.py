@@ -26,9 +26,8 @@ from orchestration.engine import dbt_process, dbt_runner
 from orchestration.engine.warehouse import WarehouseBusyError
 from orchestration.gap_report import print_gap, print_lost_rows
 from orchestration.landing.contract import ContractError
-from orchestration.planning import PlanningError, describe
 from orchestration.rules import checks
-from orchestration.run_context import (
+from orchestration.runs.context import (
     CONFIRM_TAG,
     RANGE_END_TAG,
     RANGE_START_TAG,
@@ -38,6 +37,7 @@ from orchestration.run_context import (
     lock,
     outlook,
 )
+from orchestration.runs.planning import PlanningError, describe
 from orchestration.settings import (
     DAYS_FROM,
     NO_TRACKING,
@@ -154,7 +154,7 @@ def _run_job(
 
     from orchestration.assets.triggers import JOB
     from orchestration.definitions import defs
-    from orchestration.run_records import end_dead_runs
+    from orchestration.runs.records import end_dead_runs
 
     gc.freeze()
     # A look back is no run of the warehouse, so Dagster does not remember it.

@@ -178,7 +178,7 @@ def parse_confirm(text: str) -> tuple[str, ...]:
     """Names of checks, separated by commas. Raises SettingsError that lists the known ones."""
     if not text.strip():
         return ()
-    from orchestration.circuit_breakers import NAMES
+    from orchestration.runs.circuit_breakers import NAMES
 
     names = tuple(dict.fromkeys(name.strip() for name in text.split(",")))
     for name in names:

@@ -43,9 +43,9 @@ from rich.table import Table
 
 from orchestration.demo.company import Plan
 from orchestration.engine.warehouse import Warehouse, connect
-from orchestration.publish import open_published
 from orchestration.rules.ruleset import ruleset_version
-from orchestration.run_context import dbt_environment
+from orchestration.runs.context import dbt_environment
+from orchestration.runs.publish import open_published
 from orchestration.settings import PROJECT_DIR, PUBLISHED_FILE
 from orchestration.stages import StageTimes
 from tools import compiled_sql

@@ -30,14 +30,13 @@ import duckdb
 import pyarrow as pa
 import yaml
 
-from orchestration import score_store
 from orchestration.engine import dbt_runner
 from orchestration.engine.warehouse import Warehouse, connect
 from orchestration.landing import ingest as landing
 from orchestration.landing.contract import load_contract
-from orchestration.planning import Plan
 from orchestration.rules.ruleset import match_rules, readiness_rules, rules_in_force, state_rules
-from orchestration.run_context import (
+from orchestration.runs import score_store
+from orchestration.runs.context import (
     contract,
     cutoff_hours,
     flag_words,
@@ -46,6 +45,7 @@ from orchestration.run_context import (
     sources_off,
     unread_tables,
 )
+from orchestration.runs.planning import Plan
 from orchestration.scoring import matching
 from orchestration.scoring.activation import advance
 from orchestration.settings import LIVE_SINCE_SEED, MODELS_DIR, PROJECT_DIR, Settings

@@ -10,12 +10,12 @@ from typing import Any
 import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, DbtProject, dbt_assets
 
-from orchestration import score_store
 from orchestration.assets.partitions import DAYS, ONE_RUN
 from orchestration.engine import dbt_process, dbt_runner
-from orchestration.publish import BESIDE
-from orchestration.run_context import Run, dbt_environment, lock
-from orchestration.run_records import run_of
+from orchestration.runs import score_store
+from orchestration.runs.context import Run, dbt_environment, lock
+from orchestration.runs.publish import BESIDE
+from orchestration.runs.records import run_of
 from orchestration.stages import TIMES, say
 
 UNIQUE_ID = "dagster_dbt/unique_id"

@@ -12,12 +12,11 @@ from typing import Any
 import dagster as dg
 
 from orchestration.assets.dbt import MANIFEST, TRANSLATOR
-from orchestration.circuit_breakers import BEFORE_THE_MODELS, StoppedError
 from orchestration.engine.warehouse import Warehouse, WarehouseBusyError
 from orchestration.landing import ingest as landing
-from orchestration.planning import PlanningError
 from orchestration.rules.checks import CheckError, ready
-from orchestration.run_context import (
+from orchestration.runs.circuit_breakers import BEFORE_THE_MODELS, StoppedError
+from orchestration.runs.context import (
     BusyError,
     Run,
     check_landing_dir,
@@ -31,7 +30,8 @@ from orchestration.run_context import (
     sources_off,
     unread_tables,
 )
-from orchestration.run_records import run_of
+from orchestration.runs.planning import PlanningError
+from orchestration.runs.records import run_of
 from orchestration.settings import FEEDS_SEED, LIVE_SINCE_SEED, SettingsError
 from orchestration.stages import TIMES, say
 

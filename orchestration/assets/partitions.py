@@ -8,7 +8,7 @@ from datetime import date
 
 import dagster as dg
 
-from orchestration.run_context import first_day
+from orchestration.runs.context import first_day
 from orchestration.settings import DAYS_FROM, FIRST_DAY, SettingsError, load_settings
 
 

@@ -1,15 +1,15 @@
 """The published marts as an asset: last of the job, and only after every check has passed.
 
-The work is done by `orchestration.publish`.
+The work is done by `orchestration.runs.publish`.
 """
 
 import dagster as dg
 
-from orchestration import publish as publishing
-from orchestration import score_store
 from orchestration.assets.dbt import PUBLISHED_KEYS
-from orchestration.circuit_breakers import StoppedError
-from orchestration.run_records import forget_old_runs, run_of
+from orchestration.runs import publish as publishing
+from orchestration.runs import score_store
+from orchestration.runs.circuit_breakers import StoppedError
+from orchestration.runs.records import forget_old_runs, run_of
 from orchestration.settings import PUBLISHED_FILE
 from orchestration.stages import TIMES
 

@@ -1,6 +1,6 @@
 """Scores as assets: the one hop from SQL through Python and back.
 
-The maths is in `orchestration.scoring`; reading and writing in `orchestration.score_store`.
+The maths is in `orchestration.scoring`; reading and writing in `orchestration.runs.score_store`.
 """
 
 from collections.abc import Iterator
@@ -10,13 +10,13 @@ from typing import Any
 import dagster as dg
 import pyarrow as pa
 
-from orchestration import score_store
 from orchestration.assets.dbt import build_left_out, selection_of
 from orchestration.assets.partitions import DAYS, ONE_RUN
 from orchestration.engine.warehouse import Warehouse
-from orchestration.planning import Plan
 from orchestration.rules.ruleset import match_rules, readiness_rules, rules_in_force, state_rules
-from orchestration.run_records import run_of
+from orchestration.runs import score_store
+from orchestration.runs.planning import Plan
+from orchestration.runs.records import run_of
 from orchestration.scoring import matching
 from orchestration.scoring.activation import advance
 from orchestration.settings import PROJECT_DIR

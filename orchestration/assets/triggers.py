@@ -12,16 +12,16 @@ import dagster as dg
 
 from orchestration.assets.partitions import DAYS
 from orchestration.engine.warehouse import WarehouseBusyError
-from orchestration.planning import PlanningError
 from orchestration.rules.checks import CheckError, check_rules
-from orchestration.run_context import (
+from orchestration.runs.context import (
     RANGE_END_TAG,
     RANGE_START_TAG,
     awaited,
     outlook,
     settle_seconds,
 )
-from orchestration.run_records import end_dead_runs
+from orchestration.runs.planning import PlanningError
+from orchestration.runs.records import end_dead_runs
 from orchestration.settings import PROJECT_DIR, Settings, load_settings
 from orchestration.terminal import printable
 

@@ -1,7 +1,7 @@
 """The rules people make: the seeds and the vars of `dbt_project.yml`, and the version they carry.
 
 What belongs here: reading them for Python, hashing them, and saying what differs between two
-versions. What does not: any rule itself, and where versions are kept (score_store.py).
+versions. What does not: any rule itself, and where versions are kept (runs/score_store.py).
 """
 
 from __future__ import annotations

@@ -35,13 +35,13 @@ from typing import Any
 from filelock import FileLock
 from marts import let_go
 
-from orchestration import score_store
 from orchestration.engine import dbt_process, dbt_runner
 from orchestration.engine.warehouse import Warehouse, connect
 from orchestration.landing import ingest as landing
-from orchestration.planning import Plan
 from orchestration.rules.ruleset import ruleset_version
-from orchestration.run_context import contract, dbt_environment
+from orchestration.runs import score_store
+from orchestration.runs.context import contract, dbt_environment
+from orchestration.runs.planning import Plan
 from orchestration.settings import PROJECT_DIR, PUBLISHED_FILE, Settings
 from tools import compiled_sql
 from tools.compiled_sql import Program, is_fixed, score, take_in

@@ -28,7 +28,7 @@ from runner import Place, Runs, compute
 from test_refresh import INVARIANT, break_an_invariant
 
 from orchestration.engine.warehouse import connect
-from orchestration.run_records import _lock_path, end_dead_runs
+from orchestration.runs.records import _lock_path, end_dead_runs
 from orchestration.settings import PROJECT_DIR
 
 FIRST, LAST = (str(day) for day in REFRESHED)

@@ -49,9 +49,9 @@ from pathlib import Path
 from orchestration import refresh
 from orchestration.engine import dbt_process
 from orchestration.assets.dbt import DEPTHS
-from orchestration.circuit_breakers import Verdict
+from orchestration.runs.circuit_breakers import Verdict
 from orchestration.engine.dbt_runner import NodeResult
-from orchestration.run_context import Run
+from orchestration.runs.context import Run
 
 template, models = sys.argv[1], {*sys.argv[2:]}
 build = dbt_process.build

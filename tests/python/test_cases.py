@@ -23,7 +23,7 @@ from runner import OF_ROWS, PROJECT_DIR, Place, compute, faults, program
 from orchestration.engine.warehouse import connect
 from orchestration.landing.ingest import ensure_tables, ingest
 from orchestration.landing.presence import Snapshots
-from orchestration.run_context import contract, cutoff_hours
+from orchestration.runs.context import contract, cutoff_hours
 
 SHARED = PROJECT_DIR.parent / "shared" / "cases"
 NOW = datetime(2026, 7, 1, 13, tzinfo=UTC)

@@ -16,9 +16,12 @@ from landed import NOW, Landed, lines
 from marts import let_go, one, query
 from runner import OF_ROWS, Place, Runs, faults
 
-from orchestration import score_store
 from orchestration.as_of import cut_after
-from orchestration.circuit_breakers import (
+from orchestration.engine.warehouse import connect
+from orchestration.landing.contract import Column, Contract, Table
+from orchestration.landing.presence import Snapshots
+from orchestration.runs import score_store
+from orchestration.runs.circuit_breakers import (
     CHECKS,
     MEETS_NOTHING,
     Limits,
@@ -26,10 +29,7 @@ from orchestration.circuit_breakers import (
     Verdict,
     judge,
 )
-from orchestration.engine.warehouse import connect
-from orchestration.landing.contract import Column, Contract, Table
-from orchestration.landing.presence import Snapshots
-from orchestration.run_context import CONFIRM_TAG, Run, breaker_limits
+from orchestration.runs.context import CONFIRM_TAG, Run, breaker_limits
 from orchestration.settings import SettingsError, load_settings
 
 KEY = ("crm", "company")

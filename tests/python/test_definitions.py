@@ -39,7 +39,7 @@ from orchestration.assets.triggers import JOB
 from orchestration.definitions import defs
 from orchestration.landing.contract import load_contract
 from orchestration.landing.ingest import Unread
-from orchestration.run_context import RANGE_END_TAG, RANGE_START_TAG, unread_tables
+from orchestration.runs.context import RANGE_END_TAG, RANGE_START_TAG, unread_tables
 from orchestration.settings import MODELS_DIR, PROJECT_DIR
 
 SNAPSHOT = Path(__file__).with_name("definitions_snapshot.json")

@@ -15,7 +15,7 @@ import pytest
 from marts import one, query, tables
 from runner import PROJECT_DIR, Place, Runs, faults
 
-from orchestration.publish import open_published
+from orchestration.runs.publish import open_published
 
 SHARED = PROJECT_DIR.parent / "shared"
 TOOL = SHARED / "tools" / "landing_from_maven.py"

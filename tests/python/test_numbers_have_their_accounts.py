@@ -10,7 +10,7 @@ import pytest
 from marts import query
 from runner import Place
 
-from orchestration.publish import open_published
+from orchestration.runs.publish import open_published
 from orchestration.settings import PROJECT_DIR
 
 DOCS = (PROJECT_DIR / "docs" / "marts.md").read_text(encoding="utf-8")

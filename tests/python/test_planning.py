@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestration.planning import (
+from orchestration.runs.planning import (
     ONE_DAY,
     History,
     Plan,

@@ -18,9 +18,9 @@ import duckdb
 import pytest
 from runner import Result, Runs
 
-from orchestration import publish as publishing
 from orchestration.engine.warehouse import Warehouse, connect
-from orchestration.publish import (
+from orchestration.runs import publish as publishing
+from orchestration.runs.publish import (
     CURRENT,
     LOCK,
     VERSIONS,

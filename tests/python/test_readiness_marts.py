@@ -21,7 +21,7 @@ from marts import Rows, let_go, one, query, tables
 from runner import Place, compute, faults
 
 from orchestration.engine.warehouse import connect
-from orchestration.publish import publish
+from orchestration.runs.publish import publish
 from orchestration.settings import PUBLISHED_FILE
 
 LOADED = date(2026, 6, 7)

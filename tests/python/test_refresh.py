@@ -19,7 +19,7 @@ from marts import differences, mart_differences, one, query, read, tables
 from runner import Place, Result, Runs, compute, faults
 
 from orchestration.engine.warehouse import connect
-from orchestration.run_context import lock
+from orchestration.runs.context import lock
 from orchestration.settings import PUBLISHED_FILE
 
 FIRST, LAST = (str(day) for day in REFRESHED)

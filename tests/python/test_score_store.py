@@ -10,11 +10,11 @@ import dagster as dg
 import pyarrow as pa
 import pytest
 
-from orchestration import score_store
 from orchestration.engine.warehouse import Warehouse, connect
-from orchestration.planning import Plan
 from orchestration.rules.ruleset import Rules, readiness_rules
-from orchestration.score_store import StoredScoresError
+from orchestration.runs import score_store
+from orchestration.runs.planning import Plan
+from orchestration.runs.score_store import StoredScoresError
 from orchestration.scoring.activation import CHECKPOINT_SCHEMA, FEATURES, TRANSITION_SCHEMA
 from orchestration.scoring.matching import PROPOSAL_SCHEMA
 from orchestration.settings import PROJECT_DIR

@@ -27,7 +27,7 @@ from runner import Place, compute, faults
 
 from orchestration.landing.contract import plain_name
 from orchestration.rules.ruleset import project_vars
-from orchestration.run_context import contract
+from orchestration.runs.context import contract
 from orchestration.settings import PROJECT_DIR
 
 FIRST = date(2026, 5, 20)  # before the history load, so that a late file finds something to rewrite

@@ -24,9 +24,9 @@ from orchestration.assets.triggers import (
     daily_refresh,
     landing_files,
 )
-from orchestration.planning import Plan
-from orchestration.run_context import Outlook, first_day
-from orchestration.run_records import forget_old_runs
+from orchestration.runs.context import Outlook, first_day
+from orchestration.runs.planning import Plan
+from orchestration.runs.records import forget_old_runs
 from orchestration.settings import FIRST_DAY, PROJECT_DIR, PUBLISHED_FILE, load_settings
 
 DAY = date(2026, 6, 10)

@@ -18,7 +18,7 @@ from runner import Place, compute, faults
 
 from orchestration.engine.warehouse import connect
 from orchestration.gap_report import print_gap
-from orchestration.publish import publish
+from orchestration.runs.publish import publish
 
 FIRST, BEFORE, INTENT, LAST = "2026-03-06", "2026-03-11", "2026-03-14", "2026-03-20"
 THEN = "2026-01-05T09:00:00Z"

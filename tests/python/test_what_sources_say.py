@@ -18,7 +18,7 @@ from runner import Place, compute, program
 from orchestration.engine.dbt_runner import parse
 from orchestration.landing.contract import Column, Contract, Table
 from orchestration.landing.flags import looks_like_a_flag
-from orchestration.run_context import flag_words
+from orchestration.runs.context import flag_words
 
 KEY = ("crm", "visit")
 VISIT = Table(

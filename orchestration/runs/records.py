@@ -14,7 +14,7 @@ from pathlib import Path
 import dagster as dg
 from filelock import FileLock, Timeout
 
-from orchestration.run_context import Run
+from orchestration.runs.context import Run
 
 # Dagster's records of a run are some 10 MB; two months of daily runs are enough to look back at.
 KEPT_RUNS = 60

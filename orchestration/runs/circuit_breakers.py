@@ -17,10 +17,10 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from itertools import groupby
 
-from orchestration import score_store
 from orchestration.engine.warehouse import Warehouse
 from orchestration.landing.contract import Contract, Table
 from orchestration.landing.files import quoted
+from orchestration.runs import score_store
 from orchestration.stages import say
 
 CONFIRMATIONS = "confirmations"

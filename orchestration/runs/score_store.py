@@ -17,8 +17,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from orchestration.engine.warehouse import Warehouse
-from orchestration.planning import ONE_DAY, History, Plan, month_blocks, plan_range
 from orchestration.rules.ruleset import RuleChange, Rules, changes_between
+from orchestration.runs.planning import ONE_DAY, History, Plan, month_blocks, plan_range
 from orchestration.scoring import activation, readiness
 from orchestration.scoring.agreement import coder_agreement
 

@@ -16,16 +16,16 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from orchestration import score_store
-from orchestration.circuit_breakers import Limits, Verdict, judge
 from orchestration.engine.warehouse import Warehouse, connect
 from orchestration.landing import ingest as landing
 from orchestration.landing.contract import Contract, load_contract
 from orchestration.landing.fates import read_remedies
 from orchestration.landing.presence import Snapshots, read_snapshots
-from orchestration.planning import ONE_DAY, History, Plan, PlanningError, plan_range
-from orchestration.publish import PublishError, first_published_day
 from orchestration.rules.ruleset import project_vars, ruleset_version
+from orchestration.runs import score_store
+from orchestration.runs.circuit_breakers import Limits, Verdict, judge
+from orchestration.runs.planning import ONE_DAY, History, Plan, PlanningError, plan_range
+from orchestration.runs.publish import PublishError, first_published_day
 from orchestration.settings import (
     FEEDS_SEED,
     FIRST_DAY,
