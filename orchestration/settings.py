@@ -52,6 +52,8 @@ KEEP_VERSIONS = 3
 WAIT_UNTIL = 18
 # The umask with which the command was started, for processes started from here.
 UMASK = "ACTIVATION_GAP_UMASK"
+# Checks whose findings CONFIRM may name (CHECKS in runs/circuit_breakers.py).
+CONFIRMABLE = ("raw_rows", "empty_column", "fewer_meet", "mass_deletion")
 # Where Dagster's days begin, for a process that knows which days it will run.
 DAYS_FROM = "ACTIVATION_GAP_DAYS_FROM"
 
@@ -178,13 +180,11 @@ def parse_confirm(text: str) -> tuple[str, ...]:
     """Names of checks, separated by commas. Raises SettingsError that lists the known ones."""
     if not text.strip():
         return ()
-    from orchestration.runs.circuit_breakers import NAMES
-
     names = tuple(dict.fromkeys(name.strip() for name in text.split(",")))
     for name in names:
-        if name not in NAMES:
+        if name not in CONFIRMABLE:
             raise SettingsError(
-                f"CONFIRM names '{name}', which is no check. Known are {', '.join(NAMES)};"
+                f"CONFIRM names '{name}', which is no check. Known are {', '.join(CONFIRMABLE)};"
                 " several are separated by commas."
             )
     return names

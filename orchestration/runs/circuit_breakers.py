@@ -7,7 +7,7 @@ for it. What does not: rows that cannot be taken (landing/), lists that are not 
 Judged are the deliveries of the run's days that are not published yet, each against the deliveries
 before it: nothing depends on what came later, and what is published is not judged again. A first
 load has no past: what is found there is said and stops nothing. To add a stop, write a function
-like the others and name it in CHECKS.
+like the others, and name it in CHECKS and in settings.CONFIRMABLE.
 """
 
 from __future__ import annotations
@@ -567,6 +567,5 @@ CHECKS: Mapping[str, Check] = {
         mass_deletion, f"Look into the source whether they are gone. If not, {AGAIN}"
     ),
 }
-NAMES = tuple(CHECKS)
 BEFORE_THE_MODELS = ("raw_rows",)
 """Checks that need no model: counts on lost rows would be wrong."""
