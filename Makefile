@@ -40,23 +40,23 @@ help: ## List the commands
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-20s %s\n", $$1, $$2}'
 
 demo: $(READY) ## Simulate a company, refresh all of its days, print the activation gap
-	@$(PYTHON) -m orchestration.demo_refresh --folder $(DEMO) $(SIMULATION)
+	@$(PYTHON) -m orchestration.commands.demo_refresh --folder $(DEMO) $(SIMULATION)
 
 refresh: $(READY) ## Take in LANDING_DIR and publish the marts, for START_DATE to END_DATE
-	@$(PYTHON) -m orchestration.refresh
+	@$(PYTHON) -m orchestration.commands.refresh
 
 as-of: $(READY) ## Show a past day as it was known then: make as-of DATE=2026-06-15
 	@test -n "$(DATE)" || { echo "Which day? make as-of DATE=2026-06-15" >&2; exit 2; }
-	@$(PYTHON) -m orchestration.refresh --as-of "$(DATE)"
+	@$(PYTHON) -m orchestration.commands.refresh --as-of "$(DATE)"
 
 explain: $(READY) ## Tell one account's story: make explain ACCOUNT=acme.com DATE=2026-06-15
-	@$(PYTHON) -m orchestration.explain
+	@$(PYTHON) -m orchestration.commands.explain
 
 guide: $(READY) ## Write the interview guide anew from the codebook in seeds/research
-	@$(PYTHON) -m orchestration.interview_guide
+	@$(PYTHON) -m orchestration.commands.interview_guide
 
 dev: $(READY) ## Start the Dagster UI on this machine (PORT, 3000)
-	@$(PYTHON) -m orchestration.dev --port $(PORT)
+	@$(PYTHON) -m orchestration.commands.dev --port $(PORT)
 
 test: $(READY) ## Run all tests but the long ones
 	@$(PYTHON) -m pytest

@@ -5,10 +5,11 @@
     python -m tools.bench compare ONE OTHER           what became slower or faster
 
 For each size it simulates a company, refreshes all of its days but the last as people do it
-(`python -m orchestration.refresh`, from nothing), then the last day on top. Both are measured from
-outside, stage by stage: the processes' own counts in /proc, so Linux only. After each refresh the
-same SQL runs in plain DuckDB in one process, over the warehouse as it was before (`floor`): what is
-above that floor is dbt, Dagster and Python. docs/bench.md says how to read the figures.
+(`python -m orchestration.commands.refresh`, from nothing), then the last day on top. Both are
+measured from outside, stage by stage: the processes' own counts in /proc, so Linux only. After each
+refresh the same SQL runs in plain DuckDB in one process, over the warehouse as it was before
+(`floor`): what is above that floor is dbt, Dagster and Python. docs/bench.md says how to read the
+figures.
 
 What belongs here: measuring, and figures from figures. What does not: how the SQL is recorded and
 said again (compiled_sql).
@@ -52,7 +53,7 @@ from tools import compiled_sql
 from tools.compiled_sql import TEMPLATE, WAREHOUSE, Program
 
 RESULTS = PROJECT_DIR / "data" / "bench"
-REFRESH = (sys.executable, "-m", "orchestration.refresh")
+REFRESH = (sys.executable, "-m", "orchestration.commands.refresh")
 ACCOUNTS_PER_MILLION_ACTS = 2_000
 LEAST_MILLIONS = 0.02  # the simulator makes no fewer than 40 accounts
 FULL, DAY = "full build", "next day"

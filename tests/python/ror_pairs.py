@@ -7,9 +7,10 @@ that reads the same, join; the half a family is in is a hash of its id, so the h
 are estimated on and the half they are judged on share no company.
 
 `python tests/python/ror_pairs.py labelled.csv` writes what
-`python -m orchestration.match_review --estimate labelled.csv --companies 6600` was run on: the
-tuning half, the tuning part of data/company_name_pairs.csv, and names with a slip, a short form,
-turned words or another legal form. The registry itself stays where it is: nothing of it is copied.
+`python -m orchestration.commands.match_review --estimate labelled.csv --companies 6600` was run on:
+the tuning half, the tuning part of data/company_name_pairs.csv, and names with a slip, a short
+form, turned words or another legal form. The registry itself stays where it is: nothing of it is
+copied.
 """
 
 from __future__ import annotations

@@ -206,7 +206,7 @@ def refresh(
     all the same. confirm: as in `make refresh CONFIRM=...`. kill_at: the point of KILL_POINTS at
     which the process kills itself. kill_after: seconds after which it does, wherever it is.
     """
-    from orchestration import refresh as command
+    from orchestration.commands import refresh as command
 
     _environment(place, start, end)
     os.environ["CONFIRM"] = confirm

@@ -46,7 +46,7 @@ TESTS = {
 PART_OF_A_REFRESH = """
 import os, shutil, sys
 from pathlib import Path
-from orchestration import refresh
+from orchestration.commands import refresh
 from orchestration.engine import dbt_process
 from orchestration.assets.dbt import DEPTHS
 from orchestration.runs.circuit_breakers import Verdict

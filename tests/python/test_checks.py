@@ -496,7 +496,7 @@ def test_it_takes_less_than_three_seconds_and_starts_neither_dbt_nor_dagster(
     """The time of the processor, imports and all: what others do on the machine is not measured."""
     program = (
         "import json, sys, time\n"
-        "import orchestration.refresh as refresh\n"
+        "import orchestration.commands.refresh as refresh\n"
         "code = refresh._main([])\n"
         "heavy = sorted({'dagster', 'dbt'} & {*sys.modules})\n"
         "print(json.dumps([code, time.process_time(), heavy]))\n"

@@ -16,7 +16,7 @@ from landed import NOW, Landed, lines
 from marts import let_go, one, query
 from runner import OF_ROWS, Place, Runs, faults
 
-from orchestration.as_of import cut_after
+from orchestration.commands.as_of import cut_after
 from orchestration.engine.warehouse import connect
 from orchestration.landing.contract import Column, Contract, Table
 from orchestration.landing.presence import Snapshots

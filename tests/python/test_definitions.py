@@ -16,7 +16,6 @@ import pytest
 import yaml
 from dagster._core.definitions.dependency import NodeHandle
 
-from orchestration import dev
 from orchestration.assets.dbt import (
     AFTER_SCORES,
     MANIFEST,
@@ -36,6 +35,7 @@ from orchestration.assets.scores import (
     TRANSITIONS,
 )
 from orchestration.assets.triggers import JOB
+from orchestration.commands import dev
 from orchestration.definitions import defs
 from orchestration.landing.contract import load_contract
 from orchestration.landing.ingest import Unread

@@ -17,9 +17,9 @@ from marts import query
 from rich.console import Console
 from runner import Place
 
-from orchestration import refresh
-from orchestration.explain import ExplainError, explain, main
-from orchestration.gap_report import print_gap, print_lost_rows
+from orchestration.commands import refresh
+from orchestration.commands.explain import ExplainError, explain, main
+from orchestration.commands.gap_report import print_gap, print_lost_rows
 from orchestration.settings import PUBLISHED_FILE, Settings
 from orchestration.stages import say
 from orchestration.terminal import printable

@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from landed import Landed, lines
 
-from orchestration.as_of import cut_after
+from orchestration.commands.as_of import cut_after
 from orchestration.landing.contract import Column, Contract, Table
 from orchestration.landing.presence import Snapshots, read_snapshots
 from orchestration.settings import FEEDS_SEED

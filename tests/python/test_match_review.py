@@ -19,7 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from ror_pairs import ROR, TEST, Pair
 
-from orchestration import match_review
+from orchestration.commands import match_review
 from orchestration.rules.ruleset import match_rules
 from orchestration.scoring.matching import (
     ACCOUNT_SCHEMA,

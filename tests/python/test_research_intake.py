@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from landed import Landed, lines
 
-from orchestration.interview_guide import GUIDE, RESEARCH_SEEDS, guide
+from orchestration.commands.interview_guide import GUIDE, RESEARCH_SEEDS, guide
 from orchestration.landing.contract import Contract, load_contract
 from orchestration.settings import MODELS_DIR, PROJECT_DIR
 

@@ -21,7 +21,7 @@ from marts import let_go, query
 from runner import Place, program
 from sqlglot import exp
 
-from orchestration import match_review
+from orchestration.commands import match_review
 from orchestration.engine.warehouse import connect
 from orchestration.rules.ruleset import match_rules
 from orchestration.scoring import matching

@@ -16,8 +16,8 @@ from marts import let_go, query
 from rich.console import Console
 from runner import Place, compute, faults
 
+from orchestration.commands.gap_report import print_gap
 from orchestration.engine.warehouse import connect
-from orchestration.gap_report import print_gap
 from orchestration.runs.publish import publish
 
 FIRST, BEFORE, INTENT, LAST = "2026-03-06", "2026-03-11", "2026-03-14", "2026-03-20"

@@ -15,7 +15,7 @@ for name in (
     "dbt.adapters.duckdb",
     "dbt.task.build",
     "orchestration.engine.event_log",
-    "orchestration.refresh",
+    "orchestration.commands.refresh",
     "runner",
     "splink.internals.duckdb.database_api",
 ):

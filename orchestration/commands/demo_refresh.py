@@ -1,6 +1,6 @@
 """Simulates a company and refreshes all of its days (make demo).
 
-    python -m orchestration.demo_refresh --folder data/demo [arguments of the simulation]
+    python -m orchestration.commands.demo_refresh --folder data/demo [arguments of the simulation]
 
 The simulation runs in a process of its own while this one gets dbt and Dagster ready, which takes
 as long. A company that is there already is simulated again only when its arguments or the simulator
@@ -17,7 +17,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from orchestration import refresh
+from orchestration.commands import refresh
 from orchestration.demo.company import Plan
 from orchestration.rules import checks
 from orchestration.settings import PROJECT_DIR

@@ -1,4 +1,6 @@
-"""Writes the interview guide from the codebook's seeds: python -m orchestration.interview_guide.
+"""Writes the interview guide from the codebook's seeds (make guide).
+
+    python -m orchestration.commands.interview_guide
 
 What is asked and what is scored stand in the same rows (seeds/research), so a changed question or
 anchor changes the page. What belongs here: how the page is laid out. What does not: questions,

@@ -1,4 +1,4 @@
-"""Starts the Dagster UI on this machine only: `python -m orchestration.dev [--port 3000]`."""
+"""Starts the Dagster UI on this machine: `python -m orchestration.commands.dev [--port 3000]`."""
 
 from __future__ import annotations
 

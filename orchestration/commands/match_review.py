@@ -1,7 +1,7 @@
 """Match review by hand: judges a list of pairs of names, or estimates its parameters anew.
 
-    python -m orchestration.match_review --pairs pairs.csv [--output judged.csv]
-    python -m orchestration.match_review --estimate labelled.csv --companies 6600
+    python -m orchestration.commands.match_review --pairs pairs.csv [--output judged.csv]
+    python -m orchestration.commands.match_review --estimate labelled.csv --companies 6600
 
 `--pairs` reads a CSV with two columns of names, and country and website of each side where it has
 them, and writes the same rows with probability, decision (duplicate, parent, none) and evidence.
@@ -245,7 +245,7 @@ def estimate_file(path: Path, companies: int) -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one of the two commands; returns the exit code."""
     parser = argparse.ArgumentParser(
-        prog="python -m orchestration.match_review",
+        prog="python -m orchestration.commands.match_review",
         description="Judges pairs of company names, or estimates match review's parameters.",
     )
     command = parser.add_mutually_exclusive_group(required=True)

@@ -1,4 +1,4 @@
-"""Refreshes the marts: `python -m orchestration.refresh` (make refresh, make demo).
+"""Refreshes the marts: `python -m orchestration.commands.refresh` (make refresh, make demo).
 
 Plans the days, runs the Dagster job in this process, says what is going on, and at the end shows
 the gap and the time of each stage. On a failure it says in a few words what failed and what to do,
@@ -21,10 +21,10 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, cast
 
-from orchestration import as_of
+from orchestration.commands import as_of
+from orchestration.commands.gap_report import print_gap, print_lost_rows
 from orchestration.engine import dbt_process, dbt_runner
 from orchestration.engine.warehouse import WarehouseBusyError
-from orchestration.gap_report import print_gap, print_lost_rows
 from orchestration.landing.contract import ContractError
 from orchestration.rules import checks
 from orchestration.runs.context import (
