@@ -8,10 +8,9 @@ What belongs here, from the latent to the landed:
   of `activity`), and what is written down of it (`crm`, `deals`, `reference`);
 - the words of each CRM for the same facts (`writer`, `salesforce`, `hubspot`);
 - how files arrive, with their dirt (`deliveries`), the truth (`truth`), the command line
-  (`simulate`), the judgement of published marts against the truth (`evaluate`) and of the research
-  queue (`evaluate_research`).
+  (`simulate`).
 
-What does not: anything of the rest of the project. Nothing here knows a point, a half-life, a
-threshold or a rule of the marts (`evaluate` knows the state table only to name true states;
-`evaluate_research` runs the project's own rules, and no other module imports it).
+What does not: anything of the rest of the project, and the judgement of what it makes of these
+files (tools/evaluate.py and evaluate_research.py). Nothing here knows a point, a half-life, a
+threshold or a rule of the marts.
 """

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from orchestration.demo.evaluate_research import FIT, POLICIES, QUEUE, RANDOM, decide, describe, run
 from orchestration.rules.ruleset import seed_rows
 from orchestration.settings import PROJECT_DIR
+from tools.evaluate_research import FIT, POLICIES, QUEUE, RANDOM, decide, describe, run
 
 MATRIX = seed_rows(PROJECT_DIR, "research/decision_rules.csv")
 

@@ -1,6 +1,6 @@
 """Does the research queue help? Fifty interviews in the simulated company, chosen in several ways.
 
-    python -m orchestration.demo.evaluate_research [--seeds 20] [--accounts 2000] [--interviews 50]
+    python -m tools.evaluate_research [--seeds 20] [--accounts 2000] [--interviews 50]
 
 What belongs here: the comparison of ways to choose accounts. What does not: the scorer, which is
 the project's own, and the decision, which is `seeds/research/decision_rules.csv`.
@@ -29,12 +29,11 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from orchestration.demo.company import COUNTRIES, INDUSTRIES, NEVER, PERSONAS, Accounts, Plan, build
 from orchestration.rules.ruleset import project_vars, readiness_rules, seed_rows
 from orchestration.scoring import readiness
 from orchestration.scoring.readiness import ALL, DIMENSIONS, NOBODY, SEGMENTS, UNIT, ReadinessRules
 from orchestration.settings import PROJECT_DIR
-
-from .company import COUNTRIES, INDUSTRIES, NEVER, PERSONAS, Accounts, Plan, build
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]

@@ -1,6 +1,6 @@
 """Published marts against the truth: states, gap drivers and readiness.
 
-    python -m orchestration.demo.evaluate --truth DIR --landing DIR --marts FILE
+    python -m tools.evaluate --truth DIR --landing DIR --marts FILE
 
 What belongs here: the comparison. What does not: any way for the truth to reach the marts; the
 project is read only through the published file.
