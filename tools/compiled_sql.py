@@ -32,8 +32,11 @@ import yaml
 
 from orchestration.engine import dbt_runner
 from orchestration.engine.warehouse import Warehouse, connect
-from orchestration.landing import ingest as landing
 from orchestration.landing.contract import load_contract
+from orchestration.landing.ingest import ingest
+from orchestration.landing.manifest import read_live_since
+from orchestration.landing.messages import Unread
+from orchestration.landing.raw_tables import ensure_tables
 from orchestration.rules.ruleset import match_rules, readiness_rules, rules_in_force, state_rules
 from orchestration.runs import score_store
 from orchestration.runs.context import (
@@ -245,14 +248,14 @@ def take_in(
 ) -> Plan:
     """Settles the days of a run and takes in their landing files, as the job's first step does."""
     plan = score_store.plan_of_run(warehouse, run_id, start, end, last_complete_day=None, now=now)
-    landing.ingest(
+    ingest(
         warehouse,
         landing_dir,
         plan.end,
         now,
         contract(),
         cutoff_hours=cutoff_hours(),
-        live_since=landing.read_live_since(LIVE_SINCE_SEED),
+        live_since=read_live_since(LIVE_SINCE_SEED),
         snapshots=snapshots(),
         sources_off=sources_off(),
         unread=_unread(),
@@ -263,7 +266,7 @@ def take_in(
 
 
 @cache
-def _unread() -> Mapping[tuple[str, str], landing.Unread]:
+def _unread() -> Mapping[tuple[str, str], Unread]:
     return unread_tables(dbt_runner.load_manifest(), contract())
 
 
@@ -323,7 +326,7 @@ def record(folder: Path, variables: Mapping[str, Any] | None = None) -> None:
 def _whole(folder: Path, settings: Settings, manifest: Manifest) -> Program:
     nodes: Mapping[str, Any] = manifest.nodes
     with connect(settings.warehouse_path) as warehouse:
-        landing.ensure_tables(warehouse, load_contract(MODELS_DIR))
+        ensure_tables(warehouse, load_contract(MODELS_DIR))
         score_store.prepare(warehouse)
     fixed = [unique_id for unique_id, node in nodes.items() if is_fixed(node)]
     _listen(settings, manifest, "build", fixed)

@@ -13,7 +13,9 @@ import dagster as dg
 
 from orchestration.assets.dbt import MANIFEST, TRANSLATOR
 from orchestration.engine.warehouse import Warehouse, WarehouseBusyError
-from orchestration.landing import ingest as landing
+from orchestration.landing.ingest import LoadError, ingest
+from orchestration.landing.manifest import read_live_since
+from orchestration.landing.messages import missing_universe
 from orchestration.rules.checks import CheckError, ready
 from orchestration.runs.circuit_breakers import BEFORE_THE_MODELS, StoppedError
 from orchestration.runs.context import (
@@ -82,14 +84,14 @@ def ingestion(context: dg.AssetExecutionContext) -> Iterator[Any]:
         check_landing_dir(run.settings)
         with TIMES.stage("ingest"), run.warehouse() as warehouse:
             plan = run.plan(warehouse)
-            report = landing.ingest(
+            report = ingest(
                 warehouse,
                 run.settings.landing_dir,
                 plan.end,
                 run.now,
                 contract(),
                 cutoff_hours=cutoff_hours(),
-                live_since=landing.read_live_since(LIVE_SINCE_SEED),
+                live_since=read_live_since(LIVE_SINCE_SEED),
                 snapshots=snapshots(),
                 sources_off=sources_off(),
                 unread=unread,
@@ -98,7 +100,7 @@ def ingestion(context: dg.AssetExecutionContext) -> Iterator[Any]:
                 remedies=remedies(),
             )
             delivered = last_deliveries(warehouse, plan.end)
-            nothing = landing.missing_universe(
+            nothing = missing_universe(
                 warehouse,
                 contract(),
                 filled_elsewhere=filled_elsewhere(),
@@ -108,7 +110,7 @@ def ingestion(context: dg.AssetExecutionContext) -> Iterator[Any]:
             verdict = run.judge(warehouse, BEFORE_THE_MODELS)
     except NO_RETRY as error:
         raise dg.Failure(str(error), allow_retries=False) from error
-    except landing.LoadError as error:
+    except LoadError as error:
         # The failure is told by the words of its cause alone, so all else is said before.
         _say(run, error.problems)
         raise

@@ -1,7 +1,8 @@
 """Reads the files of one table into the temporary table `staged`, as typed rows with their faults.
 
 What belongs here: formats (csv, parquet, jsonl), column names, casts, what is wrong with a row.
-What does not: which files are taken and when, duplicates, the raw tables (see ingest.py).
+What does not: which files are taken and when (ingest.py), duplicates (verdicts.py), the raw tables
+(raw_tables.py).
 
 Files that look alike (format, dialect, columns) are read by one statement; when that fails they are
 read one by one, so that a broken file costs nobody else anything. A csv file that the engine reads

@@ -3,7 +3,7 @@
 What belongs here: tables that land as snapshots (each delivery day is the complete list), and the
 two tables that are kept about them: `raw_landing.snapshots`, one row per list taken, and
 `raw_landing.presence_changes`, one row per record removed or back. What does not: files, versions
-(ingest.py), and what a removal means for an account (the models).
+(verdicts.py), and what a removal means for an account (the models).
 
 A record counts as removed only on the evidence of a whole list. A list that is empty, has a file
 or a row that cannot be read, or is much shorter than the one before takes nobody away: a broken

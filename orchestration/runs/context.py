@@ -17,9 +17,11 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from orchestration.engine.warehouse import Warehouse, connect
-from orchestration.landing import ingest as landing
+from orchestration.landing import manifest as landing_manifest
 from orchestration.landing.contract import Contract, load_contract
+from orchestration.landing.discovery import discover
 from orchestration.landing.fates import read_remedies
+from orchestration.landing.messages import Unread
 from orchestration.landing.presence import Snapshots, read_snapshots
 from orchestration.rules.ruleset import project_vars, ruleset_version
 from orchestration.runs import score_store
@@ -154,7 +156,7 @@ def outlook(settings: Settings, now: datetime, end: date | None = None) -> Outlo
         if last_day or history:
             raise
         ignored: list[str] = []
-        landing.discover(settings.landing_dir, contract(), ignored, now.replace(tzinfo=None))
+        discover(settings.landing_dir, contract(), ignored, now.replace(tzinfo=None))
         raise PlanningError("\n".join([str(error), *ignored])) from None
     return Outlook(plan, history)
 
@@ -173,7 +175,7 @@ def check_landing_dir(settings: Settings) -> None:
 
 def last_complete_day(settings: Settings, warehouse: Warehouse, now: datetime) -> date | None:
     """The last complete day of the landing files, None when nothing has landed."""
-    return landing.last_complete_day(
+    return landing_manifest.last_complete_day(
         settings.landing_dir, warehouse, now, contract(), cutoff_hours=cutoff_hours()
     )
 
@@ -196,7 +198,7 @@ def first_day(settings: Settings) -> date:
 
 def _days_before(landing_dir: Path) -> list[date | None]:
     now = datetime.now(UTC)
-    files = landing.discover(landing_dir, contract(), [], now.replace(tzinfo=None))
+    files = discover(landing_dir, contract(), [], now.replace(tzinfo=None))
     return [
         (file.folder_day or datetime.fromtimestamp(file.written_ns / 1e9, UTC).date()) - ONE_DAY
         for file in files
@@ -211,7 +213,7 @@ def awaited(settings: Settings, day: date, now: datetime) -> list[str]:
     path = settings.warehouse_path
     is_there = path.exists()
     with connect(path if is_there else Path(":memory:"), read_only=is_there) as warehouse:
-        return landing.awaited(
+        return landing_manifest.awaited(
             settings.landing_dir, warehouse, day, now, contract(), cutoff_hours=cutoff_hours()
         )
 
@@ -274,7 +276,7 @@ def flag_words() -> tuple[str, ...]:
 
 def unread_tables(
     manifest: Mapping[str, Any], of_contract: Contract
-) -> dict[tuple[str, str], landing.Unread]:
+) -> dict[tuple[str, str], Unread]:
     """Tables of which not all counts.
 
     Models above staging read the kinds of facts that the var `sources` names, so what it does not
@@ -292,7 +294,7 @@ def unread_tables(
         idle = [model for model in staging if not models_after(model)]
         if key in of_contract.tables and (idle or not staging):
             names = tuple(manifest["nodes"][model]["name"] for model in idle)
-            unread[key] = landing.Unread(names, is_whole=len(idle) == len(staging))
+            unread[key] = Unread(names, is_whole=len(idle) == len(staging))
     return unread
 
 

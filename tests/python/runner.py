@@ -37,7 +37,8 @@ from marts import let_go
 
 from orchestration.engine import dbt_process, dbt_runner
 from orchestration.engine.warehouse import Warehouse, connect
-from orchestration.landing import ingest as landing
+from orchestration.landing import loading
+from orchestration.landing.raw_tables import ensure_tables
 from orchestration.rules.ruleset import ruleset_version
 from orchestration.runs import score_store
 from orchestration.runs.context import contract, dbt_environment
@@ -344,7 +345,7 @@ def compute(
     names = sql.with_parents(only or sql.by_name)
     with connect(place.warehouse) as warehouse:
         warehouse.execute(f"set threads = {max(1, (os.cpu_count() or 1) // _workers())}")
-        landing.ensure_tables(warehouse, contract())
+        ensure_tables(warehouse, contract())
         if manifest:
             warehouse.connection.executemany(
                 "insert into raw_landing.files (file, source, table_name, instance, delivery_day,"
@@ -469,14 +470,14 @@ def _die(*_: object, **__: object) -> None:
 
 
 def _between_two_tables() -> None:
-    load, taken = landing._load, count()
+    load, taken = loading._load, count()
 
     def die_at_the_sixth(*arguments: Any) -> list[str]:
         if next(taken) == 5:
             _die()
         return load(*arguments)
 
-    landing._load = die_at_the_sixth  # type: ignore[assignment]
+    loading._load = die_at_the_sixth  # type: ignore[assignment]
 
 
 def _after_node(name: str) -> Callable[[], None]:

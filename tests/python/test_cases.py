@@ -21,8 +21,9 @@ from marts import one, query, tables
 from runner import OF_ROWS, PROJECT_DIR, Place, compute, faults, program
 
 from orchestration.engine.warehouse import connect
-from orchestration.landing.ingest import ensure_tables, ingest
+from orchestration.landing.ingest import ingest
 from orchestration.landing.presence import Snapshots
+from orchestration.landing.raw_tables import ensure_tables
 from orchestration.runs.context import contract, cutoff_hours
 
 SHARED = PROJECT_DIR.parent / "shared" / "cases"

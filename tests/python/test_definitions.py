@@ -38,7 +38,7 @@ from orchestration.assets.triggers import JOB
 from orchestration.commands import dev
 from orchestration.definitions import defs
 from orchestration.landing.contract import load_contract
-from orchestration.landing.ingest import Unread
+from orchestration.landing.messages import Unread
 from orchestration.runs.context import RANGE_END_TAG, RANGE_START_TAG, unread_tables
 from orchestration.settings import MODELS_DIR, PROJECT_DIR
 

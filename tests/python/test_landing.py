@@ -34,15 +34,9 @@ from orchestration.landing.contract import (
     plain_name,
 )
 from orchestration.landing.identities import registrable_domain
-from orchestration.landing.ingest import (
-    IngestReport,
-    TableCounts,
-    Unread,
-    ingest,
-    last_complete_day,
-    missing_universe,
-    read_live_since,
-)
+from orchestration.landing.ingest import IngestReport, TableCounts, ingest
+from orchestration.landing.manifest import last_complete_day, read_live_since
+from orchestration.landing.messages import Unread, missing_universe
 from orchestration.landing.presence import Snapshots
 
 ROOT = Path(__file__).parents[2]
@@ -1454,17 +1448,18 @@ def test_a_killed_process_leaves_a_file_that_the_next_one_completes(tmp_path: Pa
     database = tmp_path / "warehouse.duckdb"
     program = (
         "import os, sys; from pathlib import Path; from datetime import date, datetime\n"
-        "from orchestration.landing import ingest as landing\n"
+        "from orchestration.landing import loading\n"
+        "from orchestration.landing.ingest import ingest\n"
         "from orchestration.landing.contract import load_contract\n"
         "from orchestration.engine.warehouse import connect\n"
-        "plain = landing._append\n"
+        "plain = loading._append\n"
         "def dying(warehouse, table, load_id):\n"
         "    lost = plain(warehouse, table, load_id)\n"
         "    if table.source == 'segment': os.kill(os.getpid(), 9)\n"
         "    return lost\n"
-        "landing._append = dying\n"
+        "loading._append = dying\n"
         f"with connect(Path({str(database)!r})) as warehouse:\n"
-        f"    landing.ingest(warehouse, Path({str(folder.folder)!r}), date(2026, 6, 30),\n"
+        f"    ingest(warehouse, Path({str(folder.folder)!r}), date(2026, 6, 30),\n"
         "        datetime(2026, 6, 30, 13), load_contract(Path('models')), cutoff_hours=12)\n"
     )
     died = subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=False)

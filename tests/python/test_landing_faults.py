@@ -22,11 +22,12 @@ from landed import END, Landed
 from orchestration.assets.ingestion import ingestion
 from orchestration.assets.triggers import landing_fingerprint
 from orchestration.engine.warehouse import Warehouse, connect
+from orchestration.landing import fates, loading
 from orchestration.landing import files as landing_files
-from orchestration.landing import ingest as landing
 from orchestration.landing.contract import Column, Contract, Table, load_contract
 from orchestration.landing.fates import CAUSES, read_remedies
-from orchestration.landing.ingest import IngestReport
+from orchestration.landing.ingest import IngestReport, LoadError
+from orchestration.landing.manifest import last_complete_day
 from orchestration.settings import PROJECT_DIR, ROW_FATES_SEED, Settings
 
 PAGE = Table(
@@ -422,7 +423,7 @@ def test_a_day_that_cannot_be_is_no_first_load(landed: Landed, folder: str) -> N
     assert landed.rows("select order_id, _delivery_day, _is_first_load from raw_shop.orders") == [
         ("2", date(2026, 6, 3), True)
     ]
-    assert landing.last_complete_day(
+    assert last_complete_day(
         landed.folder, landed.warehouse, datetime(2026, 6, 30, 13), ONE, cutoff_hours=12
     ) == date(2026, 6, 3)
 
@@ -475,13 +476,13 @@ def test_a_file_that_vanishes_while_it_is_read_is_taken_when_it_is_back(
 ) -> None:
     path = landed.put("shop/orders/a.csv", text(order(1)))
     landed.put("shop/orders/b.csv", text(order(2)))
-    stage = landing.stage
+    stage = loading.stage
 
     def stage_without(*arguments: object) -> object:
         path.unlink(missing_ok=True)
         return stage(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(landing, "stage", stage_without)
+    monkeypatch.setattr(loading, "stage", stage_without)
     assert told(landed.ingest(), "shop/orders/a.csv", "will be tried again")
     monkeypatch.undo()
     landed.put("shop/orders/a.csv", text(order(1)))
@@ -513,7 +514,7 @@ def test_a_file_that_still_grows_waits(
         if moves and len(slept) == 1:
             path.write_text(text(order(1), order(2)))
 
-    monkeypatch.setattr("orchestration.landing.ingest.time.sleep", sleep)
+    monkeypatch.setattr("orchestration.landing.discovery.time.sleep", sleep)
     moment = datetime.fromtimestamp(path.stat().st_mtime).astimezone() + timedelta(seconds=2)
     report = landed.ingest(now=moment, settle_seconds=5)
     assert 0 < slept[0] < 4
@@ -527,14 +528,14 @@ def test_a_file_that_is_written_while_it_is_read_waits(
     landed: Landed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = landed.put("shop/orders/a.csv", text(order(1)))
-    stage: Callable[..., object] = landing.stage
+    stage: Callable[..., object] = loading.stage
 
     def stage_and_write(*arguments: object) -> object:
         outcome = stage(*arguments)
         path.write_text(text(order(1), order(2)))
         return outcome
 
-    monkeypatch.setattr(landing, "stage", stage_and_write)
+    monkeypatch.setattr(loading, "stage", stage_and_write)
     assert told(landed.ingest(), "shop/orders/a.csv", "still being written")
     monkeypatch.undo()
     landed.ingest()
@@ -913,14 +914,14 @@ def test_the_worst_causes_of_a_table_are_told_and_the_others_counted(hotel: Land
 
 
 def break_append(monkeypatch: pytest.MonkeyPatch, source: str, error: BaseException) -> None:
-    plain = landing._append
+    plain = loading._append
 
     def append(warehouse: Warehouse, table: Table, load_id: int) -> list[tuple[str, int]]:
         if table.source == source:
             raise error
         return plain(warehouse, table, load_id)
 
-    monkeypatch.setattr(landing, "_append", append)
+    monkeypatch.setattr(loading, "_append", append)
 
 
 @pytest.mark.parametrize("broken", ["club", "hotel"])
@@ -937,7 +938,7 @@ def test_what_was_found_is_told_when_another_table_fails(
     whole = "club" if broken == "hotel" else "hotel"
     break_append(monkeypatch, broken, duckdb.OutOfMemoryException("no room\nleft"))
     for _ in range(2):  # a second try takes nothing new, and tells it again
-        with pytest.raises(landing.LoadError) as raised:
+        with pytest.raises(LoadError) as raised:
             hotel.ingest()
         assert isinstance(raised.value.__cause__, duckdb.OutOfMemoryException)
         said = raised.value.problems
@@ -964,8 +965,8 @@ def test_of_two_tables_that_fail_both_are_told(
     def fail(warehouse: Warehouse, table: Table, load_id: int) -> None:
         raise RuntimeError(f"{table.label}: rows got lost")
 
-    monkeypatch.setattr(landing, "_append", fail)
-    with pytest.raises(landing.LoadError) as raised:
+    monkeypatch.setattr(loading, "_append", fail)
+    with pytest.raises(LoadError) as raised:
         hotel.ingest()
     assert raised.value.problems == (
         "hotel.stays could not be taken: rows got lost",
@@ -982,8 +983,8 @@ def test_of_a_database_that_broke_the_failure_is_told_and_later_the_rest(
     hotel.put(f"{STAYS_DAY}1/a.csv", stays({}, {"price": "free"}))
     hotel.put("club/members/a.csv", "id,name\n1,Flo\n")
     break_append(monkeypatch, "club", duckdb.FatalException("the disk is full"))
-    monkeypatch.setattr(landing.fates, "tell", broken)
-    with pytest.raises(landing.LoadError, match=r"members could not be taken: the disk"):
+    monkeypatch.setattr(fates, "tell", broken)
+    with pytest.raises(LoadError, match=r"members could not be taken: the disk"):
         hotel.ingest()
     monkeypatch.undo()
     assert told(hotel.ingest(), "hotel.stays: 1 of 2 rows in quarantine: price no number")
@@ -1045,7 +1046,7 @@ def test_a_refresh_says_what_was_found_before_it_fails_and_once(
     remedy = read_remedies(ROW_FATES_SEED)["missing"]
     break_append(monkeypatch, "targets", RuntimeError("it is on fire"))
     for expected in (1, 0):  # Dagster tries a step again
-        with pytest.raises(landing.LoadError):
+        with pytest.raises(LoadError):
             next(step(context))
         said = [line for line in capsys.readouterr().out.splitlines() if line.startswith(sentence)]
         assert len(said) == expected

@@ -350,7 +350,7 @@ SEEDS_READ_BY_PYTHON = {
     "match_weights": "orchestration/rules/ruleset.py reads it for match review",
     "match_levels": "orchestration/rules/ruleset.py reads it for match review",
     "research_questions": "orchestration/commands/interview_guide.py prints it",
-    "live_since": "orchestration/landing/ingest.py reads it before dbt runs",
+    "live_since": "orchestration/landing/manifest.py reads it before dbt runs",
 }
 
 
