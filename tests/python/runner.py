@@ -283,14 +283,14 @@ def with_imports(file: Path) -> set[Path]:
         path = todo.pop()
         if path not in found and path.is_file():
             found.add(path)
-            for name in _imported_by(path):
+            for name in imported_by(path):
                 place = Path(*name.split("."))
                 todo.append(PROJECT_DIR / place.with_suffix(".py"))
                 todo += [PROJECT_DIR / each / "__init__.py" for each in (place, *place.parents)]
     return found
 
 
-def _imported_by(path: Path) -> Iterator[str]:
+def imported_by(path: Path) -> Iterator[str]:
     """Modules that a file may import: of `from a import b` both a and a.b."""
     for node in ast.walk(ast.parse(path.read_bytes())):
         if isinstance(node, ast.Import):

@@ -1,4 +1,5 @@
-"""The rules of the house, read off dbt's manifest: layers, names, descriptions, vars, literals.
+"""The rules of the house, read off dbt's manifest and the imports of Python files: layers, rooms,
+names, descriptions, vars, literals.
 
 Each rule has its list of exceptions beside it, each with the reason; an exception that is no longer
 needed fails as well.
@@ -7,10 +8,12 @@ needed fails as well.
 from __future__ import annotations
 
 import re
+from graphlib import TopologicalSorter
 from typing import Any
 
 import pytest
 import yaml
+from runner import imported_by
 
 from orchestration.engine import dbt_runner
 from orchestration.settings import NO_TRACKING, PROJECT_DIR
@@ -80,6 +83,11 @@ LAYERS = ("staging", "intermediate", "features", "marts", "exports", "restricted
 FLOORS = ("accounts", "people", "happenings", "spans", "features", "judgements")
 # Stands beside the floors: it says what became of each row on any of them.
 AUDIT = "audit"
+# Folders and files of orchestration/, from the ground up, and the tools on top.
+ROOMS = (
+    *("demo", "scoring", "settings", "terminal", "stages", "engine", "landing", "rules", "runs"),
+    *("assets", "definitions", "commands", "tools"),
+)
 RESERVED = r"(?:stg|int|feat|fct|dim|mart|base|tmp)_.*|.*_(?:tmp|xf|final|v\d+)"
 
 
@@ -454,6 +462,33 @@ def test_usage_tracking_is_off() -> None:
     assert NO_TRACKING["DO_NOT_TRACK"] in ("1", "true")
     dagster = yaml.safe_load((PROJECT_DIR / "orchestration" / "dagster.yaml").read_text("utf-8"))
     assert dagster["telemetry"]["enabled"] is False
+
+
+# -- Python ----------------------------------------------------------------------------------------
+
+
+def test_python_imports_only_from_its_room_and_those_below() -> None:
+    """Wherever in a file the import stands; and no two files import each other."""
+    files = {}
+    for folder in ("orchestration", "tools"):
+        for path in (PROJECT_DIR / folder).rglob("*.py"):
+            parts = path.relative_to(PROJECT_DIR).with_suffix("").parts
+            files[".".join(parts).removesuffix(".__init__")] = path
+    graph = {name: ({*imported_by(path)} & {*files}) - {name} for name, path in files.items()}
+
+    def room(module: str) -> str:
+        return module.removeprefix("orchestration.").split(".")[0]
+
+    height = {room: place for place, room in enumerate(("orchestration", *ROOMS))}
+    assert {room(module) for module in files} == {*height}
+    running_up = [
+        f"{module} imports {name}"
+        for module, names in graph.items()
+        for name in names
+        if height[room(name)] > height[room(module)]
+    ]
+    assert running_up == []
+    TopologicalSorter(graph).prepare()  # raises CycleError
 
 
 # -- YAML ------------------------------------------------------------------------------------------
