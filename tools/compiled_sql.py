@@ -30,7 +30,7 @@ import duckdb
 import pyarrow as pa
 import yaml
 
-from orchestration import dbt_runner, landing, score_store
+from orchestration import dbt_runner, landing, score_store, unchanged
 from orchestration.contract import load_contract
 from orchestration.planning import Plan
 from orchestration.ruleset import match_rules, readiness_rules, rules_in_force, state_rules
@@ -46,6 +46,7 @@ from orchestration.run_context import (
 from orchestration.scoring import matching
 from orchestration.scoring.activation import advance
 from orchestration.settings import LIVE_SINCE_SEED, MODELS_DIR, PROJECT_DIR, Settings
+from orchestration.unchanged import is_fixed
 from orchestration.warehouse import Warehouse, connect
 
 if TYPE_CHECKING:
@@ -325,6 +326,8 @@ def _whole(folder: Path, settings: Settings, manifest: Manifest) -> Program:
         score_store.prepare(warehouse)
     fixed = [unique_id for unique_id, node in nodes.items() if is_fixed(node)]
     _listen(settings, manifest, "build", fixed)
+    with connect(settings.warehouse_path) as warehouse:
+        unchanged.remember(warehouse, fixed, unchanged.contents(manifest, warehouse))
     (folder / TEMPLATE).mkdir()
     shutil.copyfile(settings.warehouse_path, folder / TEMPLATE / WAREHOUSE)
     ours = [
@@ -424,12 +427,6 @@ def _listen(
         ]
         raise dbt_runner.DbtError("\n".join(failed) or str(outcome.exception))
     return {unique_id: tuple(statements) for unique_id, statements in said.items()}
-
-
-def is_fixed(node: Any) -> bool:
-    """Whether no run changes what the node makes: seeds, views of staging."""
-    is_staging = node.resource_type == "model" and node.fqn[1] == "staging"
-    return bool(node.resource_type == "seed" or is_staging)
 
 
 def _grows(manifest: Manifest, unique_id: str) -> bool:

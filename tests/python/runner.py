@@ -40,9 +40,10 @@ from orchestration.planning import Plan
 from orchestration.ruleset import ruleset_version
 from orchestration.run_context import contract, dbt_environment
 from orchestration.settings import PROJECT_DIR, PUBLISHED_FILE, Settings
+from orchestration.unchanged import is_fixed
 from orchestration.warehouse import Warehouse, connect
 from tools import compiled_sql
-from tools.compiled_sql import Program, is_fixed, score, take_in
+from tools.compiled_sql import Program, score, take_in
 
 DATES = ("START_DATE", "END_DATE")
 RECORDED_BY = "tools/compiled_sql.py"
