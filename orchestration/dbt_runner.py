@@ -295,9 +295,7 @@ def selection_of(manifest: Manifest, unique_ids: Sequence[str]) -> dict[str, lis
     return min(selections, key=lambda selection: sum(map(len, selection.values())))
 
 
-def _entries(
-    manifest: Manifest, groups: Mapping[str, set[str]], wanted: set[str]
-) -> list[str]:
+def _entries(manifest: Manifest, groups: Mapping[str, set[str]], wanted: set[str]) -> list[str]:
     """Entries for just these nodes, of groups where they fit."""
     entries, rest = [], set(wanted)
     for entry, nodes in groups.items():
