@@ -24,11 +24,11 @@
     {%- set relation = this.incorporate(type='table') -%}
     {%- set existing = load_cached_relation(this) -%}
     {{ run_hooks(pre_hooks) }}
-    {%- if existing is not none -%}
+    {%- if existing is not none and existing.is_view -%}
         {%- do adapter.drop_relation(existing) -%}
     {%- endif -%}
     {% call statement('main') -%}
-        {{ create_table_as(false, relation, compiled_code) }}
+        {{ create_table_as(false, relation, compiled_code) | replace('create  table', 'create or replace table') }}
     {%- endcall %}
     {%- do persist_docs(relation, model) -%}
     {{ run_hooks(post_hooks) }}

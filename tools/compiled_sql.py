@@ -30,7 +30,8 @@ import duckdb
 import pyarrow as pa
 import yaml
 
-from orchestration.engine import dbt_runner
+from orchestration.engine import dbt_runner, unchanged
+from orchestration.engine.unchanged import is_fixed
 from orchestration.engine.warehouse import Warehouse, connect
 from orchestration.landing.contract import load_contract
 from orchestration.landing.ingest import ingest
@@ -330,6 +331,8 @@ def _whole(folder: Path, settings: Settings, manifest: Manifest) -> Program:
         score_store.prepare(warehouse)
     fixed = [unique_id for unique_id, node in nodes.items() if is_fixed(node)]
     _listen(settings, manifest, "build", fixed)
+    with connect(settings.warehouse_path) as warehouse:
+        unchanged.remember(warehouse, fixed, unchanged.contents(manifest, warehouse))
     (folder / TEMPLATE).mkdir()
     shutil.copyfile(settings.warehouse_path, folder / TEMPLATE / WAREHOUSE)
     ours = [
@@ -429,12 +432,6 @@ def _listen(
         ]
         raise dbt_runner.DbtError("\n".join(failed) or str(outcome.exception))
     return {unique_id: tuple(statements) for unique_id, statements in said.items()}
-
-
-def is_fixed(node: Any) -> bool:
-    """Whether no run changes what the node makes: seeds, views of staging."""
-    is_staging = node.resource_type == "model" and node.fqn[1] == "staging"
-    return bool(node.resource_type == "seed" or is_staging)
 
 
 def _grows(manifest: Manifest, unique_id: str) -> bool:

@@ -253,7 +253,11 @@ def events(
     """dbt's result as Dagster's event. What was skipped or failed to build has none."""
     if result.unique_id in assets and result.status == "success":
         yield dg.MaterializeResult(
-            asset_key=assets[result.unique_id], metadata={"seconds": result.seconds}
+            asset_key=assets[result.unique_id],
+            metadata={
+                "seconds": result.seconds,
+                "unchanged": result.message == dbt_runner.UNCHANGED,
+            },
         )
     elif result.unique_id in checks and result.status != "skipped":
         spec = checks[result.unique_id]

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock
 
+from orchestration.engine import unchanged
 from orchestration.engine.warehouse import connect
 from orchestration.settings import NO_TRACKING, PROJECT_DIR, Settings, load_settings
 
@@ -34,6 +35,7 @@ MANIFEST_PATH = PROJECT_DIR / "target" / "manifest.json"
 PARSED_FROM = ("dbt_project.yml", "profiles", "models", "seeds", "macros", "tests/data")
 DATES = ("START_DATE", "END_DATE", "REPLAY_START_DATE", "RULESET_VERSION")
 SUCCESS = ("success", "pass")
+UNCHANGED = "unchanged"
 # dbt and Dagster make millions of objects that live as long as the run. Python would look through
 # all of them for garbage again and again: a tenth of the time that parsing takes. Once they are
 # loaded they are set aside (gc.freeze).
@@ -137,10 +139,39 @@ def build(
     """Builds seeds and models and runs tests: exactly those named, in the order of the graph.
 
     Gives what succeeded as it ends, while dbt works on in a thread, and at the end what did not. A
-    model whose own or earlier tests failed is skipped. environment: the dates and the ruleset
-    version of this run. Raises DbtError when dbt itself cannot run.
+    model whose own or earlier tests failed is skipped. What the warehouse holds just as it would be
+    made is left as it is, and given first, with UNCHANGED as message. environment: the dates and
+    the ruleset version of this run. Raises DbtError when dbt itself cannot run.
     """
     manifest = parse(settings)
+    with connect(settings.warehouse_path) as warehouse:
+        contents = unchanged.contents(manifest, warehouse)
+        same = unchanged.unchanged(manifest, warehouse, unique_ids, contents)
+    for unique_id in unique_ids:
+        if unique_id in same:
+            status = "pass" if unique_id.startswith("test.") else "success"
+            yield NodeResult(unique_id, status, UNCHANGED, 0.0, None)
+    changed = [unique_id for unique_id in unique_ids if unique_id not in same]
+    if not changed:
+        return
+    built = []
+    try:
+        for result in _build(settings, manifest, changed, environment):
+            if result.status in SUCCESS:
+                built.append(result.unique_id)
+            yield result
+    finally:
+        if contents.keys() & set(built):
+            with connect(settings.warehouse_path) as warehouse:
+                unchanged.remember(warehouse, built, contents)
+
+
+def _build(
+    settings: Settings,
+    manifest: Manifest,
+    unique_ids: Sequence[str],
+    environment: Mapping[str, str],
+) -> Iterator[NodeResult]:
     selection = selection_of(manifest, unique_ids)
     ended: SimpleQueue[NodeResult | None] = SimpleQueue()
     outcomes: list[Any] = []
@@ -244,10 +275,10 @@ def flags() -> list[str]:
 
 
 def selection_of(manifest: Manifest, unique_ids: Sequence[str]) -> dict[str, list[str]]:
-    """dbt's options select or exclude, as short as can be: it compares each entry with every node.
+    """dbt's options select and exclude, as short as can be: it compares each entry with every node.
 
-    All that builds on a source, or all but that, is one entry. Else every node is one, or every
-    other node if those are fewer.
+    All that builds on a source is one entry, and so are all seeds with their tests, and all views
+    of staging. What is left is named node by node.
     """
     gone = [unique_id for unique_id in unique_ids if unique_id not in manifest.nodes]
     if gone:
@@ -255,13 +286,37 @@ def selection_of(manifest: Manifest, unique_ids: Sequence[str]) -> dict[str, lis
             f"{gone[0]} is no longer in the project. Start the command again: the files changed"
             " after Dagster loaded them."
         )
-    wanted = set(unique_ids)
-    others = manifest.nodes.keys() - wanted
-    for source, nodes in _builds_on(manifest).items():
-        if nodes in (wanted, others):
-            return {"select" if nodes == wanted else "exclude": [f"source:{source}+"]}
-    option, named = ("exclude", others) if len(others) < len(unique_ids) else ("select", wanted)
-    return {option: [".".join(manifest.nodes[unique_id].fqn) for unique_id in sorted(named)]}
+    wanted, groups = set(unique_ids), _groups(manifest)
+    selections = [{"select": _entries(manifest, groups, wanted)}]
+    for entry, nodes in [("", set(manifest.nodes)), *groups.items()]:
+        if wanted <= nodes:
+            others = _entries(manifest, groups, nodes - wanted)
+            selected = {"select": [entry]} if entry else {}
+            selections.append({**selected, **({"exclude": others} if others else {})})
+    return min(selections, key=lambda selection: sum(map(len, selection.values())))
+
+
+def _entries(manifest: Manifest, groups: Mapping[str, set[str]], wanted: set[str]) -> list[str]:
+    """Entries for just these nodes, of groups where they fit."""
+    entries, rest = [], set(wanted)
+    for entry, nodes in groups.items():
+        if nodes & rest and nodes <= wanted:
+            entries.append(entry)
+            rest -= nodes
+    return [*entries, *(".".join(manifest.nodes[name].fqn) for name in sorted(rest))]
+
+
+def _groups(manifest: Manifest) -> dict[str, set[str]]:
+    """Entries of dbt's options that stand for many nodes, with these."""
+    files = {name: node.original_file_path for name, node in manifest.nodes.items()}
+    seeds = {name for name, path in files.items() if path.startswith("seeds/")}
+    views = {
+        name
+        for name, path in files.items()
+        if name.startswith("model.") and path.startswith("models/staging/")
+    }
+    above = {f"source:{source}+": nodes for source, nodes in _builds_on(manifest).items()}
+    return {**above, "path:seeds": seeds, "path:models/staging,resource_type:model": views}
 
 
 def _builds_on(manifest: Manifest) -> dict[str, set[str]]:

@@ -36,6 +36,7 @@ from filelock import FileLock
 from marts import let_go
 
 from orchestration.engine import dbt_process, dbt_runner
+from orchestration.engine.unchanged import is_fixed
 from orchestration.engine.warehouse import Warehouse, connect
 from orchestration.landing import loading
 from orchestration.landing.raw_tables import ensure_tables
@@ -45,7 +46,7 @@ from orchestration.runs.context import contract, dbt_environment
 from orchestration.runs.planning import Plan
 from orchestration.settings import PROJECT_DIR, PUBLISHED_FILE, Settings
 from tools import compiled_sql
-from tools.compiled_sql import Program, is_fixed, score, take_in
+from tools.compiled_sql import Program, score, take_in
 
 DATES = ("START_DATE", "END_DATE")
 RECORDED_BY = "tools/compiled_sql.py"
