@@ -81,6 +81,16 @@ def rows_of_sources(kind: str, columns: list[str]) -> str:
     return f"select {', '.join(columns)} from {kind}"
 
 
+def is_backfilled(prefix: str = "") -> str:
+    """The column it reads, behind the name of its relation."""
+    return f"{prefix}is_first_load"
+
+
+def backfilled_from(date: str, condition: str = "true", prefix: str = "") -> str:
+    """What it reads."""
+    return f"backfilled_from({date}, {condition}, {prefix}known_date)"
+
+
 def reasons_of_versions(prefix: str = "") -> str:
     """Branches of a case."""
     return f"when {prefix}is_newest then 'a reason'"

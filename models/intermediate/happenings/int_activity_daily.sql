@@ -104,11 +104,7 @@ campaigns as (
     select
         crm_campaign_id,
         campaign_type,
-        case
-            when is_first_load and {{ var('backfill_first_load') }} then created_date
-            else known_date
-        end
-            as known_from
+        {{ backfilled_from('created_date') }} as known_from
     from (
         select
             stg_campaigns.*,
@@ -235,12 +231,7 @@ changes as (
         owner_id, quantity, load_id, known_date,
         -- In the first load an act was known when the source recorded it, whenever it was edited
         -- since.
-        case
-            when
-                is_first_load and version_order = 1 and {{ var('backfill_first_load') }}
-                then created_date
-            else known_date
-        end as from_date,
+        {{ backfilled_from('created_date', 'version_order = 1') }} as from_date,
         lead(known_date) over act as to_date,
         lead(load_id) over act as to_load_id
     from arrivals
@@ -260,11 +251,7 @@ changes as (
         ] %}
         touched.{{ column }},
         {%- endfor %}
-        case
-            when touched.is_first_load and {{ var('backfill_first_load') }}
-                then touched.created_date
-            else touched.known_date
-        end,
+        {{ backfilled_from('touched.created_date', prefix='touched.') }},
         cast(null as date),
         cast(null as bigint)
     from touched
@@ -326,12 +313,7 @@ attendee_changes as (
         attendee_versions.crm_account_id,
         attendee_versions.is_deleted,
         attendee_versions.load_id,
-        case
-            when
-                attendee_versions.is_first_load and {{ var('backfill_first_load') }}
-                then cast('1900-01-01' as date)
-            else attendee_versions.known_date
-        end as from_date,
+        {{ backfilled_from(ever_since(), prefix='attendee_versions.') }} as from_date,
         coalesce(lead(attendee_versions.known_date) over attendee, {{ forever() }}) as to_date,
         lead(attendee_versions.load_id) over attendee as to_load_id
     from attendee_versions

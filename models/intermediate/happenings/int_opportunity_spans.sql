@@ -45,10 +45,7 @@ stage_versions as (
 
     select
         stage_id, stage_name, is_closed, is_won, version_at,
-        case
-            when is_first_load and {{ var('backfill_first_load') }} then cast('1900-01-01' as date)
-            else known_date
-        end as valid_from
+        {{ backfilled_from(ever_since()) }} as valid_from
     from stage_rows
 
 ),
@@ -109,11 +106,8 @@ merged_ids as (
 
     select
         source_instance, merged_opportunity_ids as ids, crm_opportunity_id,
-        case
-            when version_order = 1 and is_first_load and {{ var('backfill_first_load') }}
-                then least(created_date, known_date)
-            else known_date
-        end as merged_on
+        {{ backfilled_from('least(created_date, known_date)', 'version_order = 1') }}
+            as merged_on
     from opportunities
     where merged_opportunity_ids is not null
 
@@ -225,7 +219,7 @@ observations as (
         first_changes.first_stage_name is null
     from first_versions
     left join first_changes on first_versions.crm_opportunity_id = first_changes.crm_opportunity_id
-    where first_versions.is_first_load and {{ var('backfill_first_load') }}
+    where {{ is_backfilled('first_versions.') }}
         and first_versions.created_date < first_versions.known_date
 
     union all
@@ -252,9 +246,8 @@ observations as (
             first_versions.stage_id = stage_records.stage_id
             and first_versions.known_date >= stage_records.valid_from
             and first_versions.known_date < stage_records.valid_to
-    where first_versions.is_first_load
+    where {{ is_backfilled('first_versions.') }}
         and (first_versions.is_closed or coalesce(stage_records.is_closed, false))
-        and {{ var('backfill_first_load') }}
         and with_history.crm_opportunity_id is null
         and first_versions.close_date > first_versions.created_date
         and first_versions.close_date < first_versions.known_date
@@ -368,11 +361,8 @@ link_versions as (
 
     select
         crm_opportunity_id, version_at, opportunity_type, owner_id, currency_code, is_excluded,
-        case
-            when version_order = 1 and is_first_load and {{ var('backfill_first_load') }}
-                then least(created_date, known_date)
-            else known_date
-        end as valid_from
+        {{ backfilled_from('least(created_date, known_date)', 'version_order = 1') }}
+            as valid_from
     from (
         select
             opportunities.*,
@@ -395,11 +385,8 @@ account_versions as (
 
     select
         crm_opportunity_id, version_at, crm_account_id,
-        case
-            when version_order = 1 and is_first_load and {{ var('backfill_first_load') }}
-                then least(created_date, known_date)
-            else known_date
-        end as valid_from
+        {{ backfilled_from('least(created_date, known_date)', 'version_order = 1') }}
+            as valid_from
     from opportunities
 
 ),
@@ -419,11 +406,10 @@ associations as (
         opportunity_accounts.is_primary,
         coalesce(opportunity_accounts.is_deleted, false) as is_deleted,
         opportunity_accounts.version_at,
-        case
-            when opportunity_accounts.is_first_load and {{ var('backfill_first_load') }}
-                then least(first_versions.created_date, opportunity_accounts.known_date)
-            else opportunity_accounts.known_date
-        end as valid_from
+        {{ backfilled_from(
+            'least(first_versions.created_date, opportunity_accounts.known_date)',
+            prefix='opportunity_accounts.'
+        ) }} as valid_from
     from opportunity_accounts
     inner join first_versions
         on opportunity_accounts.crm_opportunity_id = first_versions.crm_opportunity_id

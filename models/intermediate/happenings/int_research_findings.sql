@@ -30,7 +30,7 @@ finding_versions as (
         finding_id, interview_id, dimension, rating, coder, revisit_on, pressure_type,
         deadline_on, constraint_type, is_retracted,
         cast(delivery_date as timestamp) as version_at,
-        case when is_first_load then cast('1900-01-01' as date) else delivery_date end as valid_from
+        case when is_first_load then {{ ever_since() }} else delivery_date end as valid_from
     from {{ ref('stg_research__findings') }}
 
 ),

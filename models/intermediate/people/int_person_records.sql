@@ -263,7 +263,7 @@ records as (
 spoken_for as (
 
     select distinct
-        record_id, source_system, record_id as speaker_id, cast('1900-01-01' as date) as speaks_from
+        record_id, source_system, record_id as speaker_id, {{ ever_since() }} as speaks_from
     from versions
 
     union all
@@ -534,7 +534,7 @@ owners_or_none as (
 
     union all
 
-    select distinct domain, cast(null as {{ dbt.type_string() }}), 2, cast('1900-01-01' as date),
+    select distinct domain, cast(null as {{ dbt.type_string() }}), 2, {{ ever_since() }},
         {{ forever() }}
     from domain_owners
 
