@@ -11,8 +11,7 @@ owners as (
 
     select
         owner_id, owner_name, role_id, department, title, is_active, version_at,
-        source_system || case when source_instance = 'main' then '' else '@' || source_instance end
-            as crm,
+        {{ system_name() }} as crm,
         {{ backfilled_from(ever_since()) }} as valid_from
     from owner_rows
 

@@ -134,8 +134,7 @@ listed_merges as (
 named_merges as (
 
     select
-        case when source_instance = 'main' then '' else source_instance || ':' end
-        || listed_id as merged_id,
+        {{ record_id('listed_id', 'source_instance') }} as merged_id,
         crm_opportunity_id,
         merged_on
     from listed_merges

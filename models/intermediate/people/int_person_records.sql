@@ -51,8 +51,7 @@ listed_merges as (
 losers as (
 
     select
-        id_prefix || case when source_instance = 'main' then '' else source_instance || ':' end
-        || listed_id as loser_id,
+        id_prefix || {{ record_id('listed_id', 'source_instance') }} as loser_id,
         record_id,
         valid_from
     from listed_merges

@@ -600,7 +600,7 @@ items as (
     -- What a person may miss: the rows of a table that count for nothing for one reason.
     select
         'lost_rows',
-        {{ system_name('source') }} || '.' || table_name || ': ' || reason,
+        {{ feed_name(source='source', table='table_name') }} || ': ' || reason,
         row_count,
         coalesce(remedy || '. ', '') || coalesce('See ' || example_file
             || coalesce(', row ' || cast(example_row as {{ dbt.type_string() }}), '') || '.', '')
