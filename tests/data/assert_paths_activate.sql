@@ -1,8 +1,8 @@
 -- Guards: every gap account has a path, and the change it names activates it by the rule of the
--- lowest activated state: the points reach the strength of strong signal and a hundredth less would not,
--- the people reach the coverage and one fewer would not, and nothing is named that the account has.
--- Also that gains fall within a persona, which is why the largest first is the smallest change.
--- Excluded accounts, and only they, have none.
+-- lowest activated state: the points reach the strength of strong signal and a hundredth less would
+-- not, the people reach the coverage and one fewer would not, and nothing is named that the account
+-- has. Also that gains fall within a persona, which is why the largest first is the smallest
+-- change. Excluded accounts, and only they, have none.
 -- Does not guard: that a person can be reached, or that signal comes.
 with paths as (
 

@@ -140,22 +140,6 @@ select
     end
         as signal_cause,
     has_coverage_driver,
-    coalesce(signal_driver, case when has_coverage_driver then 'insufficient_coverage' end)
-        as primary_driver,
-    -- Halves of one account: a lone driver carries both, two drivers carry one each.
-    case
-        when signal_driver is null then 0
-        when has_coverage_driver then 1
-        else 2
-    end as signal_driver_halves,
-    case
-        when not has_coverage_driver then 0
-        when signal_driver is not null then 1
-        else 2
-    end as coverage_driver_halves,
-    fits_icp and (signal_driver is null) = has_coverage_driver
-    and coalesce(
-        signal_driver, case when has_coverage_driver then 'insufficient_coverage' end
-    ) is not null
-        as is_sole_blocker
+    {{ shares_of_drivers() }},
+    fits_icp and (signal_driver is null) = has_coverage_driver as is_sole_blocker
 from drivers

@@ -1,5 +1,4 @@
 {%- set horizon = add_days(end_date(), var('research_lead_days')) -%}
-{%- set segments = ['unknown', 'contested', 'blocked', 'partial', 'can_decide'] -%}
 
 with decision_days as (
 
@@ -106,7 +105,7 @@ situations as (
 -- A segment after the answer, with its chance.
 chances as (
 
-    {% for segment in segments %}
+    {% for segment in readiness_segments() %}
     select
         account_id,
         respondent_role,
