@@ -115,16 +115,6 @@ stated as (
 ),
 
 -- People write a month as a number, a name or a date.
-month_words as (
-
-    select
-        *,
-        position(lower(substring(value_text, 1, 3)) in 'janfebmaraprmayjunjulaugsepoctnovdec')
-            as month_place
-    from attributes
-
-),
-
 months as (
 
     select
@@ -134,12 +124,17 @@ months as (
         valid_to,
         cast(coalesce(
             case when value_number between 1 and 12 then value_number end,
-            case
-                when month_place % 3 = 1 and length(value_text) >= 3 then (month_place + 2) / 3
+            case lower(substring(value_text, 1, 3))
+                {%- for month in [
+                    'jan', 'feb', 'mar', 'apr', 'may', 'jun',
+                    'jul', 'aug', 'sep', 'oct', 'nov', 'dec'
+                ] %}
+                when '{{ month }}' then {{ loop.index }}
+                {%- endfor %}
             end,
             extract(month from try_cast(value_text as date))
         ) as integer) as month_number
-    from month_words
+    from attributes
 
 ),
 
