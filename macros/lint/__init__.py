@@ -65,6 +65,11 @@ def follow_links(nodes: str, links: str) -> str:
     return f"select 1 as one from {nodes} cross join {links}"
 
 
+def changed_records(field_changes: str, feed: str, record_id: str) -> str:
+    """Both relations count as used."""
+    return f"select 1 as {record_id} from {field_changes} cross join {feed}"
+
+
 listed_ids = _query
 each_day = _query
 
