@@ -18,6 +18,11 @@
 {#- Start of an interval that has none: it holds on any day there is. -#}
 {% macro ever_since() -%} cast('1900-01-01' as date) {%- endmacro %}
 
+{#- Whether something that holds from valid_from until valid_to holds on the last day. -#}
+{% macro on_last_day(prefix='') -%}
+    {{ end_date() }} >= {{ prefix }}valid_from and {{ end_date() }} < {{ prefix }}valid_to
+{%- endmacro %}
+
 {#- The day of a UTC timestamp in the reporting time zone. -#}
 {% macro to_day(timestamp_utc) -%}
     {%- if var('reporting_timezone') == 'UTC' -%}

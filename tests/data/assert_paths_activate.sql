@@ -84,8 +84,7 @@ checked as (
         exists(
             select 1 from {{ ref('int_account_exclusions') }} as exclusions
             where exclusions.account_id = gap_days.account_id
-                and {{ end_date() }} >= exclusions.valid_from
-                and {{ end_date() }} < exclusions.valid_to
+                and {{ on_last_day('exclusions.') }}
         ) as is_excluded
     from gap_days
     left join paths on gap_days.account_id = paths.account_id

@@ -57,7 +57,7 @@ exclusions as (
             as reasons,
         nullif(max(valid_to), {{ forever() }}) as excluded_until
     from {{ ref('int_account_exclusions') }}
-    where {{ day }} >= valid_from and {{ day }} < valid_to
+    where {{ on_last_day() }}
     group by account_id
 
 ),

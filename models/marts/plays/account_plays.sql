@@ -61,7 +61,7 @@ events as (
 acts as (
 
     select * from {{ ref('int_account_acts') }}
-    where {{ end_date() }} >= valid_from and {{ end_date() }} < valid_to
+    where {{ on_last_day() }}
         and is_buying_signal and base_points_h > 0
         and occurred_date > {{ add_days(end_date(), -var('max_age_days')) }}
 
@@ -92,11 +92,10 @@ seen_acts as (
     left join {{ ref('int_people') }} as people
         on
             seen.person_id = people.person_id
-            and {{ end_date() }} >= people.valid_from
-            and {{ end_date() }} < people.valid_to
+            and {{ on_last_day('people.') }}
     left join {{ ref('seniority_levels') }} as seniority_levels
         on people.seniority = seniority_levels.seniority
-    where {{ end_date() }} >= seen.valid_from and {{ end_date() }} < seen.valid_to
+    where {{ on_last_day('seen.') }}
         and seen.base_points_h > 0 and activity_types.did is not null
         and activity_types.channel != 'intent'
         and seen.occurred_date > {{ add_days(end_date(), -var('engaged_days')) }}
@@ -216,7 +215,7 @@ exclusions as (
         string_agg(distinct reason, ', ' order by reason) as reasons,
         nullif(max(valid_to), {{ forever() }}) as excluded_until
     from exclusion_spans
-    where {{ end_date() }} >= valid_from and {{ end_date() }} < valid_to
+    where {{ on_last_day() }}
     group by account_id
 
 ),

@@ -10,7 +10,7 @@ with decision_days as (
 exclusions as (
 
     select distinct account_id from {{ ref('int_account_exclusions') }}
-    where {{ end_date() }} >= valid_from and {{ end_date() }} < valid_to
+    where {{ on_last_day() }}
 
 ),
 
@@ -196,7 +196,7 @@ heard_roles as (
 
     select distinct account_id, role
     from {{ ref('int_research_findings') }}
-    where {{ end_date() }} >= valid_from and {{ end_date() }} < valid_to
+    where {{ on_last_day() }}
         and held_on > {{ add_days(end_date(), -var('research_repeat_days')) }}
 
 ),
