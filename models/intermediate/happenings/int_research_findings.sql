@@ -298,10 +298,10 @@ resolved as (
             heard.crm_account_id = survivors.crm_account_id
             and heard.valid_from < survivors.valid_to
             and survivors.valid_from < heard.valid_to
+    -- A condition on one side of a join alone would make it a loop over both.
     left join domain_owners
         on
-            survivors.account_id is null
-            and heard.domain = domain_owners.domain
+            case when survivors.account_id is null then heard.domain end = domain_owners.domain
             and heard.valid_from < domain_owners.valid_to
             and domain_owners.valid_from < heard.valid_to
 
