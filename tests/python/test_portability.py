@@ -74,7 +74,7 @@ EXCEPTIONS: dict[Fault, str] = {
             "int_act_fates",
             "int_account_hierarchy",
             "int_account_versions",
-            "int_activity_daily",
+            "int_act_days",
             "int_opportunity_spans",
             "int_owners",
             "int_record_fates",
