@@ -1,6 +1,6 @@
--- Guards: both halves of the activity rollup were made under the present seeds page_types or
--- crm_activity_types, subject_types and offer_rules (and time zone, backfill, sources, rules of bots
--- and scanners), which are baked into them; a changed one makes its half roll up anew.
+-- Guards: the halves of the activity rollup were made under the present seeds page_types, and
+-- crm_activity_types, subject_types and offer_rules (and time zone, backfill, sources, rules of
+-- bots and scanners), which are baked into them; a changed one makes its half roll up anew.
 -- Does not guard: seeds that are joined later, such as activity_types; those need no new rollup.
 with page_types as (
 

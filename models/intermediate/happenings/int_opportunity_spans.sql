@@ -136,8 +136,8 @@ association_versions as (
 
 ),
 
--- An association holds until it is taken away. A deal has one primary company: who is named one later
--- takes the place of the one before.
+-- An association holds until it is taken away. A deal has one primary company: who is named one
+-- later takes the place of the one before.
 associated_spans as (
 
     select
