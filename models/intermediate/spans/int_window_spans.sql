@@ -95,10 +95,11 @@ stated as (
             known_windows.crm_account_id = survivors.crm_account_id
             and known_windows.valid_from < survivors.valid_to
             and survivors.valid_from < known_windows.valid_to
+    -- A condition on one side of a join alone would make it a loop over both.
     left join domain_owners
         on
-            known_windows.crm_account_id is null
-            and known_windows.domain = domain_owners.domain
+            case when known_windows.crm_account_id is null then known_windows.domain end
+            = domain_owners.domain
             and known_windows.valid_from < domain_owners.valid_to
             and domain_owners.valid_from < known_windows.valid_to
     where coalesce(survivors.account_id, domain_owners.account_id) is not null
