@@ -90,10 +90,7 @@ acts as (
                 case when known_date <= {{ end_date() }} then 0 else 1 end,
                 version_at desc, load_id desc, file_path desc, file_row desc
         ) = 1 as is_newest,
-        case
-            when is_first_load and {{ var('backfill_first_load') }} then created_date
-            else known_date
-        end as from_date
+        {{ backfilled_from('created_date') }} as from_date
     from (
         {{ rows_of_sources('activities', of_kind + [
             'source_system', 'source_instance', 'act_id', 'record_id', 'crm_account_id', 'domain',
