@@ -482,7 +482,7 @@ typed as (
 ),
 
 -- A mail that a sequencer logs a second time is one mail: of those of a person, day, type and
--- subject the first to arrive counts.
+-- subject the first to arrive counts. While that one is undone or something else, the next does.
 copied as (
 
     select source_system, identity_type, identity, occurred_date, activity_type, subject
@@ -493,18 +493,26 @@ copied as (
 
 ),
 
-copies as (
+alike as (
 
     select
         typed.source_system,
-        typed.act_id,
+        typed.identity_type,
         typed.identity,
-        first_value(typed.act_id) over (
+        typed.occurred_date,
+        typed.activity_type,
+        typed.subject,
+        typed.act_id,
+        typed.counted_from,
+        typed.counted_load_id,
+        typed.counted_to,
+        typed.counted_to_load_id,
+        row_number() over (
             partition by
                 typed.source_system, typed.identity_type, typed.identity, typed.occurred_date,
                 typed.activity_type, typed.subject
             order by typed.counted_load_id, typed.counted_from, typed.act_id
-        ) as original_act_id
+        ) as arrival
     from typed
     inner join copied
         on
@@ -518,23 +526,147 @@ copies as (
 
 ),
 
-repeated as (
+in_order_of_arrival as (
 
-    select distinct source_system, act_id, identity from copies
-    where act_id != original_act_id
+    select
+        alike.*,
+        min(arrival) over (
+            partition by
+                source_system, identity_type, identity, occurred_date, activity_type, subject,
+                act_id
+        ) as act_order
+    from alike
 
 ),
 
+-- Times at which one that arrived before stands for it.
+stood_for as (
+
+    select
+        later.source_system,
+        later.act_id,
+        later.identity_type,
+        later.identity,
+        later.counted_from,
+        later.counted_load_id,
+        later.counted_to,
+        later.counted_to_load_id,
+        earlier.counted_from as busy_from,
+        earlier.counted_load_id as busy_load_id,
+        earlier.counted_to as busy_to,
+        earlier.counted_to_load_id as busy_to_load_id
+    from in_order_of_arrival as later
+    inner join in_order_of_arrival as earlier
+        on
+            later.source_system = earlier.source_system
+            and later.identity_type = earlier.identity_type
+            and later.identity = earlier.identity
+            and later.occurred_date = earlier.occurred_date
+            and later.activity_type = earlier.activity_type
+            and later.subject = earlier.subject
+            and earlier.act_order < later.act_order
+            and earlier.counted_from < later.counted_to
+            and later.counted_from < earlier.counted_to
+
+),
+
+copies as (
+
+    select distinct
+        source_system, act_id, identity_type, identity, counted_from, counted_load_id, counted_to,
+        counted_to_load_id
+    from stood_for
+
+),
+
+busy as (
+
+    select * from stood_for
+
+    union all
+
+    -- What stands before the first of them, and ends at once.
+    select
+        copies.*,
+        counted_from,
+        counted_load_id,
+        counted_from,
+        counted_load_id
+    from copies
+
+),
+
+times_between as (
+
+    select
+        source_system, act_id, identity_type, identity, counted_from, counted_to,
+        counted_to_load_id,
+        max(busy_to) over so_far as free_from,
+        max(busy_to_load_id) over so_far as free_load_id,
+        lead(busy_from) over in_order as free_to,
+        lead(busy_load_id) over in_order as free_to_load_id
+    from busy
+    window
+        in_order as (
+            partition by source_system, act_id, identity_type, identity, counted_from
+            order by busy_from, busy_to
+        ),
+        so_far as (
+            partition by source_system, act_id, identity_type, identity, counted_from
+            order by busy_from, busy_to
+            rows between unbounded preceding and current row
+        )
+
+),
+
+{%- set counted = [
+    'occurred_date', 'identity_type', 'identity', 'fallback_identity', 'activity_type', 'feed',
+    'owner_id', 'offer_type', 'content_level', 'quantity'
+] %}
+
 counted as (
 
-    select typed.*
+    select
+        {%- for column in counted %}
+        typed.{{ column }},
+        {%- endfor %}
+        typed.counted_from,
+        typed.counted_load_id,
+        typed.counted_to,
+        typed.counted_to_load_id
     from typed
-    left join repeated
+    left join copies
         on
-            typed.source_system = repeated.source_system
-            and typed.act_id = repeated.act_id
-            and typed.identity = repeated.identity
-    where repeated.act_id is null
+            typed.source_system = copies.source_system
+            and typed.act_id = copies.act_id
+            and typed.identity_type = copies.identity_type
+            and typed.identity = copies.identity
+            and typed.counted_from = copies.counted_from
+    where copies.act_id is null
+
+    union all
+
+    select
+        {%- for column in counted %}
+        typed.{{ column }},
+        {%- endfor %}
+        times_between.free_from,
+        greatest(typed.counted_load_id, times_between.free_load_id),
+        least(typed.counted_to, coalesce(times_between.free_to, typed.counted_to)),
+        case
+            when times_between.free_to < typed.counted_to then times_between.free_to_load_id
+            else typed.counted_to_load_id
+        end
+    from typed
+    inner join times_between
+        on
+            typed.source_system = times_between.source_system
+            and typed.act_id = times_between.act_id
+            and typed.identity_type = times_between.identity_type
+            and typed.identity = times_between.identity
+            and typed.counted_from = times_between.counted_from
+    where times_between.free_from
+        < least(typed.counted_to, coalesce(times_between.free_to, typed.counted_to))
 
 ),
 
