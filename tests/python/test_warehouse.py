@@ -8,6 +8,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
+
 from orchestration.engine import warehouse as engine
 from orchestration.engine.warehouse import compact, connect
 
