@@ -49,16 +49,21 @@ activity_types as (
 
 ),
 
-rolled_up as (
+rolled_up_acts as (
 
-    select distinct feed, identity_type, identity, occurred_date, activity_type
-    from (
-        select feed, identity_type, identity, occurred_date, activity_type
-        from {{ ref('int_activity_daily') }}
-        where known_date <= {{ end_date() }}
-        group by feed, identity_type, identity, fallback_identity, occurred_date, activity_type
-        having sum(quantity) > 0
-    ) as present
+    select feed, identity_type, identity, occurred_date, activity_type
+    from {{ ref('int_act_days') }}
+    where known_date <= {{ end_date() }}
+    group by feed, identity_type, identity, occurred_date, activity_type
+    having sum(quantity) > 0
+
+),
+
+rolled_up_pages as (
+
+    select distinct identity, occurred_date, activity_type
+    from {{ ref('int_page_days') }}
+    where known_date <= {{ end_date() }}
 
 ),
 
@@ -79,25 +84,62 @@ blocked as (
 
 ),
 
+delivered_acts as (
+
+    {{ rows_of_sources('activities', of_kind + [
+        'source_system', 'source_instance', 'act_id', 'record_id', 'crm_account_id', 'domain',
+        'campaign_id', 'subject', 'occurred_date', 'is_done', 'is_deleted', 'quantity',
+        'created_date', 'is_first_load', 'load_id'
+    ] + place) }}
+
+),
+
+-- Most acts have one version and need no looking at others.
+acts_with_versions as (
+
+    select source_system, act_id
+    from delivered_acts
+    group by source_system, act_id
+    having count(*) > 1
+
+),
+
+superseded as (
+
+    select file_path, file_row
+    from (
+        select
+            delivered_acts.file_path,
+            delivered_acts.file_row,
+            row_number() over (
+                partition by delivered_acts.source_system, delivered_acts.act_id
+                order by
+                    case when delivered_acts.known_date <= {{ end_date() }} then 0 else 1 end,
+                    delivered_acts.version_at desc, delivered_acts.load_id desc,
+                    delivered_acts.file_path desc, delivered_acts.file_row desc
+            ) as recency
+        from delivered_acts
+        inner join acts_with_versions
+            on
+                delivered_acts.source_system = acts_with_versions.source_system
+                and delivered_acts.act_id = acts_with_versions.act_id
+    ) as versions
+    where recency > 1
+
+),
+
 acts as (
 
     select
-        *,
-        {{ feed_name() }} as feed,
-        row_number() over (
-            partition by source_system, act_id
-            order by
-                case when known_date <= {{ end_date() }} then 0 else 1 end,
-                version_at desc, load_id desc, file_path desc, file_row desc
-        ) = 1 as is_newest,
+        delivered_acts.*,
+        {{ feed_name('delivered_acts.') }} as feed,
+        superseded.file_path is null as is_newest,
         {{ backfilled_from('created_date') }} as from_date
-    from (
-        {{ rows_of_sources('activities', of_kind + [
-            'source_system', 'source_instance', 'act_id', 'record_id', 'crm_account_id', 'domain',
-            'campaign_id', 'subject', 'occurred_date', 'is_done', 'is_deleted', 'quantity',
-            'created_date', 'is_first_load', 'load_id'
-        ] + place) }}
-    ) as delivered
+    from delivered_acts
+    left join superseded
+        on
+            delivered_acts.file_path = superseded.file_path
+            and delivered_acts.file_row = superseded.file_row
 
 ),
 
@@ -311,6 +353,17 @@ participations as (
 ),
 
 -- Of acts alike the first to arrive counts, of those that have not been undone since.
+copied as (
+
+    select source_system, identity_type, identity, occurred_date, activity_type, copied_subject
+    from participations
+    where copied_subject is not null and is_done and identity is not null
+    group by
+        source_system, identity_type, identity, occurred_date, activity_type, copied_subject
+    having min(act_id) != max(act_id)
+
+),
+
 arrivals as (
 
     select
@@ -337,13 +390,19 @@ arrivals as (
                 participations.act_id
         ) as arrival
     from participations
+    inner join copied
+        on
+            participations.source_system = copied.source_system
+            and participations.identity_type = copied.identity_type
+            and participations.identity = copied.identity
+            and participations.occurred_date = copied.occurred_date
+            and participations.activity_type = copied.activity_type
+            and participations.copied_subject = copied.copied_subject
     left join removals
         on
             participations.source_system = removals.source_system
             and participations.act_id = removals.record_id
-    where participations.copied_subject is not null
-        and participations.is_done
-        and participations.identity is not null
+    where participations.is_done
 
 ),
 
@@ -390,7 +449,7 @@ judged_participations as (
             when participations.activity_type is null then 'activity unmapped'
             when participations.identity is null then 'no account'
             when originals.act_id != participations.act_id then 'repeats another act'
-            when rolled_up.feed is null then 'no reason found'
+            when rolled_up_acts.feed is null then 'no reason found'
             when activity_types.machine is not null or known_people.reason = 'excluded by a rule'
                 or (blocked.category is not null and not activity_types.is_own_touch)
                 then 'excluded by a rule'
@@ -428,13 +487,13 @@ judged_participations as (
             and participations.occurred_date = originals.occurred_date
             and participations.activity_type = originals.activity_type
             and participations.copied_subject = originals.copied_subject
-    left join rolled_up
+    left join rolled_up_acts
         on
-            participations.feed = rolled_up.feed
-            and participations.identity_type = rolled_up.identity_type
-            and participations.identity = rolled_up.identity
-            and participations.occurred_date = rolled_up.occurred_date
-            and participations.activity_type = rolled_up.activity_type
+            participations.feed = rolled_up_acts.feed
+            and participations.identity_type = rolled_up_acts.identity_type
+            and participations.identity = rolled_up_acts.identity
+            and participations.occurred_date = rolled_up_acts.occurred_date
+            and participations.activity_type = rolled_up_acts.activity_type
     left join activity_types on participations.activity_type = activity_types.activity_type
     left join known_people
         on
@@ -481,8 +540,8 @@ page_types as (
 
 bot_days as (
 
-    select identity, occurred_date from rolled_up
-    where feed = 'segment.pages' and activity_type = 'bot_page'
+    select identity, occurred_date from rolled_up_pages
+    where activity_type = 'bot_page'
 
 ),
 
@@ -496,9 +555,9 @@ judged_pages as (
             -- A page sent again is no second visit.
             when pages.version_number > 1 then 'superseded by a later version'
             when page_types.activity_type is null then 'activity unmapped'
-            when bot_days.identity is not null and rolled_up.feed is null
+            when bot_days.identity is not null and rolled_up_pages.identity is null
                 then 'excluded by a rule'
-            when rolled_up.feed is null then 'no reason found'
+            when rolled_up_pages.identity is null then 'no reason found'
             when blocked.category is not null then 'excluded by a rule'
             when owners.identity is not null then null
             when visitors.id is null and addresses.id is null then 'visitor unresolved'
@@ -509,12 +568,11 @@ judged_pages as (
         end as reason
     from pages
     left join page_types on pages.page_path = page_types.page_path
-    left join rolled_up
+    left join rolled_up_pages
         on
-            rolled_up.feed = 'segment.pages'
-            and pages.anonymous_id = rolled_up.identity
-            and pages.occurred_date = rolled_up.occurred_date
-            and page_types.activity_type = rolled_up.activity_type
+            pages.anonymous_id = rolled_up_pages.identity
+            and pages.occurred_date = rolled_up_pages.occurred_date
+            and page_types.activity_type = rolled_up_pages.activity_type
     left join bot_days
         on
             pages.anonymous_id = bot_days.identity
