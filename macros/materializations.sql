@@ -9,6 +9,7 @@
     {%- if existing is not none and not existing.is_view -%}
         {%- do adapter.drop_relation(existing) -%}
     {%- endif -%}
+    {%- if config.get('contract').enforced -%} {{ get_assert_columns_equivalent(sql) }} {%- endif -%}
     {% call statement('main') -%}
         create or replace view {{ relation }} as (
             {{ sql }}

@@ -29,6 +29,43 @@ STAGING_READ_ABOVE = {
     ("load_audit", "stg_landing__files"): "the manifest of the landing is the subject",
     ("load_audit", "stg_landing__quarantine"): "the manifest of the landing is the subject",
 }
+INSIDE_READ_BY = {
+    # An inside has one mart as its public face. Whoever else needs what is in it reads the mart, or
+    # the model becomes core (docs/architecture.md).
+    ("account_fit", "int_fit_spans"): "the criteria behind its score",
+    ("account_fit_contributions", "int_fit_spans"): "the criteria behind the score, one by one",
+    ("account_signals", "int_observability_spans"): "which channels see the account",
+    ("account_signals", "int_intent_scores"): "topics of reports too old to count",
+    ("account_signals", "int_intent_points"): "topics that surge",
+    ("account_signals", "int_traffic_weights"): "what is left out of the latest signal",
+    ("account_signals", "int_attribution_changes"): "jumps that nobody's behaviour explains",
+    ("account_signal_contributions", "int_decay_weights"): "what a point is worth by now",
+    ("excluded_activity", "int_traffic_weights"): "the rules that leave traffic out",
+    ("account_coverage", "int_person_spans"): "whether people are still in their seats",
+    ("unmapped_titles", "int_title_personas"): "titles that no rule knows",
+    ("account_timing_windows", "int_window_spans"): "the windows it lists",
+    ("account_readiness", "int_interview_spans"): "the last conversation, and the day it named",
+    ("account_plays", "int_account_events"): "the events that trigger plays",
+    ("accounts", "int_account_attributes"): "attributes that no segment reads",
+    ("account_parents", "int_account_parents"): "the parents it lists",
+    ("account_crosswalk", "int_account_versions"): "the records it lists",
+    ("account_crosswalk", "int_account_links"): "why records are one account",
+    ("domain_ownership", "int_domain_claims"): "the claims it lists",
+    ("domain_ownership", "int_stated_domain_claims"): "claims on domains that nobody can own",
+    ("match_proposals", "int_match_decisions"): "pairs that are decided are not proposed again",
+    ("load_audit", "int_row_fates"): "what became of each row",
+    ("contacts_to_reach", "int_person_records"): "by which record a person is found in the CRM",
+    ("crm_field_changes", "int_account_versions"): "what the CRM's record has by now",
+    # Of any inside, what it could not make sense of.
+    ("review_items", "int_account_versions"): "records and their websites",
+    ("review_items", "int_crm_findings"): "fields that could not be used",
+    ("review_items", "int_domain_claims"): "claims that contradict each other",
+    ("review_items", "int_intent_scores"): "topics that the seed does not know",
+    ("review_items", "int_match_decisions"): "decisions about records that nobody has",
+    ("review_items", "int_person_records"): "people under two accounts",
+    ("review_items", "int_survey_answers"): "answers that could not be used",
+    ("review_items", "int_target_memberships"): "targets that are named by a domain alone",
+}
 SCORES_READ_BY = {
     "int_account_states": "the one reader of the scores as intervals; marts read it",
     "match_proposals": "the one reader of the proposals",
@@ -194,6 +231,39 @@ def test_each_floor_reads_only_itself_and_those_below_it(
     assert {edge[1] for edge in read if edge[3] == "scores"} == {"judgements"}
 
 
+def is_core(model: dict[str, Any]) -> bool:
+    """Whether others may build upon an intermediate model."""
+    return layer(model) == "intermediate" and bool(model["config"]["access"] == "public")
+
+
+def test_what_people_read_is_made_from_core_models(
+    manifest: dict[str, Any], models: list[dict[str, Any]]
+) -> None:
+    """Or from `feat_account_days`, judgements and other marts; else the pair is in the list.
+
+    dbt's own `group` with `access: private` cannot say this: a model has one group, and the inside
+    of a mart is read by the models above it as well.
+    """
+    found = [
+        (model["name"], parent["name"])
+        for model in models
+        if layer(model) in ("marts", "exports", "restricted")
+        for parent in reads(manifest, model)
+        if layer(parent) in ("intermediate", "features")
+        and not is_core(parent)
+        and parent["name"] != "feat_account_days"
+        and parent["fqn"][2] != "judgements"
+    ]
+    assert set(found) == set(INSIDE_READ_BY)
+
+
+def test_the_core_models_stand_in_the_docs(models: list[dict[str, Any]]) -> None:
+    text = (PROJECT_DIR / "docs" / "architecture.md").read_text(encoding="utf-8")
+    section = text.split("\n## The core models\n")[1].split("\n## ")[0]
+    listed = re.findall(r"^\| `(\w+)` \|", section, flags=re.MULTILINE)
+    assert sorted(listed) == sorted(model["name"] for model in models if is_core(model))
+
+
 def test_what_the_scorers_read_does_not_read_scores(
     manifest: dict[str, Any], models: list[dict[str, Any]]
 ) -> None:
@@ -237,7 +307,10 @@ ENFORCED = ("features", "marts", "exports", "restricted")
 def test_contracts_are_enforced_on_what_others_read(models: list[dict[str, Any]]) -> None:
     for model in models:
         enforced = model["config"]["contract"]["enforced"]
-        assert enforced == (layer(model) in ENFORCED), model["name"]
+        assert enforced == (layer(model) in ENFORCED or is_core(model)), model["name"]
+        # With `ignore` a new column would be in the contract and not in the table.
+        if enforced and model["config"]["materialized"] == "incremental":
+            assert model["config"]["on_schema_change"] in ("append_new_columns", "fail")
 
 
 # -- names and words -------------------------------------------------------------------------------
@@ -276,7 +349,7 @@ def test_every_source_table_and_column_is_described(manifest: dict[str, Any]) ->
 
 def test_every_column_people_read_is_described_and_typed(models: list[dict[str, Any]]) -> None:
     for model in models:
-        if layer(model) in ENFORCED:
+        if layer(model) in ENFORCED or is_core(model):
             assert model["columns"], model["name"]
             for column in model["columns"].values():
                 assert column["description"].strip(), f"{model['name']}.{column['name']}"

@@ -19,8 +19,8 @@ hierarchy as (
 
 parents as (
 
-    select * from {{ ref('int_account_parents') }}
-    where {{ on_last_day() }}
+    select account_id, valid_from from {{ ref('account_parents') }}
+    where valid_to is null
 
 ),
 

@@ -10,7 +10,8 @@ with snapshots as (
 
 first_research as (
 
-    select min(valid_from) as began_on from {{ ref('int_interview_spans') }}
+    select min(valid_from) as began_on from {{ ref('int_research_findings') }}
+    where account_id is not null
 
 ),
 
