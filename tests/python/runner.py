@@ -49,6 +49,7 @@ from tools import compiled_sql
 from tools.compiled_sql import Program, score, take_in
 
 DATES = ("START_DATE", "END_DATE")
+LOST, ENDED = 255, "ended"
 RECORDED_BY = "tools/compiled_sql.py"
 RECORDED_FROM = (*dbt_runner.PARSED_FROM, "requirements.lock")
 RECORDINGS = "target/recorded"
@@ -147,9 +148,12 @@ class Runs:
         )
         process.start()
         process.join()
-        value = folder / "value.json"
+        value, code = folder / "value.json", process.exitcode
+        # On a busy machine Python's fork server now and then loses how a process ended.
+        if code == LOST and not (folder / ENDED).exists():
+            code = -signal.SIGKILL
         return Result(
-            code=process.exitcode if process.exitcode is not None else -1,
+            code=code if code is not None else -1,
             out=(folder / "out.txt").read_text() if (folder / "out.txt").exists() else "",
             error=(folder / "error.txt").read_text() if (folder / "error.txt").exists() else "",
             value=json.loads(value.read_text()) if value.exists() else None,
@@ -180,6 +184,7 @@ def _child(
         traceback.print_exc()
     sys.stdout.flush()
     sys.stderr.flush()
+    (folder / ENDED).touch()
     # As at the end of a program, but without waiting for threads that libraries left behind.
     os._exit(code)
 
