@@ -29,7 +29,7 @@ state left that do not hold.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -293,8 +293,9 @@ def advance(checkpoint: pa.Table, features: pa.Table, rules: StateRules) -> Adva
     keep = highest_state(signals, rules, rules.keep_factor)
 
     ranks = np.array([rule.rank for rule in rules.states])[:, np.newaxis]
-    state, since, below, changed = _memory(checkpoint, accounts, rules)
-    yesterday = _remembered_signals(checkpoint, accounts)
+    known = pc.index_in(checkpoint["account_id"].cast(pa.string()), accounts).to_numpy()
+    state, since, below, changed = _memory(checkpoint, known, len(accounts), rules)
+    yesterday = _remembered_signals(checkpoint, known, len(accounts))
     steps: list[dict[str, npt.NDArray[np.generic]]] = []
     for index, day in enumerate(days):
         here = present[index]
@@ -370,57 +371,82 @@ def _check_days(days: npt.NDArray[np.generic], checkpoint: pa.Table) -> None:
 
 
 def _memory(
-    checkpoint: pa.Table, accounts: pa.Array, rules: StateRules
+    checkpoint: pa.Table, at: IntArray, accounts: int, rules: StateRules
 ) -> tuple[IntArray, npt.NDArray[np.datetime64], IntArray, BoolArray]:
     """State code, day entered, days below each state and whether acts had moved in them.
 
-    Shape: accounts; days below: states x accounts.
+    at: places of the checkpoint's rows among the accounts. Shape: accounts; days below: states x
+    accounts.
     """
-    state = np.full(len(accounts), ABSENT, dtype=np.int64)
-    since = np.zeros(len(accounts), dtype="datetime64[D]")
-    below = np.zeros((len(rules.states), len(accounts)), dtype=np.int64)
-    changed = np.zeros(len(accounts), dtype=np.bool_)
+    state = np.full(accounts, ABSENT, dtype=np.int64)
+    since = np.zeros(accounts, dtype="datetime64[D]")
+    below = np.zeros((len(rules.states), accounts), dtype=np.int64)
+    changed = np.zeros(accounts, dtype=np.bool_)
     if checkpoint.num_rows:
-        ranks = {rule.state: rule.rank for rule in rules.states}
-        unknown = set(checkpoint["state"].to_pylist()) - ranks.keys()
-        if unknown:
+        names = pa.array([rule.state for rule in rules.states], pa.string())
+        place = pc.index_in(checkpoint["state"].cast(pa.string()), names)
+        if place.null_count:
+            unknown = set(pc.unique(checkpoint["state"]).to_pylist()) - set(names.to_pylist())
             raise ValueError(f"checkpoint: states {sorted(unknown)} are not in activation_states")
-        at = pc.index_in(checkpoint["account_id"].cast(pa.string()), accounts).to_numpy()
-        state[at] = [ranks[name] for name in checkpoint["state"].to_pylist()]
+        rank = np.array([rule.rank for rule in rules.states])[place.to_numpy()]
+        state[at] = rank
         since[at] = checkpoint["state_since"].to_numpy()
-        below[:, at] = _days_below_states(checkpoint, ranks).T
+        below[:, at] = _days_below_states(checkpoint, rank, len(rules.states)).T
         # Null in checkpoints from before it was kept.
         changed[at] = pc.fill_null(checkpoint["is_attribution_changed"], False).to_numpy()
     return state, since, below, changed
 
 
-def _days_below_states(checkpoint: pa.Table, ranks: Mapping[str, int]) -> IntArray:
-    """Days below each state; shape: rows x states.
+def _days_below_states(checkpoint: pa.Table, rank: IntArray, states: int) -> IntArray:
+    """Days below each state; shape: rows x states. rank: of the rows' own states.
 
     Where they were not kept (checkpoints from before), or are those of another number of states,
     those below the account's own state alone are known.
     """
-    days = np.zeros((checkpoint.num_rows, len(ranks)), dtype=np.int64)
-    names = checkpoint["state"].to_pylist()
-    own = checkpoint["days_below"].to_pylist()
-    kept = [None] * checkpoint.num_rows
+    days = np.zeros((checkpoint.num_rows, states), dtype=np.int64)
+    own = checkpoint["days_below"].to_numpy().astype(np.int64)
+    rows = np.arange(checkpoint.num_rows)
     if "days_below_states" in checkpoint.column_names:
-        kept = checkpoint["days_below_states"].to_pylist()
-    for row, (name, count, words) in enumerate(zip(names, own, kept, strict=True)):
-        rank = ranks[name]
-        numbers = [int(word) for word in (words or "").split("|") if word]
-        if len(numbers) == rank and numbers[-1] == count:
-            days[row, :rank] = numbers
-        days[row, rank - 1] = count
+        # Of many accounts most say the same: each text is read once.
+        texts = pc.fill_null(checkpoint["days_below_states"].cast(pa.string()), "")
+        texts = texts.combine_chunks().dictionary_encode()
+        numbers = np.zeros((len(texts.dictionary), states), dtype=np.int64)
+        lengths = np.zeros(len(texts.dictionary), dtype=np.int64)
+        for place, text in enumerate(texts.dictionary.to_pylist()):
+            read = [int(word) for word in text.split("|") if word]
+            lengths[place] = len(read)
+            numbers[place, : len(read)] = read[:states]
+        of_row = texts.indices.to_numpy()
+        is_kept = (lengths[of_row] == rank) & (numbers[of_row, rank - 1] == own)
+        days[is_kept] = numbers[of_row[is_kept]]
+    days[rows, rank - 1] = own
     return days
 
 
-def _remembered_signals(checkpoint: pa.Table, accounts: pa.Array) -> Signals:
+def _words_of_days(state: IntArray, below: IntArray) -> pa.Array:
+    """Days below each state up to the account's own, with | between; shapes: rows; states x rows.
+
+    Of many accounts most have the same: each text is written once.
+    """
+    upto = np.where(np.arange(1, len(below) + 1)[:, np.newaxis] <= state, below, 0)
+    base = int(upto.max(initial=0)) + 1
+    if base ** len(upto) * (len(upto) + 1) >= np.iinfo(np.int64).max:  # days of millennia
+        numbers = np.arange(len(state))
+        first, of_row = numbers, numbers
+    else:
+        key = state.copy()
+        for days in upto:
+            key = key * base + days
+        _, first, of_row = np.unique(key, return_index=True, return_inverse=True)
+    texts = ["|".join(map(str, upto[: state[row], row])) for row in first]
+    return pa.array(texts, pa.string()).take(pa.array(of_row))
+
+
+def _remembered_signals(checkpoint: pa.Table, at: IntArray, accounts: int) -> Signals:
     """The features of the day before the block; strength NaN where they were not kept."""
-    at = pc.index_in(checkpoint["account_id"].cast(pa.string()), accounts).to_numpy()
 
     def remembered(column: str, missing: float) -> FloatArray:
-        values = np.full(len(accounts), missing)
+        values = np.full(accounts, missing)
         if checkpoint.num_rows and column in checkpoint.column_names:
             numbers = checkpoint[column].cast(pa.float64())
             values[at] = pc.fill_null(numbers, missing).to_numpy()
@@ -528,9 +554,7 @@ def _checkpoint(
             "state": _names(state[at], rules),
             "state_since": pa.array(since[at]),
             "days_below": pa.array(_of(state, below)[at], pa.int32()),
-            "days_below_states": pa.array(
-                ["|".join(map(str, below[: state[row], row])) for row in at], pa.string()
-            ),
+            "days_below_states": _words_of_days(state[at], below[:, at]),
             "is_attribution_changed": pa.array(changed[at]),
             "strength_score": pa.array(signals.strength[at]),
             "reached_coverage_share": pa.array(

@@ -18,6 +18,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from orchestration.scoring import activation
 from orchestration.scoring.activation import (
     CHECKPOINT_SCHEMA,
     FEATURES,
@@ -803,3 +804,25 @@ def test_features_are_what_the_scorer_says_it_reads() -> None:
     assert features({"a": [COLD]}).column_names == list(FEATURES)
     table = features({"a": [COLD]}).append_column("more", pa.array([1]))
     assert advance(EMPTY, table, RULES).checkpoint.num_rows == 1
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(1, 4), st.lists(st.integers(0, 60_000), min_size=4, max_size=4)),
+        max_size=30,
+    )
+)
+def test_days_below_are_written_and_read_as_they_are(
+    rows: list[tuple[int, list[int]]],
+) -> None:
+    """Also where so many differ, or last so long, that they cannot be told by one number."""
+    state = np.array([rank for rank, _ in rows], dtype=np.int64)
+    below = np.array([days for _, days in rows], dtype=np.int64).reshape(-1, 4).T
+    written = activation._words_of_days(state, below)
+    expected = ["|".join(map(str, days[:rank])) for rank, days in rows]
+    assert written.to_pylist() == expected
+    own = [days[rank - 1] for rank, days in rows]
+    checkpoint = pa.table({"days_below_states": written, "days_below": pa.array(own, pa.int32())})
+    read = activation._days_below_states(checkpoint, state, 4)
+    upto = [[*days[:rank], *[0] * (4 - rank)] for rank, days in rows]
+    assert read.tolist() == upto
