@@ -22,7 +22,7 @@
 
 {% macro act_mapping(crm_activity_types, subject_types, offer_rules) -%}
     {%- set counting = [] -%}
-    {%- for kind in ['activities', 'attendees'] -%}
+    {%- for kind in ['activities', 'attendees', 'campaigns', 'mail_clicks', 'mail_deliveries'] -%}
         {%- for source in sources_of(kind) if source.is_on -%}
             {%- do counting.append(kind ~ ' ' ~ source.model) -%}
         {%- endfor -%}

@@ -128,6 +128,7 @@ LONG_FILES = (
     "test_circuit_breakers",
     "test_bench",
     "test_maven",
+    "test_adding_a_source",
     "test_sources",
     "test_readiness_marts",
     "test_stopped_feed",

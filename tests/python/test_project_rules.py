@@ -66,6 +66,11 @@ INSIDE_READ_BY = {
     ("review_items", "int_survey_answers"): "answers that could not be used",
     ("review_items", "int_target_memberships"): "targets that are named by a domain alone",
 }
+NAME_A_SOURCE = {
+    "accounts": "the record ids of two CRMs are columns of the contract, which exports use",
+    "salesforce_account_fields": "what goes back into it",
+    "hubspot_company_properties": "what goes back into it",
+}
 SCORES_READ_BY = {
     "int_account_states": "the one reader of the scores as intervals; marts read it",
     "match_proposals": "the one reader of the proposals",
@@ -286,6 +291,19 @@ def test_staging_models_read_one_source_table_of_their_folder(
             (source,) = reads(manifest, model)
             assert source["source_name"] == model["fqn"][2], model["name"]
             assert model["name"].startswith(f"stg_{source['source_name']}__"), model["name"]
+
+
+def test_models_above_staging_name_no_source(models: list[dict[str, Any]]) -> None:
+    """Those of the var `sources` are read by the kinds of facts that they bring."""
+    sources = "|".join(project_vars()["sources"])
+    # A channel is called intent too.
+    named = re.compile(rf"'(?!intent')(?:{sources})\b|\bstg_(?:{sources})__")
+    found = {
+        model["name"]
+        for model in models
+        if layer(model) not in ("staging", "scores") and named.search(model["raw_code"])
+    }
+    assert found == set(NAME_A_SOURCE)
 
 
 def test_no_intermediate_model_is_read_by_nobody(

@@ -20,9 +20,13 @@ removals as (
 
 record_types as (
 
-    select record_type_id, min_by(record_type, known_date) as record_type
-    from {{ ref('stg_salesforce__record_types') }}
-    group by record_type_id
+    select source_system, record_type_id, min_by(record_type, known_date) as record_type
+    from (
+        {{ rows_of_sources('record_types', [
+            'source_system', 'record_type_id', 'record_type', 'known_date'
+        ]) }}
+    ) as delivered
+    group by source_system, record_type_id
 
 ),
 
@@ -174,7 +178,10 @@ select
     )
     or coalesce(in_force.is_person, false) as is_excluded
 from in_force
-left join record_types on in_force.record_type_id = record_types.record_type_id
+left join record_types
+    on
+        in_force.source_system = record_types.source_system
+        and in_force.record_type_id = record_types.record_type_id
 left join currency_rates
     on
         upper(coalesce(in_force.currency_code, '{{ var("default_currency") }}'))

@@ -20,33 +20,21 @@ owners as (
 -- Roles and teams are renamed, not reused: the name first known holds.
 roles as (
 
-    {% for source in sources_of('roles') %}
     select role_id, min_by(role_name, known_date) as role_name
-    from {{ ref(source.model) }}
-    {%- if not source.is_on %}
-    where 1 = 0
-    {%- endif %}
+    from (
+        {{ rows_of_sources('roles', ['role_id', 'role_name', 'known_date']) }}
+    ) as delivered
     group by role_id
-    {%- if not loop.last %}
-    union all
-    {%- endif %}
-    {% endfor %}
 
 ),
 
 owner_roles as (
 
-    {% for source in sources_of('owner_roles') %}
     select owner_id, max_by(role_id, case when is_primary then 1 else 0 end) as role_id
-    from {{ ref(source.model) }}
-    {%- if not source.is_on %}
-    where 1 = 0
-    {%- endif %}
+    from (
+        {{ rows_of_sources('owner_roles', ['owner_id', 'role_id', 'is_primary']) }}
+    ) as delivered
     group by owner_id
-    {%- if not loop.last %}
-    union all
-    {%- endif %}
-    {% endfor %}
 
 ),
 

@@ -198,10 +198,14 @@ attended as (
 
 campaigns as (
 
-    select crm_campaign_id, min_by(campaign_type, load_id) as campaign_type
-    from {{ ref('stg_salesforce__campaigns') }}
+    select source_system, crm_campaign_id, min_by(campaign_type, load_id) as campaign_type
+    from (
+        {{ rows_of_sources('campaigns', [
+            'source_system', 'crm_campaign_id', 'campaign_type', 'known_date', 'load_id'
+        ]) }}
+    ) as delivered
     where known_date <= {{ end_date() }}
-    group by crm_campaign_id
+    group by source_system, crm_campaign_id
 
 ),
 
@@ -213,7 +217,10 @@ delivered_kinds as (
         acts.activity_subkind,
         acts.disposition
     from acts
-    left join campaigns on acts.campaign_id = campaigns.crm_campaign_id
+    left join campaigns
+        on
+            acts.source_system = campaigns.source_system
+            and acts.campaign_id = campaigns.crm_campaign_id
 
 ),
 
@@ -259,7 +266,10 @@ named_acts as (
             lower(coalesce(acts.subject, '')), '{{ var("copied_subject_prefix") }}', ''
         )), '') as plain_subject
     from acts
-    left join campaigns on acts.campaign_id = campaigns.crm_campaign_id
+    left join campaigns
+        on
+            acts.source_system = campaigns.source_system
+            and acts.campaign_id = campaigns.crm_campaign_id
     left join kinds
         on
             acts.source_table = kinds.source_table

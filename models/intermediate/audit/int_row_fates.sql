@@ -1,10 +1,21 @@
 {%- set off = "'" ~ var('sources_off') | join("', '") ~ "'" -%}
+{#- Tables whose rows are acts and name the person too, as chats do: they are judged as acts. -#}
+{%- set acts_with_people = [] -%}
+{%- for table in tables_of('people') if table in tables_of('activities') -%}
+    {%- do acts_with_people.append("'" ~ table.source ~ '.' ~ table.table ~ "'") -%}
+{%- endfor -%}
 
 -- What became of the accepted rows of each delivery, by reason, with one of them as an example.
 with fates as (
 
     select file_path, file_row, reason, amount_usd, 0 as acts
     from {{ ref('int_record_fates') }}
+    {%- if acts_with_people %}
+    where file_path not in (
+        select files.file_path from {{ ref('stg_landing__files') }} as files
+        where files.source || '.' || files.table_name in ({{ acts_with_people | join(', ') }})
+    )
+    {%- endif %}
     union all
     select file_path, file_row, reason, amount_usd, acts
     from {{ ref('int_act_fates') }}

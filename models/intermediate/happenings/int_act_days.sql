@@ -29,16 +29,22 @@ offer_rules as (
 campaigns as (
 
     select
+        source_system,
         crm_campaign_id,
         campaign_type,
         {{ backfilled_from('created_date') }} as known_from
     from (
         select
-            stg_campaigns.*,
+            delivered.*,
             row_number()
-                over (partition by crm_campaign_id order by load_id, version_at)
+                over (partition by source_system, crm_campaign_id order by load_id, version_at)
                 as version_order
-        from {{ ref('stg_salesforce__campaigns') }} as stg_campaigns
+        from (
+            {{ rows_of_sources('campaigns', [
+                'source_system', 'crm_campaign_id', 'campaign_type', 'created_date', 'version_at',
+                'is_first_load', 'known_date', 'load_id'
+            ]) }}
+        ) as delivered
     ) as first_versions
     where version_order = 1
 
@@ -216,8 +222,8 @@ done as (
     from changes
     left join campaigns
         on
-            case when changes.source_system = 'salesforce' then changes.campaign_id end
-            = campaigns.crm_campaign_id
+            changes.source_system = campaigns.source_system
+            and changes.campaign_id = campaigns.crm_campaign_id
             and changes.known_date >= campaigns.known_from
     where changes.is_done
 

@@ -2,13 +2,18 @@
 
 with clicks as (
 
-    select * from {{ ref('stg_marketo__emails_clicked') }}
+    {{ rows_of_sources('mail_clicks', [
+        'source_system', 'act_id', 'record_id', 'mail', 'link', 'delivered_on', 'version_at',
+        'known_date'
+    ]) }}
 
 ),
 
 deliveries as (
 
-    select * from {{ ref('stg_marketo__emails_delivered') }}
+    {{ rows_of_sources('mail_deliveries', [
+        'source_system', 'record_id', 'mail', 'delivered_on', 'version_at', 'known_date'
+    ]) }}
 
 ),
 
@@ -17,13 +22,14 @@ deliveries as (
 mail_links as (
 
     select
+        source_system,
         mail,
         link,
         delivered_on,
         min(known_date) as known_date
     from clicks
     where mail is not null and link is not null
-    group by mail, link, delivered_on
+    group by source_system, mail, link, delivered_on
 
 ),
 
@@ -31,6 +37,7 @@ mail_links as (
 followed_mails as (
 
     select
+        followed.source_system,
         followed.record_id,
         followed.mail,
         followed.known_date,
@@ -38,19 +45,22 @@ followed_mails as (
         followed.links,
         count(distinct mail_links.link) as known_links
     from (
-        select record_id, mail, known_date, delivered_on, count(distinct link) as links
+        select
+            source_system, record_id, mail, known_date, delivered_on,
+            count(distinct link) as links
         from clicks
-        group by record_id, mail, known_date, delivered_on
+        group by source_system, record_id, mail, known_date, delivered_on
         having count(distinct link) >= {{ var('scanner_min_links') }}
     ) as followed
     inner join mail_links
         on
-            followed.mail = mail_links.mail
+            followed.source_system = mail_links.source_system
+            and followed.mail = mail_links.mail
             and followed.known_date >= mail_links.known_date
             and followed.delivered_on >= mail_links.delivered_on
     group by
-        followed.record_id, followed.mail, followed.known_date, followed.delivered_on,
-        followed.links
+        followed.source_system, followed.record_id, followed.mail, followed.known_date,
+        followed.delivered_on, followed.links
 
 )
 
@@ -60,7 +70,8 @@ select
 from clicks
 inner join deliveries
     on
-        clicks.record_id = deliveries.record_id
+        clicks.source_system = deliveries.source_system
+        and clicks.record_id = deliveries.record_id
         and clicks.mail = deliveries.mail
         and clicks.known_date >= deliveries.known_date
         and clicks.delivered_on >= deliveries.delivered_on
@@ -76,7 +87,8 @@ select
 from clicks
 inner join followed_mails
     on
-        clicks.record_id = followed_mails.record_id
+        clicks.source_system = followed_mails.source_system
+        and clicks.record_id = followed_mails.record_id
         and clicks.mail = followed_mails.mail
         and clicks.known_date = followed_mails.known_date
         and clicks.delivered_on = followed_mails.delivered_on

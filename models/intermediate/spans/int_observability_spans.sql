@@ -50,12 +50,22 @@ resolutions as (
 
 ),
 
+observability_channels as (
+
+    select * from {{ ref('observability_channels') }}
+
+),
+
 ad_matches as (
 
-    select domain, occurred_date as seen_on, min(known_date) as known_date
-    from {{ ref('int_activities') }}
-    where source_system = 'linkedin_ads'
-    group by domain, occurred_date
+    select acts.domain, acts.occurred_date as seen_on, min(acts.known_date) as known_date
+    from {{ ref('int_activities') }} as acts
+    inner join observability_channels
+        on
+            acts.source_system = observability_channels.source
+            and acts.source_table = observability_channels.table_name
+            and observability_channels.channel = 'ads'
+    group by acts.domain, acts.occurred_date
 
 ),
 
@@ -69,12 +79,6 @@ people as (
 feed_gaps as (
 
     select * from {{ ref('int_feed_gaps') }}
-
-),
-
-observability_channels as (
-
-    select * from {{ ref('observability_channels') }}
 
 ),
 

@@ -6,6 +6,7 @@ with source as (
 )
 
 select
+    'salesforce' as source_system,
     {{ crm_id('id') }} as crm_campaign_id,
     lower(type) as campaign_type,
     start_date,

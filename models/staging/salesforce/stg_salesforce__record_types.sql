@@ -6,6 +6,7 @@ with source as (
 )
 
 select
+    'salesforce' as source_system,
     {{ crm_id('id') }} as record_type_id,
     name as record_type,
     system_modstamp as version_at,
