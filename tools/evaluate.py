@@ -268,7 +268,7 @@ def _matched(marts: Path, truth: Truth) -> duckdb.DuckDBPyConnection:
     con.execute(f"attach '{marts}' as published (read_only)")
     con.register("truth", _keys(truth))
     has_crosswalk = _is_published(con, "account_crosswalk")
-    named = "published.marts." + ("account_crosswalk" if has_crosswalk else "accounts")
+    named = "published." + ("marts_detail.account_crosswalk" if has_crosswalk else "marts.accounts")
     con.execute(
         f"""
         create table matched as

@@ -12,9 +12,10 @@ from dagster_dbt import DagsterDbtTranslator, DbtProject, dbt_assets
 
 from orchestration.assets.partitions import DAYS, ONE_RUN
 from orchestration.engine import dbt_process, dbt_runner
+from orchestration.engine.warehouse import Warehouse
 from orchestration.runs import score_store
 from orchestration.runs.context import Run, dbt_environment, lock
-from orchestration.runs.publish import BESIDE
+from orchestration.runs.publish import BESIDE, SCHEMAS
 from orchestration.runs.records import run_of
 from orchestration.stages import TIMES, say
 
@@ -134,6 +135,12 @@ AFTER_SCORES = {
     for unique_id, key in KEYS.items()
     if DEPTHS[unique_id] > SCORE_DEPTH and unique_id.startswith("model.")
 }
+# Where each mart stands.
+SCHEMA_OF_MART: dict[str, str] = {
+    node["name"]: node["schema"]
+    for node in MANIFEST["nodes"].values()
+    if node["resource_type"] == "model" and node["fqn"][1] == "marts"
+}
 # What is published: the marts, and what is written beside them.
 PUBLISHED_KEYS = {
     key
@@ -191,6 +198,7 @@ def build(
     checked = None
     with run.warehouse() as warehouse:
         plan = run.plan(warehouse)
+        move_marts(warehouse)
         if selection is not None:
             if not selection & SCORE_KEYS and _are_after_scores(unique_ids):
                 try:
@@ -214,6 +222,17 @@ def build(
     if checked:
         with run.warehouse() as warehouse:
             score_store.mark_checked(warehouse, checked, run.now)
+
+
+def move_marts(warehouse: Warehouse) -> None:
+    """Moves marts that an earlier release kept in another schema, with the history they hold."""
+    for schema, table in warehouse.rows(
+        "select table_schema, table_name from information_schema.tables"
+        " where table_catalog = current_database()"
+    ):
+        to = SCHEMA_OF_MART.get(table, schema)
+        if schema in SCHEMAS and schema != to:
+            warehouse.move_table(table, schema, to)
 
 
 def build_left_out(keys: Set[dg.AssetKey], run: Run, selection: Set[dg.AssetKey] | None) -> None:

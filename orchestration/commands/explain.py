@@ -35,19 +35,19 @@ MOST_MATCHES = 20
 # Days, functions and types of touch that are listed.
 MOST_TOUCHES = 10
 FIND_BY_DOMAIN = """
-select account_id from marts.accounts where primary_domain = $1
-union select account_id from marts.domain_ownership
+select account_id from accounts where primary_domain = $1
+union select account_id from domain_ownership
 where domain = $1 and is_owner and account_id is not null
-    and valid_from <= (select max(as_of_date) from marts.accounts)
-    and coalesce(valid_to, date '9999-12-31') > (select max(as_of_date) from marts.accounts)
+    and valid_from <= (select max(as_of_date) from accounts)
+    and coalesce(valid_to, date '9999-12-31') > (select max(as_of_date) from accounts)
 """
 # Ways to name an account, the surest first: the first that finds any decides. $1 is what was given.
 # CRM ids have 15 characters or 18, and may come with the instance in front (main has none).
 FINDERS = (
     """
-    select account_id from marts.account_activation_history where account_id = $1
-    union select account_id from marts.accounts where account_id = $1
-    union select account_id from marts.account_crosswalk
+    select account_id from account_activation_history where account_id = $1
+    union select account_id from accounts where account_id = $1
+    union select account_id from account_crosswalk
     where $1 in (
         crm_account_id, split_part(crm_account_id, ':', -1), left(crm_account_id, -3),
         left(split_part(crm_account_id, ':', -1), -3)
@@ -58,8 +58,8 @@ FINDERS = (
     """,
     # Some tools lower an id's letters. Of 15 characters that may then be several: all are named.
     """
-    select account_id from marts.account_activation_history where lower(account_id) = lower($1)
-    union select account_id from marts.account_crosswalk
+    select account_id from account_activation_history where lower(account_id) = lower($1)
+    union select account_id from account_crosswalk
     where lower($1) in (
         lower(crm_account_id), lower(split_part(crm_account_id, ':', -1)),
         lower(left(crm_account_id, -3)), lower(left(split_part(crm_account_id, ':', -1), -3))
@@ -69,8 +69,8 @@ FINDERS = (
     )
     """,
     FIND_BY_DOMAIN,
-    "select account_id from marts.accounts where lower(account_name) = lower($1)",
-    "select account_id from marts.accounts where contains(lower(account_name), lower($1))",
+    "select account_id from accounts where lower(account_name) = lower($1)",
+    "select account_id from accounts where contains(lower(account_name), lower($1))",
 )
 FIRST_LINES = ("State", "What holds it back", "Decision", "Next step", "Why now")
 # What the sentence of a play says first of what is to be done.
@@ -98,7 +98,7 @@ class Story:
 
     def has(self, mart: str) -> bool:
         found = self.connection.execute(
-            "select 1 from duckdb_tables() where schema_name = 'marts' and table_name = ?"
+            "select 1 from duckdb_tables() where table_name = ?"
             " and database_name = current_database()",
             [mart],
         ).fetchall()
@@ -200,9 +200,7 @@ def explain(settings: Settings, account: str, day: date | None, console: Console
 
 
 def _first_date(connection: duckdb.DuckDBPyConnection) -> date | None:
-    row = connection.execute(
-        "select min(valid_from) from marts.account_activation_history"
-    ).fetchone()
+    row = connection.execute("select min(valid_from) from account_activation_history").fetchone()
     return row[0] if row else None
 
 
@@ -222,7 +220,7 @@ def _find(connection: duckdb.DuckDBPyConnection, account: str) -> str:
 
 def _several(connection: duckdb.DuckDBPyConnection, account: str, found: Sequence[str]) -> str:
     names = connection.execute(
-        "select account_id, account_name, primary_domain from marts.accounts"
+        "select account_id, account_name, primary_domain from accounts"
         " where list_contains(?, account_id) order by account_name, account_id limit ?",
         [list(found), MOST_MATCHES],
     ).fetchall()
@@ -244,7 +242,7 @@ def _as_domain(text: str) -> str:
 
 
 def _tell_all(story: Story) -> None:
-    rows = story.rows("select * from marts.accounts where account_id = $1")
+    rows = story.rows("select * from accounts where account_id = $1")
     if not rows:
         story.first(
             f"{story.account_id} is no account on {story.last_date} any more (merged, deleted or"
@@ -277,7 +275,7 @@ def _tell_first(story: Story, account: dict[str, Any]) -> None:
 
 def _first_of_state(story: Story, account: dict[str, Any]) -> str:
     name = account["account_name"] or account["account_id"]
-    for row in story.rows("select * from marts.account_activation where account_id = $1"):
+    for row in story.rows("select * from account_activation where account_id = $1"):
         words = f"{name} is {row['state']} since {row['state_since']}"
         if row["kept_by"] == "stale_feed":
             return f"{words}, not lowered only because feeds stopped ({row['paused_by']})"
@@ -290,8 +288,7 @@ def _first_of_state(story: Story, account: dict[str, Any]) -> str:
 
 def _first_of_drivers(story: Story, account: dict[str, Any]) -> str:
     drivers = story.rows(
-        "select * from marts.account_gap_drivers where account_id = $1"
-        " order by is_primary desc, driver"
+        "select * from account_gap_drivers where account_id = $1 order by is_primary desc, driver"
     )
     # A file of an older version has the drivers' names alone.
     named = [row.get("meaning") or row["driver"].replace("_", " ") for row in drivers]
@@ -357,12 +354,12 @@ def _tell_who(story: Story, account: dict[str, Any]) -> None:
 
 
 def _tell_state(story: Story) -> None:
-    for row in story.rows("select why from marts.account_activation where account_id = $1"):
+    for row in story.rows("select why from account_activation where account_id = $1"):
         story.title("State")
         story.say(row["why"])
     for row in story.rows(
         "select transitions, flaps, days_in_state, warming_to_active_days, active_to_engaged_days"
-        " from marts.account_state_statistics where account_id = $1"
+        " from account_state_statistics where account_id = $1"
     ):
         changes = counted(row["transitions"], "change of state", "changes of state")
         words = f"{counted(row['days_in_state'], 'day')} in it; {changes} in a year"
@@ -376,14 +373,14 @@ def _tell_drivers(story: Story) -> None:
         "What holds it back",
         story.rows(
             "select driver, cause, share, is_primary, is_sole_blocker"
-            " from marts.account_gap_drivers where account_id = $1 order by is_primary desc, driver"
+            " from account_gap_drivers where account_id = $1 order by is_primary desc, driver"
         ),
         "Nothing: it is not in the gap.",
     )
 
 
 def _tell_fit(story: Story) -> None:
-    for row in story.rows("select * from marts.account_fit where account_id = $1"):
+    for row in story.rows("select * from account_fit where account_id = $1"):
         story.title("Fit")
         score = "unknown" if row["fit_score"] is None else f"{row['fit_score']:.1f} of 100"
         # A file of an older version does not say it in words.
@@ -397,7 +394,7 @@ def _tell_fit(story: Story) -> None:
         "Points of fit",
         story.rows(
             "select criterion, known_value, is_known, is_match, points"
-            " from marts.account_fit_contributions where account_id = $1"
+            " from account_fit_contributions where account_id = $1"
             " order by points desc, criterion"
         ),
         "No criterion.",
@@ -405,7 +402,7 @@ def _tell_fit(story: Story) -> None:
 
 
 def _tell_signals(story: Story) -> None:
-    for row in story.rows("select * from marts.account_signals where account_id = $1"):
+    for row in story.rows("select * from account_signals where account_id = $1"):
         story.title("Signals")
         story.say(
             f"{row['signal_level']}, strength {row['strength_score']:.1f} of 100;"
@@ -422,7 +419,7 @@ def _tell_signals(story: Story) -> None:
     story.table(
         "Points of signal",
         story.rows(
-            "select signal_type, source, points from marts.account_signal_contributions"
+            "select signal_type, source, points from account_signal_contributions"
             " where account_id = $1 order by points desc, signal_type, source"
         ),
         "No signal counts.",
@@ -450,7 +447,7 @@ def _seen_channels(row: dict[str, Any]) -> list[str]:
 
 
 def _tell_coverage(story: Story) -> None:
-    for row in story.rows("select * from marts.account_coverage where account_id = $1"):
+    for row in story.rows("select * from account_coverage where account_id = $1"):
         story.title("Coverage")
         if row["coverage_unknown_reason"] is not None:
             why = row["coverage_unknown_reason"].replace("_", " ")
@@ -472,7 +469,7 @@ def _tell_coverage(story: Story) -> None:
             " required_people as needed, expected_people as on_file, reached_people as reached,"
             " engaged_people as engaged,"
             " covered_share as covered, is_whitespace as missing"
-            " from marts.account_persona_coverage"
+            " from account_persona_coverage"
             " where account_id = $1 order by is_whitespace desc, persona"
         ),
         "No persona is required.",
@@ -566,7 +563,7 @@ def _tell_decisions(story: Story, day: date) -> None:
     story.table(
         "Decisions so far",
         story.rows(
-            "select valid_from as since, decision, reason from marts.account_decision_history"
+            "select valid_from as since, decision, reason from account_decision_history"
             " where account_id = $1 and valid_from <= $2 order by valid_from",
             day,
         ),
@@ -647,8 +644,8 @@ def _tell_question(story: Story) -> None:
     if not story.has("research_queue"):
         return
     for row in story.rows(
-        "select *, (select count(*) from marts.research_queue) as places"
-        " from marts.research_queue where account_id = $1"
+        "select *, (select count(*) from research_queue) as places"
+        " from research_queue where account_id = $1"
     ):
         budget = "within" if row["is_within_budget"] else "beyond"
         story.facts(
@@ -662,8 +659,8 @@ def _tell_question(story: Story) -> None:
         )
         return
     for row in story.rows(
-        "select is_target, play_decision = 'withheld' as is_excluded from marts.accounts"
-        " inner join marts.account_plays using (account_id) where account_id = $1"
+        "select is_target, play_decision = 'withheld' as is_excluded from accounts"
+        " inner join account_plays using (account_id) where account_id = $1"
     ):
         reason = "no conversation could change the decision"
         if row["is_excluded"]:
@@ -700,7 +697,7 @@ def _tell_effort(story: Story) -> None:
             "Last touches",
             story.rows(
                 "select touch_date as day, direction, function_name as by_or_to, activity_type,"
-                " sum(touches) as touches from marts.account_touches where account_id = $1"
+                " sum(touches) as touches from account_touches where account_id = $1"
                 " group by all order by day desc, direction, by_or_to, activity_type limit $2",
                 MOST_TOUCHES,
             ),
@@ -756,7 +753,7 @@ def _rows_of(story: Story, mart: str, order: str = "1") -> list[dict[str, Any]]:
     """The account's rows of a mart that a file of an older version may not have."""
     if not story.has(mart):
         return []
-    return story.rows(f"select * from marts.{mart} where account_id = $1 order by {order}")
+    return story.rows(f"select * from {mart} where account_id = $1 order by {order}")
 
 
 PARTS: tuple[Callable[[Story], None], ...] = (
@@ -781,14 +778,14 @@ PARTS: tuple[Callable[[Story], None], ...] = (
 
 def _tell_history(story: Story, day: date) -> None:
     states = story.rows(
-        "select state, valid_from, reason from marts.account_activation_history"
+        "select state, valid_from, reason from account_activation_history"
         " where account_id = $1 and valid_from <= $2 and (valid_to is null or valid_to > $2)",
         day,
     )
     _first_of_day(story, day, states)
     # The name is today's: what else is known only today stays out.
     names = story.rows(
-        "select account_name from marts.accounts where account_id = $1 and account_name is not null"
+        "select account_name from accounts where account_id = $1 and account_name is not null"
     )
     name = f"{names[0]['account_name']} ({story.account_id})" if names else story.account_id
     story.title(f"{name} on {day}")
@@ -797,14 +794,14 @@ def _tell_history(story: Story, day: date) -> None:
     for row in states:
         story.say(f"{row['state']} since {row['valid_from']}: {row['reason']}.")
     for row in story.rows(
-        "select * from marts.account_gap_history where account_id = $1 and as_of_date <= $2"
+        "select * from account_gap_history where account_id = $1 and as_of_date <= $2"
         " order by as_of_date desc limit 1",
         day,
     ):
         story.say(_gap_in_words(row))
     _tell_judgement(story, day)
     snapshots = story.rows(
-        "select * exclude (account_id, ruleset_version) from marts.account_snapshots"
+        "select * exclude (account_id, ruleset_version) from account_snapshots"
         " where account_id = $1 and as_of_date <= $2 order by as_of_date desc limit 1",
         day,
     )
@@ -836,12 +833,12 @@ def _first_of_day(story: Story, day: date, states: Sequence[dict[str, Any]]) -> 
         )
         return
     gaps = story.rows(
-        "select * from marts.account_gap_history where account_id = $1 and as_of_date <= $2"
+        "select * from account_gap_history where account_id = $1 and as_of_date <= $2"
         " order by as_of_date desc limit 1",
         day,
     )
     decisions = story.has("account_decision_history") and story.rows(
-        "select * from marts.account_decision_history where account_id = $1 and valid_from <= $2"
+        "select * from account_decision_history where account_id = $1 and valid_from <= $2"
         " and (valid_to is null or valid_to > $2)",
         day,
     )
@@ -865,7 +862,7 @@ def _tell_judgement(story: Story, day: date) -> None:
     in_force = "account_id = $1 and valid_from <= $2 and (valid_to is null or valid_to > $2)"
     if story.has("account_readiness_history"):
         rows = story.rows(
-            f"select * from marts.account_readiness_history where {in_force}",
+            f"select * from account_readiness_history where {in_force}",
             day,
         )
         for row in rows:
@@ -874,7 +871,7 @@ def _tell_judgement(story: Story, day: date) -> None:
             story.say("Readiness unknown: nobody inside had been asked, or too little was said.")
     if story.has("account_decision_history"):
         for row in story.rows(
-            f"select * from marts.account_decision_history where {in_force}",
+            f"select * from account_decision_history where {in_force}",
             day,
         ):
             story.say(f"Decision {row['decision']} since {row['valid_from']}: {row['reason']}.")
@@ -918,7 +915,7 @@ def _tell_states(story: Story, day: date) -> None:
     story.table(
         "States so far",
         story.rows(
-            "select valid_from as since, state, reason from marts.account_activation_history"
+            "select valid_from as since, state, reason from account_activation_history"
             " where account_id = $1 and valid_from <= $2 order by valid_from",
             day,
         ),
@@ -930,7 +927,7 @@ def _tell_movements(story: Story, day: date) -> None:
     story.table(
         "Into the gap and out of it",
         story.rows(
-            "select as_of_date as day, why from marts.account_gap_movements"
+            "select as_of_date as day, why from account_gap_movements"
             " where account_id = $1 and as_of_date <= $2 and segment_type = 'all'"
             " order by as_of_date",
             day,

@@ -30,7 +30,7 @@ def print_gap(published_path: Path, console: Console | None = None) -> None:
                 activated_accounts, activated_icp_accounts, target_gap, icp_gap, gap_rate,
                 held_accounts, target_gap_without_held, may_have_risen_accounts,
                 target_gap_if_risen, held_by
-            from marts.activation_gap
+            from activation_gap
             where segment_type = 'all'
             order by as_of_date desc
             limit 1
@@ -43,7 +43,7 @@ def print_gap(published_path: Path, console: Console | None = None) -> None:
         drivers = connection.execute(
             """
             select driver, attributed_accounts, primary_accounts, sole_blocker_accounts
-            from marts.activation_gap_drivers
+            from activation_gap_drivers
             where segment_type = 'all' and as_of_date = ?
             order by attributed_accounts desc, driver
             """,
@@ -52,8 +52,8 @@ def print_gap(published_path: Path, console: Console | None = None) -> None:
         states = connection.execute(
             """
             select account_activation.state, count(*), count(*) filter (accounts.is_target)
-            from marts.account_activation
-            inner join marts.accounts using (account_id)
+            from account_activation
+            inner join accounts using (account_id)
             group by account_activation.state
             """
         ).fetchall()
@@ -62,15 +62,15 @@ def print_gap(published_path: Path, console: Console | None = None) -> None:
             select
                 target_accounts, asked_accounts, known_accounts, can_decide_accounts,
                 blocked_accounts, contested_accounts, partial_accounts
-            from marts.research_scope
+            from research_scope
             where segment_type = 'all'
             """
         ).fetchone()
         decisions = connection.execute(
             """
             select account_decisions.decision, count(*)
-            from marts.account_decisions
-            inner join marts.accounts using (account_id)
+            from account_decisions
+            inner join accounts using (account_id)
             where accounts.is_target
             group by account_decisions.decision
             """
@@ -81,8 +81,8 @@ def print_gap(published_path: Path, console: Console | None = None) -> None:
                 research_queue.rank, coalesce(accounts.account_name, accounts.account_id),
                 research_queue.respondent_role, research_queue.dimension,
                 research_queue.flip_share
-            from marts.research_queue
-            inner join marts.accounts using (account_id)
+            from research_queue
+            inner join accounts using (account_id)
             order by research_queue.rank
             limit ?
             """,
@@ -111,7 +111,7 @@ def print_lost_rows(published_path: Path, console: Console | None = None) -> Non
                 source || case when source_instance = 'main' then '' else '@' || source_instance end
                 || '.' || table_name as feed,
                 reason, row_count, share, remedy
-            from marts.load_audit
+            from load_audit
             where is_loss and (share >= ? or reason = 'no reason found')
             order by reason <> 'no reason found', share desc, row_count desc, feed
             """,
@@ -119,13 +119,14 @@ def print_lost_rows(published_path: Path, console: Console | None = None) -> Non
         ).fetchall()
     if not rows:
         return
-    lines = ["Delivered rows that count for nothing (mart load_audit):"]
+    lines = ["Delivered rows that count for nothing (marts_detail.load_audit):"]
     for table, reason, count, share, remedy in rows[:FIRST_PLACES]:
         lines.append(
             f"  {table}: {count:,} ({share:.0%}) {reason}{f'. {remedy}' if remedy else ''}"
         )
     if len(rows) > FIRST_PLACES:
-        lines.append(f"  and {len(rows) - FIRST_PLACES:,} more (mart review_items, lost_rows)")
+        more = f"{len(rows) - FIRST_PLACES:,} more"
+        lines.append(f"  and {more} (marts_detail.review_items, lost_rows)")
     for line in lines:
         console.print(marked_up(line), highlight=False, soft_wrap=True)
 
@@ -137,9 +138,9 @@ def _missing(connection: duckdb.DuckDBPyConnection) -> list[str]:
         select
             coverage_unknown_reason, count(*), sum(count(*)) over (),
             count(*) filter (is_activated)
-        from marts.account_coverage
-        inner join marts.accounts using (account_id)
-        inner join marts.account_hierarchy using (account_id)
+        from account_coverage
+        inner join accounts using (account_id)
+        inner join account_hierarchy using (account_id)
         where is_target
         group by coverage_unknown_reason
         qualify coverage_unknown_reason is not null
@@ -168,10 +169,10 @@ def _missing(connection: duckdb.DuckDBPyConnection) -> list[str]:
         """
         select
             exists(
-                select 1 from marts.data_health
+                select 1 from data_health
                 where list_contains(?, split_part(source, '@', 1)) and accepted > 0
             ),
-            (select count(*) from marts.account_gap_drivers where cause = 'no_intent_source')
+            (select count(*) from account_gap_drivers where cause = 'no_intent_source')
         """,
         [providers],
     ).fetchall()[0]

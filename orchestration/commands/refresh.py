@@ -137,7 +137,7 @@ def _refresh(settings: Settings, options: argparse.Namespace, started: float) ->
         for sentence in _said_of_publishing(result, kind):
             say(f"{title}: {sentence}")
     _say_times(time.perf_counter() - started)
-    say(f"Published: {settings.published_path} (schema marts; open it read-only)")
+    say(f"Published: {settings.published_path} (schemas marts and marts_detail; open it read-only)")
     return 0
 
 

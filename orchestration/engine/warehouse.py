@@ -76,6 +76,16 @@ class Warehouse:
             )
         )
 
+    def move_table(self, table: str, schema: str, to: str) -> None:
+        """Moves a table with its rows from one schema to another, which is made if missing.
+
+        Its comments do not come along. A table that stands there already stays as it is.
+        """
+        with self.transaction():
+            self.execute(f"create schema if not exists {to}")
+            self.execute(f"create table if not exists {to}.{table} as from {schema}.{table}")
+            self.execute(f"drop table {schema}.{table}")
+
     @contextmanager
     def another(self) -> Iterator[Warehouse]:
         """One more connection to the open database, for work in a thread of its own.

@@ -36,6 +36,9 @@ from orchestration.settings import (
 )
 
 SCHEMA = "marts"
+DETAIL = "marts_detail"
+SCHEMAS = (SCHEMA, DETAIL)
+"""Schemas of the marts: those that people open first, and all others. No name is in both."""
 RESTRICTED = "restricted"
 BESIDE = (RESTRICTED, "exports")
 """Schemas written as Parquet files beside the marts: ids of single people, and what goes back into
@@ -79,7 +82,7 @@ class Published:
 def publish(
     warehouse: Warehouse, published_dir: Path, keep: int = KEEP_VERSIONS, wait: float = WAIT_SECONDS
 ) -> Published:
-    """Copies every table of schema `marts` with its comments and those of `BESIDE`, and swaps.
+    """Copies every table of `SCHEMAS` with its comments and those of `BESIDE`, and swaps.
 
     keep: how many versions stay, this one among them. wait: seconds for which to wait while another
     process publishes into the same folder. A folder in which the marts were still a file of its own
@@ -105,10 +108,17 @@ def publish(
 
 @contextmanager
 def open_published(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A read-only connection in which the tables are `marts.<table>`, whatever the file's name."""
+    """A read-only connection in which each mart goes by its name, whatever the file's name.
+
+    So a file from before `marts_detail`, with all of them in schema `marts`, is read alike.
+    """
     with duckdb.connect() as connection:
         connection.execute(f"attach {_literal(str(path))} as published (read_only)")
-        connection.execute("use published")
+        there = connection.execute(
+            "select schema_name from duckdb_schemas() where database_name = 'published'"
+        ).fetchall()
+        path_of_names = [f"published.{schema}" for schema in SCHEMAS if (schema,) in there]
+        connection.execute(f"set search_path = '{','.join(path_of_names) or 'published.main'}'")
         yield connection
 
 
@@ -356,8 +366,13 @@ def _write_marts(warehouse: Warehouse, file: Path) -> dict[str, int]:
     )
     try:
         with warehouse.transaction():
-            warehouse.execute(f"create schema published.{SCHEMA}")
-            rows = {table: _copy(warehouse, table) for table in _tables(warehouse, SCHEMA)}
+            for schema in SCHEMAS:
+                warehouse.execute(f"create schema published.{schema}")
+            rows = {
+                table: _copy(warehouse, schema, table)
+                for schema in SCHEMAS
+                for table in _tables(warehouse, schema)
+            }
         warehouse.execute("checkpoint published")
     finally:
         warehouse.execute("detach published")
@@ -397,9 +412,9 @@ def _tables(warehouse: Warehouse, schema: str) -> list[str]:
     ]
 
 
-def _copy(warehouse: Warehouse, table: str) -> int:
-    new = f"published.{SCHEMA}.{_quoted(table)}"
-    warehouse.execute(f"create table {new} as select * from {SCHEMA}.{_quoted(table)}")
+def _copy(warehouse: Warehouse, schema: str, table: str) -> int:
+    new = f"published.{schema}.{_quoted(table)}"
+    warehouse.execute(f"create table {new} as select * from {schema}.{_quoted(table)}")
     for kind, name, comment in warehouse.rows(
         """
         select 'table', null, comment from duckdb_tables()
@@ -408,7 +423,7 @@ def _copy(warehouse: Warehouse, table: str) -> int:
         select 'column', column_name, comment from duckdb_columns()
         where schema_name = $1 and table_name = $2 and database_name = current_database()
         """,
-        [SCHEMA, table],
+        [schema, table],
     ):
         if comment is not None:
             what = new if kind == "table" else f"{new}.{_quoted(name)}"

@@ -12,6 +12,8 @@ import duckdb
 Rows = list[tuple[Any, ...]]
 TOLERANCE = 1e-6
 MOST_OPEN = 6
+MARTS = ("marts", "marts_detail")
+"""Schemas of the marts."""
 
 
 _open: dict[Path, tuple[tuple[int, int], duckdb.DuckDBPyConnection]] = {}
@@ -20,6 +22,8 @@ _open: dict[Path, tuple[tuple[int, int], duckdb.DuckDBPyConnection]] = {}
 
 def attached(path: Path) -> duckdb.DuckDBPyConnection:
     """A connection to a database file, read-only, whose tables are named schema.table.
+
+    A mart goes by its name alone too, in whichever of their schemas it is.
 
     Opening a file costs a hundred times what a small query does, so it stays open until the file
     changes or `let_go` is called.
@@ -35,7 +39,15 @@ def attached(path: Path) -> duckdb.DuckDBPyConnection:
     connection = duckdb.connect()
     connection.execute("set TimeZone = 'UTC'")
     connection.execute(f"attach '{path}' as db (read_only)")
+    there = {
+        name
+        for (name,) in connection.execute(
+            "select schema_name from duckdb_schemas() where database_name = 'db'"
+        ).fetchall()
+    }
     connection.execute("use db")
+    if there >= {*MARTS}:
+        connection.execute("set search_path = 'db.marts,db.marts_detail'")
     _open[path] = seen, connection
     return connection
 
@@ -58,13 +70,15 @@ def one(path: Path, sql: str) -> Any:
     return value
 
 
-def tables(path: Path, schema: str = "marts") -> list[str]:
+def tables(path: Path, schemas: Iterable[str] = MARTS) -> list[str]:
+    """The tables of some schemas, as schema.table."""
     return [
         name
         for (name,) in query(
             path,
-            "select table_name from information_schema.tables"
-            f" where table_schema = '{schema}' and table_catalog = 'db' order by 1",
+            "select table_schema || '.' || table_name from information_schema.tables"
+            f" where list_contains({list(schemas)}, table_schema) and table_catalog = 'db'"
+            " order by 1",
         )
     ]
 
@@ -129,18 +143,21 @@ def mart_differences(
     one: Path,
     other: Path,
     without: Mapping[str, Iterable[str]] | None = None,
-    schema: str = "marts",
+    schemas: Iterable[str] = MARTS,
 ) -> dict[str, list[str]]:
-    """Differences between all marts of two databases, by table. Empty if they say the same."""
-    names = tables(one, schema)
-    assert names == tables(other, schema)
+    """Differences between all marts of two databases, by table. Empty if they say the same.
+
+    without: columns not to compare, by mart.
+    """
+    names = tables(one, schemas)
+    assert names == tables(other, schemas)
     assert names
+    left_out = {name: (without or {}).get(name.split(".")[1], ()) for name in names}
     found = {
         name: differences(
-            read(one, f"{schema}.{name}", without=(without or {}).get(name, ())),
-            read(other, f"{schema}.{name}", without=(without or {}).get(name, ())),
+            read(one, name, without=left_out[name]), read(other, name, without=left_out[name])
         )
         for name in names
-        if not _have_equal_rows(one, other, f"{schema}.{name}")
+        if not _have_equal_rows(one, other, name)
     }
     return {name: what for name, what in found.items() if what}

@@ -63,7 +63,7 @@ def test_they_count_on_every_day_and_it_is_said(
     ]
     assert query(
         place.warehouse,
-        "select item, occurrences from marts.review_items"
+        "select item, occurrences from marts_detail.review_items"
         " where item_type = 'account_without_created_date' order by 1",
     ) == [("hubspot", 1), ("salesforce", 2)]
     # The same day by day, also before the date of one of them is delivered.

@@ -49,9 +49,9 @@ TOLD_IN = {
     "raw_landing.files": "file, reason",
     "raw_landing.quarantine": "file, row_number, reason, row_json",
     "marts.data_health": "source, table_name, features_off",
-    "marts.review_items": "item_type, item, remedy",
-    "marts.load_audit": "*",
-    "marts.domain_ownership": "domain, account_id, excluded_as",
+    "marts_detail.review_items": "item_type, item, remedy",
+    "marts_detail.load_audit": "*",
+    "marts_detail.domain_ownership": "domain, account_id, excluded_as",
 }
 
 Check = Callable[[Path], None]
@@ -157,7 +157,7 @@ def is_told(warehouse: Path, *words: str) -> bool:
             f"select 1 from (select {columns} from {relation}) as told where {wanted} limit 1",
         )
         for relation, columns in TOLD_IN.items()
-        if relation.split(".")[1] in tables(warehouse, relation.split(".")[0])
+        if relation in tables(warehouse, [relation.split(".")[0]])
     )
 
 
@@ -179,7 +179,7 @@ def of(warehouse: Path, mart: str, column: str, *names: str) -> list[Any]:
     for name in names:
         rows = query(
             warehouse,
-            f"select mart.{column} from marts.accounts inner join marts.{mart} as mart"
+            f"select mart.{column} from marts.accounts inner join {mart} as mart"
             " using (account_id)"
             f" where '{name}' in (accounts.primary_domain, accounts.account_name)",
         )
@@ -361,7 +361,7 @@ def countries(warehouse: Path) -> None:
         " and region is null",
     )
     assert one(warehouse, "select count(*) from marts.accounts where account_name like 'Cn%'") == 19
-    listed = query(warehouse, "select lower(trim(item)) from marts.review_items")
+    listed = query(warehouse, "select lower(trim(item)) from marts_detail.review_items")
     assert [country for (country,) in unread if (country.strip().lower(),) not in listed] == []
 
 
@@ -403,7 +403,7 @@ def odd_websites(warehouse: Path) -> None:
     shared = ("google.com", "wa.me", "goo.gl", "onmicrosoft.com", "salesforce-sites.com")
     assert not query(
         warehouse,
-        f"select domain, account_id from marts.domain_ownership where domain in {shared}"
+        f"select domain, account_id from marts_detail.domain_ownership where domain in {shared}"
         " and is_owner",
     )
 
@@ -425,7 +425,8 @@ def placeholder_addresses(warehouse: Path) -> None:
 def sandbox_invalid(warehouse: Path) -> None:
     assert not query(
         warehouse,
-        "select domain from marts.domain_ownership where domain like '%invalid' and is_owner",
+        "select domain from marts_detail.domain_ownership"
+        " where domain like '%invalid' and is_owner",
     )
     assert not query(
         warehouse,
@@ -490,7 +491,7 @@ def hubspot_stages(warehouse: Path) -> None:
     """Nothing to check by itself: the deals of the others lie in these stages."""
     assert not query(
         warehouse,
-        "select item from marts.review_items"
+        "select item from marts_detail.review_items"
         " where item_type = 'unmapped_stage' and lower(item) = 'contractsent'",
     )
 

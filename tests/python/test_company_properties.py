@@ -87,10 +87,10 @@ def families(place: Place) -> dict[str, str]:
         place.warehouse,
         """
         select account_id, ultimate_parent_id from marts.accounts
-        union select account_id, parent_account_id from marts.account_parents
+        union select account_id, parent_account_id from marts_detail.account_parents
         union select one.account_id, other.account_id
-        from marts.domain_ownership as one
-        inner join marts.domain_ownership as other using (domain)
+        from marts_detail.domain_ownership as one
+        inner join marts_detail.domain_ownership as other using (domain)
         union select one.account_id, other.account_id
         from intermediate.int_person_records as one
         inner join intermediate.int_person_records as other using (person_id)
@@ -189,7 +189,8 @@ def less(refreshed: Place, template: Place, tmp_path_factory: pytest.TempPathFac
         """
         select account_id
         from raw_intent.topic_scores as scores
-        inner join marts.domain_ownership as owners on scores.domain_registrable = owners.domain
+        inner join marts_detail.domain_ownership as owners
+            on scores.domain_registrable = owners.domain
         where scores.interactions is not null
         """,
     )
@@ -202,7 +203,8 @@ def less(refreshed: Place, template: Place, tmp_path_factory: pytest.TempPathFac
         refreshed.warehouse,
         f"""
         select distinct crm_account_id, domain
-        from marts.account_crosswalk full join marts.domain_ownership using (account_id)
+        from marts_detail.account_crosswalk
+        full join marts_detail.domain_ownership using (account_id)
         where list_contains({gone}, account_id)
         """,
     )
@@ -238,7 +240,7 @@ def marts_of_accounts(place: Place) -> list[str]:
         for (name,) in query(
             place.warehouse,
             "select table_name from information_schema.columns"
-            " where table_schema = 'marts' and column_name = 'account_id' order by 1",
+            " where table_schema like 'marts%' and column_name = 'account_id' order by 1",
         )
     ]
 
@@ -247,10 +249,10 @@ def test_neither_other_accounts_nor_the_order_of_anything_matters(
     refreshed: Place, less: Less
 ) -> None:
     tables = ["features.feat_account_days"]
-    tables += [f"marts.{name}" for name in marts_of_accounts(refreshed)]
+    tables += marts_of_accounts(refreshed)
     found = {}
     for table in tables:
-        without = OF_OTHERS.get(table.removeprefix("marts."), ())
+        without = OF_OTHERS.get(table, ())
         one, other = (of_kept(place, table, less, without) for place in (refreshed, less.place))
         if difference := differences(one, other):
             found[table] = difference

@@ -13,7 +13,7 @@ from typing import Any
 import duckdb
 import pytest
 from conftest import REFRESHED
-from marts import query
+from marts import query, tables
 from rich.console import Console
 from runner import Place
 
@@ -215,8 +215,8 @@ def test_no_name_rules_the_terminal(
     hostile += " || chr(155) || '2J' || chr(8238) || 'moc.emca[/bold]'"
     columns = query(
         refreshed.published,
-        "select table_name, column_name from information_schema.columns"
-        " where table_schema = 'marts' and data_type = 'VARCHAR' and table_catalog = 'db'"
+        "select table_schema || '.' || table_name, column_name from information_schema.columns"
+        " where table_schema like 'marts%' and data_type = 'VARCHAR' and table_catalog = 'db'"
         " and (table_name like 'account%' or table_name in ('research_queue', 'load_audit',"
         " 'inbound_routing')) and column_name not in ('account_id', 'state', 'play_decision',"
         " 'momentum_status', 'segment_type', 'readiness_segment', 'kept_by', 'why', 'dimension',"
@@ -225,10 +225,10 @@ def test_no_name_rules_the_terminal(
     settings = altered(
         refreshed,
         tmp_path,
-        *(f"update marts.{table} set {column} = {hostile}" for table, column in columns),
+        *(f"update {table} set {column} = {hostile}" for table, column in columns),
         f"update marts.account_plays set why = {hostile} || '. To do: ' || {hostile}",
-        "update marts.load_audit set share = 0.5, is_loss = true",
-        "update marts.research_scope set asked_accounts = 5",
+        "update marts_detail.load_audit set share = 0.5, is_loss = true",
+        "update marts_detail.research_scope set asked_accounts = 5",
     )
     console = Console(width=120, force_terminal=False, file=StringIO())
     for day in (None, FIRST):
@@ -277,7 +277,7 @@ def part(story: str, title: str) -> str:
 
 def row_of(refreshed: Place, mart: str, account_id: str, columns: str) -> tuple[Any, ...]:
     (row,) = query(
-        refreshed.published, f"select {columns} from marts.{mart} where account_id = '{account_id}'"
+        refreshed.published, f"select {columns} from {mart} where account_id = '{account_id}'"
     )
     return tuple(row)
 
@@ -331,7 +331,7 @@ def test_it_tells_who_should_answer_what_came_in(refreshed: Place) -> None:
     """Of an account that asked, and of one that did not nothing."""
     ((asked, day, route, outcome),) = query(
         refreshed.published,
-        "select account_id, act_date, route, outcome from marts.inbound_routing"
+        "select account_id, act_date, route, outcome from marts_detail.inbound_routing"
         " order by account_id, act_date limit 1",
     )
     inbound = part(tell(refreshed.settings, asked, width=80), "Inbound")
@@ -341,7 +341,7 @@ def test_it_tells_who_should_answer_what_came_in(refreshed: Place) -> None:
     ((silent,),) = query(
         refreshed.published,
         "select account_id from marts.accounts where account_id not in"
-        " (select account_id from marts.inbound_routing) order by account_id limit 1",
+        " (select account_id from marts_detail.inbound_routing) order by account_id limit 1",
     )
     assert "\nInbound\n" not in tell(refreshed.settings, silent, width=80)
 
@@ -388,7 +388,7 @@ def altered(refreshed: Place, folder: Path, *statements: str) -> Settings:
     shutil.copy(refreshed.published, settings.published_path)
     with duckdb.connect() as connection:
         connection.execute(f"attach '{settings.published_path}' as copied")
-        connection.execute("use copied")
+        connection.execute("set search_path = 'copied.marts,copied.marts_detail'")
         for statement in statements:
             connection.execute(statement)
     return settings
@@ -421,7 +421,7 @@ def test_it_tells_readiness_as_it_is_known(
         " revisit_on = '2026-08-01', previous_decision = 'research', holds = 2, is_stalled = null,"
         " is_under_served = false,"
         f" why = 'Hold until 2026-08-01: missing. Blocked by pressure. Came back.' {of_account}",
-        "update marts.account_effort set listed_on = '2026-01-10', selected_by = 'sales',"
+        "update marts_detail.account_effort set listed_on = '2026-01-10', selected_by = 'sales',"
         " selection_basis = 'look-alike', days_since_listed = 151, touches_since_listed = 30,"
         f" effort_since_listed_usd = 104.06 {of_account}",
     )
@@ -499,16 +499,16 @@ def test_a_return_and_readiness_of_a_day_before_are_told(
     settings = altered(
         refreshed,
         tmp_path,
-        "delete from marts.account_decision_history",
-        "insert into marts.account_decision_history by name select"
+        "delete from marts_detail.account_decision_history",
+        "insert into marts_detail.account_decision_history by name select"
         f" '{account['id']}' as account_id, 'research' as decision, 'hold' as previous_decision,"
         f" true as is_return, date '{FIRST}' as valid_from, date '{LAST}' as valid_to,"
         " 'came back from hold: the day to come back has come' as reason",
-        "insert into marts.account_decision_history by name select"
+        "insert into marts_detail.account_decision_history by name select"
         f" '{account['id']}' as account_id, 'pursue' as decision, date '{LAST}' as valid_from,"
         " 'later' as reason",
-        "delete from marts.account_readiness_history",
-        "insert into marts.account_readiness_history by name select"
+        "delete from marts_detail.account_readiness_history",
+        "insert into marts_detail.account_readiness_history by name select"
         f" '{account['id']}' as account_id, 'blocked' as readiness_segment,"
         " 'timing_tolerance' as blocking_dimension, 3 as known_dimensions, 1 as cleared_dimensions,"
         " date '2026-08-01' as expires_on, true as is_single_voice,"
@@ -523,7 +523,7 @@ def test_a_return_and_readiness_of_a_day_before_are_told(
     assert "later" not in story
     before = " ".join(tell(settings, account["id"], date(2026, 6, 9)).split())
     assert "Readiness blocked" in before
-    settings = altered(refreshed, tmp_path, "delete from marts.account_readiness_history")
+    settings = altered(refreshed, tmp_path, "delete from marts_detail.account_readiness_history")
     assert "Readiness unknown" in tell(settings, account["id"], FIRST)
 
 
@@ -549,8 +549,8 @@ def test_a_file_of_an_older_version_is_told_without_readiness(
     settings = altered(
         refreshed,
         tmp_path,
-        *(f"drop table marts.{mart}" for mart in marts),
-        *(f"alter table marts.account_effort drop {column}" for column in columns),
+        *(f"drop table {mart}" for mart in marts),
+        *(f"alter table marts_detail.account_effort drop {column}" for column in columns),
     )
     for day in (None, FIRST):
         story = tell(settings, account["id"], day)
@@ -558,6 +558,22 @@ def test_a_file_of_an_older_version_is_told_without_readiness(
         for title in ("Decision", "Decisions so far", "Readiness", "Whom to ask next"):
             assert f"\n{title}\n" not in story
         assert "Readiness unknown" not in story
+
+
+def test_a_file_with_all_marts_in_one_schema_is_told_alike(
+    refreshed: Place, account: dict[str, str], tmp_path: Path
+) -> None:
+    """As they stood in earlier releases."""
+    details = tables(refreshed.published, ["marts_detail"])
+    settings = altered(
+        refreshed,
+        tmp_path,
+        *(f"create table marts.{mart.split('.')[1]} as from {mart}" for mart in details),
+        "drop schema marts_detail cascade",
+    )
+    for day in (None, FIRST):
+        assert tell(settings, account["id"], day) == tell(refreshed.settings, account["id"], day)
+    assert printed(settings.published_path) == printed(refreshed.published)
 
 
 def printed(published: Path) -> str:
@@ -570,7 +586,7 @@ def test_the_report_of_a_refresh_ends_with_whom_to_ask(refreshed: Place, tmp_pat
     settings = altered(
         refreshed,
         tmp_path,
-        "update marts.research_scope set asked_accounts = 5, known_accounts = 4"
+        "update marts_detail.research_scope set asked_accounts = 5, known_accounts = 4"
         " where segment_type = 'all'",
     )
     report = printed(settings.published_path)
@@ -624,7 +640,9 @@ def test_the_report_says_what_stopped_feeds_hold(
 def test_the_report_says_where_to_start_where_nobody_was_asked(
     refreshed: Place, tmp_path: Path
 ) -> None:
-    settings = altered(refreshed, tmp_path, "update marts.research_scope set asked_accounts = 0")
+    settings = altered(
+        refreshed, tmp_path, "update marts_detail.research_scope set asked_accounts = 0"
+    )
     report = " ".join(printed(settings.published_path).split())
     assert "Nobody inside a target has been asked yet: marts.research_queue says whom" in report
     assert "Ask next" not in report
@@ -646,7 +664,8 @@ def test_an_id_in_small_letters_is_found_if_it_is_one(
         connection.execute(f"attach '{settings.published_path}' as copied")
         for crm_id, owner in (("001aB0000000001AAC", account["id"]), ("001Ab0000000001AAE", other)):
             connection.execute(
-                "update copied.marts.account_crosswalk set crm_account_id = ? where account_id = ?",
+                "update copied.marts_detail.account_crosswalk set crm_account_id = ?"
+                " where account_id = ?",
                 [crm_id, owner],
             )
     with pytest.raises(ExplainError, match="may be any of 2 accounts"):
@@ -686,7 +705,7 @@ def test_a_day_before_is_told_as_far_as_history_goes(
     assert "A target in the gap, held back by" in story
     ((decision, judged_on, why),) = query(
         refreshed.published,
-        "select decision, valid_from, reason from marts.account_decision_history"
+        "select decision, valid_from, reason from marts_detail.account_decision_history"
         f" where account_id = '{account['id']}' and valid_from <= date '{FIRST}'"
         f" and (valid_to is null or valid_to > date '{FIRST}')",
     )

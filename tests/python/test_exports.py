@@ -96,12 +96,9 @@ def test_no_person_stands_in_the_published_file_or_in_an_export(refreshed: Place
         )
         if email
     }
-    read = [
-        ("published", refreshed.published, f"marts.{name}") for name in tables(refreshed.published)
-    ]
+    read = [("published", refreshed.published, name) for name in tables(refreshed.published)]
     read += [
-        ("exports", refreshed.warehouse, f"exports.{name}")
-        for name in tables(refreshed.warehouse, "exports")
+        ("exports", refreshed.warehouse, name) for name in tables(refreshed.warehouse, ["exports"])
     ]
     found = [
         (where, table, value)

@@ -46,7 +46,7 @@ WITHDRAWN_ACCOUNTS = 198
 # Websites of several companies, and these companies.
 SHARED_WEBSITES = (227, 568)
 DEPTHS = (
-    "select hierarchy_depth, count(*) from marts.account_hierarchy"
+    "select hierarchy_depth, count(*) from marts_detail.account_hierarchy"
     " where parent_source = 'firmographics' and account_id not like '%-planted.com'"
     " group by 1 order by 1"
 )
@@ -278,7 +278,7 @@ def parents(warehouse: Path) -> dict[str, str]:
     return dict(
         query(
             warehouse,
-            "select account_id, parent_account_id from marts.account_hierarchy"
+            "select account_id, parent_account_id from marts_detail.account_hierarchy"
             " where parent_source = 'firmographics'",
         )
     )
@@ -334,7 +334,7 @@ def test_succeeded_accounts_name_their_successor(
     found = dict(
         query(
             families,
-            "select account_id, successor_account_id from marts.account_hierarchy"
+            "select account_id, successor_account_id from marts_detail.account_hierarchy"
             " where successor_account_id is not null",
         )
     )
@@ -342,7 +342,8 @@ def test_succeeded_accounts_name_their_successor(
     assert all(successor in expected[account_id] for account_id, successor in found.items())
     assert len(found) == SUCCEEDED_ACCOUNTS
     reviewed = one(
-        families, "select count(*) from marts.review_items where item_type = 'succeeded_account'"
+        families,
+        "select count(*) from marts_detail.review_items where item_type = 'succeeded_account'",
     )
     assert reviewed == len(found)
 
@@ -362,7 +363,7 @@ def test_nothing_hangs_on_a_withdrawn_record(
 def test_shared_websites_are_for_review(register: Register, families: Path) -> None:
     items = query(
         families,
-        "select split_part(item, ':', 1), occurrences from marts.review_items"
+        "select split_part(item, ':', 1), occurrences from marts_detail.review_items"
         " where item_type = 'shared_website'",
     )
     expected = {domain: len(names) for domain, names in shared(register).items()}
@@ -370,7 +371,7 @@ def test_shared_websites_are_for_review(register: Register, families: Path) -> N
     assert (len(expected), sum(expected.values())) == SHARED_WEBSITES
     contested = one(
         families,
-        "select count(distinct domain) from marts.domain_ownership"
+        "select count(distinct domain) from marts_detail.domain_ownership"
         " where is_contested and claim_source = 'crm_website'",
     )
     assert contested == len(expected)
@@ -379,7 +380,7 @@ def test_shared_websites_are_for_review(register: Register, families: Path) -> N
 def test_words_that_no_seed_maps_are_for_review(families: Path) -> None:
     assert query(
         families,
-        "select item_type, item, occurrences from marts.review_items"
+        "select item_type, item, occurrences from marts_detail.review_items"
         " where item_type like 'unmapped_%' order by 1",
     ) == [
         ("unmapped_company_status", "dormant", 1),
@@ -390,7 +391,8 @@ def test_words_that_no_seed_maps_are_for_review(families: Path) -> None:
 def test_a_free_mail_domain_on_the_list_names_no_account(families: Path) -> None:
     listed = "select count(*) > 0 from raw_targets.target_accounts where domain = 'yahoo.com'"
     assert query(families, listed) == [(True,)]
-    assert query(families, "select 1 from marts.domain_ownership where domain = 'yahoo.com'") == []
+    owned = "select 1 from marts_detail.domain_ownership where domain = 'yahoo.com'"
+    assert query(families, owned) == []
     assert query(families, "select 1 from marts.accounts where account_id like '%yahoo%'") == []
 
 
@@ -409,7 +411,7 @@ def places(warehouse: Path, where: str) -> list[Any]:
     return query(
         warehouse,
         "select account_id, ultimate_parent_id, hierarchy_depth, is_parent_cut, family_accounts"
-        f" from marts.account_hierarchy where {where} order by account_id",
+        f" from marts_detail.account_hierarchy where {where} order by account_id",
     )
 
 
@@ -425,8 +427,8 @@ def test_a_circle_is_opened_at_its_smallest_id(families: Path) -> None:
     assert [row[3] for row in rows] == [True, *[False] * 11]
     assert query(
         families,
-        "select item, occurrences from marts.review_items where item_type = 'hierarchy_cycle'"
-        " order by 1",
+        "select item, occurrences from marts_detail.review_items"
+        " where item_type = 'hierarchy_cycle' order by 1",
     ) == [("Small circle 0 " + top, 12), ("e1 domain:e1-planted.com", 2)]
 
 
@@ -439,7 +441,7 @@ def test_a_circle_or_line_longer_than_any_family_falls_apart(families: Path) -> 
     assert [row[3] for row in line] == [*[True] * 9, *[False] * (LONGEST + 1)]
     assert query(
         families,
-        "select occurrences from marts.review_items where item_type = 'hierarchy_too_deep'",
+        "select occurrences from marts_detail.review_items where item_type = 'hierarchy_too_deep'",
     ) == [(1_500 + 9,)]
 
 

@@ -72,7 +72,7 @@ def test_every_row_of_a_company_has_a_fate(refreshed: Place) -> None:
     per_table = query(
         refreshed.warehouse,
         "select audit.source, audit.table_name, sum(row_count), any_value(health.delivered),"
-        " round(sum(share), 9) from marts.load_audit as audit"
+        " round(sum(share), 9) from marts_detail.load_audit as audit"
         " join marts.data_health as health using (source, table_name) group by all",
     )
     assert len(per_table) > 40
@@ -121,7 +121,7 @@ def test_planted_mishaps_are_found_under_their_reasons(
         for feed, reason, count in query(
             place.warehouse,
             "select source || '/' || table_name, case when fate = 'not used' then reason"
-            " else fate end, sum(row_count)::integer from marts.load_audit group by all",
+            " else fate end, sum(row_count)::integer from marts_detail.load_audit group by all",
         )
     }
     kinds = {"repeated": "duplicate", "conflicting": "conflicting", "bad_rows": "quarantined"}
@@ -377,7 +377,7 @@ def test_the_mart_adds_them_up(by_hand: Place) -> None:
     of_deals = query(
         by_hand.warehouse,
         "select fate, reason, row_count, round(share, 3), amount_usd, example_row, is_loss"
-        " from marts.load_audit where table_name = 'opportunity' order by amount_usd",
+        " from marts_detail.load_audit where table_name = 'opportunity' order by amount_usd",
     )
     assert of_deals == [
         ("used", "used", 1, 0.143, 1000, 1, False),
@@ -391,7 +391,7 @@ def test_the_mart_adds_them_up(by_hand: Place) -> None:
     # Two deliveries of accounts are one row of the mart for each reason.
     [(rows, file)] = query(
         by_hand.warehouse,
-        "select row_count, example_file from marts.load_audit"
+        "select row_count, example_file from marts_detail.load_audit"
         " where table_name = 'account' and fate = 'used'",
     )
     assert (rows, file) == (2, f"salesforce/account/loaded_date={FIRST_LOAD}/a.csv")
@@ -402,7 +402,7 @@ def test_the_next_days_change_what_they_bring_and_no_day_before(
 ) -> None:
     place = by_hand.copy(tmp_path / "place")
     # Both CRMs have a table of that name.
-    said = "select fate, reason, row_count from marts.load_audit"
+    said = "select fate, reason, row_count from marts_detail.load_audit"
     said += " where source = 'salesforce' and table_name = 'contact'"
     before = query(place.warehouse, said + " order by all")
     compute(place, "2026-06-06", "2026-06-10", only=("load_audit",))

@@ -28,7 +28,7 @@ def test_a_number_of_the_gap(refreshed: Place, mart: str, number: str, condition
     drivers = ", driver" if mart == "activation_gap_drivers" else ", null"
     numbers = query(
         refreshed.published,
-        f"select as_of_date, segment_type, segment_value, {number}{drivers} from marts.{mart}"
+        f"select as_of_date, segment_type, segment_value, {number}{drivers} from {mart}"
         " where segment_type in ('all', 'region', 'owner')",
     )
     # No feed is stale on the days of this company.

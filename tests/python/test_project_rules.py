@@ -269,6 +269,19 @@ def test_the_core_models_stand_in_the_docs(models: list[dict[str, Any]]) -> None
     assert sorted(listed) == sorted(model["name"] for model in models if is_core(model))
 
 
+def test_the_docs_say_which_marts_people_open_first(models: list[dict[str, Any]]) -> None:
+    text = (PROJECT_DIR / "docs" / "marts.md").read_text(encoding="utf-8")
+    listed = {}
+    for schema in ("marts", "marts_detail"):
+        section = text.split(f"\n## Schema `{schema}`\n")[1].split("\n## ")[0]
+        listed[schema] = set(re.findall(r"^\| `(\w+)` \|", section, flags=re.MULTILINE))
+    there: dict[str, set[str]] = {"marts": set(), "marts_detail": set()}
+    for model in models:
+        if layer(model) == "marts":
+            there[model["schema"]].add(model["name"])
+    assert listed == there
+
+
 def test_what_the_scorers_read_does_not_read_scores(
     manifest: dict[str, Any], models: list[dict[str, Any]]
 ) -> None:

@@ -63,13 +63,15 @@ def count(path: Path) -> int:
 def test_marts_and_nothing_else_are_copied_with_their_comments(
     warehouse: Warehouse, tmp_path: Path
 ) -> None:
+    warehouse.execute("create schema marts_detail")
+    warehouse.execute("create table marts_detail.rulesets as select 1 as change_number")
     published = publish(warehouse, tmp_path / "published")
-    assert published.rows == {"accounts": 3}
+    assert published.rows == {"accounts": 3, "rulesets": 1}
     assert str(published.as_of_date) == "2026-06-30"
     with open_published(published.path) as copy:
         tables = copy.execute(
             "select schema_name, table_name, comment from duckdb_tables()"
-            " where database_name = 'published'"
+            " where database_name = 'published' order by schema_name"
         ).fetchall()
         comments = dict(
             copy.execute(
@@ -77,7 +79,10 @@ def test_marts_and_nothing_else_are_copied_with_their_comments(
                 " where database_name = 'published' and table_name = 'accounts'"
             ).fetchall()
         )
-    assert tables == [("marts", "accounts", "One row per account; it's all of them.")]
+    assert tables == [
+        ("marts", "accounts", "One row per account; it's all of them."),
+        ("marts_detail", "rulesets", None),
+    ]
     assert comments["account_id"] == "Our id."
     assert not comments["as_of_date"]
     assert everything(published.path.parent) == {

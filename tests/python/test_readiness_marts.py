@@ -484,9 +484,9 @@ def readiness(template: Place, tmp_path_factory: pytest.TempPathFactory) -> Read
 EVERYTHING_OF_READINESS = {
     "marts.account_readiness": "true",
     "marts.account_readiness_dimensions": "true",
-    "marts.account_readiness_history": "true",
-    "marts.coder_agreement": "true",
-    "marts.research_scope": "segment_type = 'all'",
+    "marts_detail.account_readiness_history": "true",
+    "marts_detail.coder_agreement": "true",
+    "marts_detail.research_scope": "segment_type = 'all'",
     "scores.readiness_changes": "true",
     "scores.readiness_dimensions": "true",
     "scores.research_questions": "true",
@@ -516,7 +516,7 @@ def test_every_segment_is_there(readiness: Readiness) -> None:
     }
     ((alpha, units),) = query(
         readiness.base.warehouse,
-        "select alpha, units from marts.coder_agreement where dimension = 'all'",
+        "select alpha, units from marts_detail.coder_agreement where dimension = 'all'",
     )
     assert (units, alpha is not None) == (3, True)
 
@@ -542,7 +542,7 @@ def test_all_else_was_changed(readiness: Readiness, table: str) -> None:
     [
         name
         for name in EVERYTHING_OF_READINESS
-        if name not in ("marts.coder_agreement", "marts.research_scope")
+        if name not in ("marts_detail.coder_agreement", "marts_detail.research_scope")
     ],
 )
 def test_an_interview_taken_out_changes_its_account_alone(readiness: Readiness, table: str) -> None:
@@ -590,7 +590,7 @@ HISTORY += ", valid_from, valid_to"
 
 
 def test_a_correction_counts_from_the_day_it_is_known(readiness: Readiness) -> None:
-    assert readiness.of("corrected", "marts.account_readiness_history", HISTORY) == [
+    assert readiness.of("corrected", "marts_detail.account_readiness_history", HISTORY) == [
         ("blocked", "can_decide", "pressure", 4, CORRECTED, None),
         ("can_decide", None, None, 4, FIRST, CORRECTED),
     ]
@@ -598,7 +598,7 @@ def test_a_correction_counts_from_the_day_it_is_known(readiness: Readiness) -> N
 
 def test_a_form_filled_in_again_takes_the_first_answers_back(readiness: Readiness) -> None:
     """What was left blank the second time is unknown again."""
-    assert readiness.of("resubmitted", "marts.account_readiness_history", HISTORY) == [
+    assert readiness.of("resubmitted", "marts_detail.account_readiness_history", HISTORY) == [
         ("blocked", "can_decide", "ownership", 3, CORRECTED, None),
         ("can_decide", None, None, 4, FIRST, CORRECTED),
     ]
@@ -615,7 +615,7 @@ DECIDED = "decision, previous_decision, is_return, reason, valid_from, valid_to"
     ],
 )
 def test_a_hold_ends_and_says_why(readiness: Readiness, name: str, reason: str) -> None:
-    assert readiness.of(name, "marts.account_decision_history", DECIDED) == [
+    assert readiness.of(name, "marts_detail.account_decision_history", DECIDED) == [
         ("hold", None, False, "first decision", FIRST, BACK),
         ("research", "hold", True, reason, BACK, None),
     ]
@@ -673,10 +673,13 @@ OF_READINESS = {
 
 
 def test_without_research_everything_else_is_the_same(readiness: Readiness) -> None:
-    names = tables(readiness.base.warehouse)
-    assert set(names) > OF_READINESS
+    schema_of = {
+        name: schema
+        for schema, name in (table.split(".") for table in tables(readiness.base.warehouse))
+    }
+    assert set(schema_of) > OF_READINESS
     apart = {"account_snapshots": ("decision", "readiness_segment")}
-    compared = sorted(set(names) - OF_READINESS)
+    compared = sorted(set(schema_of) - OF_READINESS)
     assert len(compared) > 30
     found = {}
     with duckdb.connect() as connection:
@@ -688,7 +691,9 @@ def test_without_research_everything_else_is_the_same(readiness: Readiness) -> N
             columns = f"columns(c -> not list_contains({list(left_out)}::varchar[], c))"
             ours, theirs = (
                 Counter(
-                    connection.execute(f"select {columns} from {name}.marts.{table}").fetchall()
+                    connection.execute(
+                        f"select {columns} from {name}.{schema_of[table]}.{table}"
+                    ).fetchall()
                 )
                 for name in ("base", "silent")
             )
@@ -698,7 +703,7 @@ def test_without_research_everything_else_is_the_same(readiness: Readiness) -> N
 
 def test_what_counts_for_no_account_is_to_be_looked_at(readiness: Readiness) -> None:
     """A call without a company, and an answer of a contact without one, whose id stays inside."""
-    items = "select item, occurrences from marts.review_items where item_type ="
+    items = "select item, occurrences from marts_detail.review_items where item_type ="
     path = readiness.base.warehouse
     assert query(path, f"{items} 'unknown_account_of_research'") == [("neither id nor domain", 2)]
     assert ("Form pulse: a submission (unknown account)", 1) in query(
@@ -719,10 +724,10 @@ def test_without_research_everybody_is_unknown_and_has_no_number(readiness: Read
         "select distinct mean_share, lower_80_share, upper_80_share, probability_above_half,"
         " is_known from marts.account_readiness_dimensions",
     ) == [(None, None, None, None, False)]
-    assert query(path, "select * from marts.account_readiness_history") == []
+    assert query(path, "select * from marts_detail.account_readiness_history") == []
     assert query(
         path,
-        "select target_accounts, known_share, unknown_accounts from marts.research_scope"
+        "select target_accounts, known_share, unknown_accounts from marts_detail.research_scope"
         " where segment_type = 'all'",
     ) == [(len(FITTING_TARGETS) + 1, 0, len(FITTING_TARGETS) + 1)]
 

@@ -298,8 +298,8 @@ def test_a_play_is_overdue_where_nothing_was_done_and_nowhere_else(season: Compa
 def test_what_inbound_calls_an_answer_is_one_for_the_plays(season: Compared) -> None:
     """An addressed touch or a meeting of a function that should answer, by the files."""
     answers = season.rows(
-        "select account_id, expected_functions, first_expected_touch_on from marts.inbound_routing"
-        " where outcome in ('answered_in_time', 'answered_late')"
+        "select account_id, expected_functions, first_expected_touch_on"
+        " from marts_detail.inbound_routing where outcome in ('answered_in_time', 'answered_late')"
     )
     assert len(answers) >= 5
     for row in answers:

@@ -15,7 +15,7 @@ import duckdb
 import pyarrow.parquet as pq
 import pytest
 from conftest import REFRESHED, Company
-from marts import differences, mart_differences, one, query, read, tables
+from marts import MARTS, differences, mart_differences, one, query, read, tables
 from runner import Place, Result, Runs, compute, faults
 
 from orchestration.engine.warehouse import connect
@@ -163,8 +163,8 @@ def test_the_whole_job_gives_what_the_tests_compute(
         job, place = refreshed.copy(tmp_path / "job"), refreshed.copy(tmp_path / "place")
         runs.refresh(job, start=PAST[0], end=PAST[1], whole=False).check()
         compute(place, *PAST)
-    for schema in ("features", "marts", "exports", "restricted", "history"):
-        assert mart_differences(place.warehouse, job.warehouse, schema=schema) == {}, schema
+    for schema in ("features", *MARTS, "exports", "restricted", "history"):
+        assert mart_differences(place.warehouse, job.warehouse, schemas=[schema]) == {}, schema
         columns = (
             "select table_name, column_name, data_type from information_schema.columns"
             f" where table_schema = '{schema}' order by all"
@@ -191,9 +191,9 @@ def test_the_next_run_goes_to_the_last_complete_day_and_leaves_history_as_it_was
     assert published_day(place) == NEXT
     stored = f"as_of_date <= date '{LAST}'"
     for mart in KEPT:
-        then = read(refreshed.published, f"marts.{mart}")
-        assert differences(read(place.published, f"marts.{mart}", stored), then) == []
-        days = one(place.published, f"select count(distinct as_of_date) from marts.{mart}")
+        then = read(refreshed.published, mart)
+        assert differences(read(place.published, mart, stored), then) == []
+        days = one(place.published, f"select count(distinct as_of_date) from {mart}")
         assert days == 4
     moved = "select account_id, state, valid_from from marts.account_activation_history"
     assert set(query(refreshed.published, moved)) <= set(query(place.published, moved))
@@ -212,8 +212,8 @@ def test_past_days_fill_history_and_the_current_marts_stay(
     )
     assert [day for (day,) in days] == [f"2026-06-{day:02d}" for day in range(6, 11)]
     for mart in ("accounts", "account_fit", "account_signals", "account_coverage"):
-        then = read(refreshed.published, f"marts.{mart}")
-        assert differences(read(place.published, f"marts.{mart}"), then) == []
+        then = read(refreshed.published, mart)
+        assert differences(read(place.published, mart), then) == []
 
 
 def test_a_past_day_is_shown_in_a_place_of_its_own(refreshed: Place, scenes: Scenes) -> None:
@@ -223,8 +223,8 @@ def test_a_past_day_is_shown_in_a_place_of_its_own(refreshed: Place, scenes: Sce
     shown = place.published.parent / "as_of" / "2026-06-09" / PUBLISHED_FILE
     assert one(shown, "select max(as_of_date)::varchar from marts.accounts") == "2026-06-09"
     for mart in KEPT:
-        then = read(refreshed.published, f"marts.{mart}", "as_of_date <= date '2026-06-09'")
-        assert differences(read(shown, f"marts.{mart}"), then) == []
+        then = read(refreshed.published, mart, "as_of_date <= date '2026-06-09'")
+        assert differences(read(shown, mart), then) == []
     assert place.published.read_bytes() == refreshed.published.read_bytes()
     copy = place.folder / "as_of" / "2026-06-09" / "warehouse.duckdb"
     assert one(copy, "select count(*) from raw_salesforce.contact") > 0
@@ -365,9 +365,10 @@ def test_no_personal_data_is_published(company: Company, refreshed: Place) -> No
     """No e-mail address and no name of a contact, in no value and nowhere in the file's bytes."""
     schemas = query(
         refreshed.published,
-        "select distinct table_schema from information_schema.tables where table_catalog = 'db'",
+        "select distinct table_schema from information_schema.tables where table_catalog = 'db'"
+        " order by 1",
     )
-    assert schemas == [("marts",)]
+    assert schemas == [("marts",), ("marts_detail",)]
     emails, names = set(), set()
     for path in (company.landing / "salesforce" / "contact").rglob("part-*.parquet"):
         for row in pq.read_table(path).to_pylist():
@@ -382,7 +383,7 @@ def test_no_personal_data_is_published(company: Company, refreshed: Place) -> No
     values = {
         str(value)
         for table in tables(refreshed.published)
-        for column in read(refreshed.published, f"marts.{table}").values()
+        for column in read(refreshed.published, table).values()
         for value in column
         if isinstance(value, str)
     }
@@ -401,8 +402,11 @@ GAINED = {
     "history.int_account_gap_changes": "may_have_risen",
     "history.int_decision_changes": "rule_decision",
     "marts.account_snapshots": "account_name",
-    "marts.database_buildout": "coverage_known_accounts",
+    "marts_detail.database_buildout": "coverage_known_accounts",
 }
+
+
+MONTH_END = "date '2026-05-31'"
 
 
 def test_a_warehouse_of_before_gains_what_is_read(
@@ -410,9 +414,15 @@ def test_a_warehouse_of_before_gains_what_is_read(
 ) -> None:
     """dbt adds columns with the new rows, and the statements read them in the old ones.
 
-    The rollup was one table before it had two halves, which take in all that was ever loaded.
+    The rollup was one table before it had two halves, which take in all that was ever loaded. All
+    marts were in one schema: what is not opened first moves, with the month ends that no run makes
+    anew.
     """
     rolled_up = "from intermediate.int_activity_daily order by all"
+    of_month_end = (
+        "select columns(c -> c != 'coverage_known_accounts') from {}"
+        f" where as_of_date = {MONTH_END} order by all"
+    )
     place = refreshed.copy(tmp_path / "place")
     with connect(place.warehouse) as warehouse:
         for table, column in GAINED.items():
@@ -423,9 +433,24 @@ def test_a_warehouse_of_before_gains_what_is_read(
         warehouse.execute("alter table intermediate.whole rename to int_activity_daily")
         for half in ("int_page_days", "int_act_days"):
             warehouse.execute(f"drop table intermediate.{half}")
+        for (mart,) in warehouse.rows(
+            "select table_name from duckdb_tables() where schema_name = 'marts_detail'"
+        ):
+            warehouse.execute(f"create table marts.{mart} as from marts_detail.{mart}")
+        warehouse.execute("drop schema marts_detail cascade")
+        warehouse.execute(
+            "insert into marts.database_buildout by name"
+            f" select * replace ({MONTH_END} as as_of_date, true as is_month_end)"
+            " from marts.database_buildout"
+        )
+        kept = warehouse.rows(of_month_end.format("marts.database_buildout"))
     runs.refresh(place, start=LAST, end=LAST, whole=False).check()
     with connect(place.warehouse, read_only=True) as warehouse:
         assert warehouse.rows(rolled_up) == before != []
+    assert kept
+    for path in (place.warehouse, place.published):
+        assert query(path, of_month_end.format("marts_detail.database_buildout")) == kept
+        assert {*tables(path)} == {*tables(refreshed.published)}
     for table, column in GAINED.items():  # no day of the company is the last of its month
         seen = f"select count({column}) > 0 or count(*) = 0 from {table}"
         assert query(place.warehouse, seen) == [(True,)], table

@@ -1381,8 +1381,8 @@ def columns_with_sentences(place: Place) -> set[str]:
     for schema, table, column in query(
         place.warehouse,
         "select table_schema, table_name, column_name from information_schema.columns"
-        " where table_schema in ('marts', 'exports', 'restricted') and data_type = 'VARCHAR'"
-        " and table_catalog = 'db'",
+        " where table_schema in ('marts', 'marts_detail', 'exports', 'restricted')"
+        " and data_type = 'VARCHAR' and table_catalog = 'db'",
     ):
         if query(
             place.warehouse,

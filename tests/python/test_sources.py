@@ -74,7 +74,7 @@ def test_a_source_that_is_off_counts_for_nothing_and_breaks_nothing(
             ).fetchall()
         )
         fates = connection.execute(
-            "select distinct reason from marts.load_audit where fate in ('used', 'not used')"
+            "select distinct reason from marts_detail.load_audit where fate in ('used', 'not used')"
             " and source in ('salesforce', 'marketo', 'linkedin_ads', 'intent')"
         ).fetchall()
         ((delivered,),) = connection.execute(
@@ -213,12 +213,13 @@ def marts_without_ids(warehouse: Path) -> dict[str, Sequence[tuple[Any, ...]]]:
             ).fetchall()
         )
         tables = connection.execute(
-            "select table_name from duckdb_tables() where schema_name = 'marts' order by 1"
+            "select schema_name, table_name from duckdb_tables() where schema_name like 'marts%'"
+            " order by table_name"
         ).fetchall()
-        for (table,) in tables:
+        for schema, table in tables:
             if table in OTHER_MARTS:
                 continue
-            relation = connection.table(f"marts.{table}")
+            relation = connection.table(f"{schema}.{table}")
             if "segment_type" in relation.columns:
                 relation = relation.filter("segment_type != 'owner'")
             kept = [

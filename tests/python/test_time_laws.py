@@ -424,7 +424,7 @@ def hand_over(place: Place) -> None:
 def history_until(place: Place, day: date) -> dict[str, dict[str, list[Any]]]:
     """What the marts that keep history say of the days up to `day`, as far as it was known then."""
     found = {
-        table: read(place.warehouse, f"marts.{table}", f"as_of_date <= date '{day}'")
+        table: read(place.warehouse, table, f"as_of_date <= date '{day}'")
         for table in ("activation_gap", "activation_gap_drivers", "account_snapshots")
     }
     # The last day of a run gets a snapshot too, which the next run takes back.
@@ -439,7 +439,7 @@ def history_until(place: Place, day: date) -> dict[str, dict[str, list[Any]]]:
         intervals = f"""(
             select * exclude (valid_to, account_name, owner_name),
                 nullif(least(valid_to, date '{day}' + 1), date '{day}' + 1) as valid_to
-            from marts.{table} where valid_from <= date '{day}'
+            from {table} where valid_from <= date '{day}'
         )"""
         found[table] = read(place.warehouse, intervals)
     return found
@@ -561,7 +561,7 @@ def test_an_interview_handed_in_later_counts_from_then_on(laws: Laws) -> None:
     """What is decided follows once the rules have said so for a week."""
     wait = project_vars(PROJECT_DIR)["days_before_decision_changes"]
     decided = LATE + timedelta(days=wait - 1)
-    of_late = f"from marts.{{}} where account_id = '{laws.account_id('late')}' order by valid_from"
+    of_late = f"from {{}} where account_id = '{laws.account_id('late')}' order by valid_from"
     for place in (laws.full, laws.daily):
         assert query(
             place.warehouse,
@@ -594,11 +594,13 @@ def test_competitors_employees_programs_and_gateways_move_nobody(laws: Laws, nam
 
 
 def test_what_was_left_out_is_counted(laws: Laws) -> None:
-    excluded = "select category, activity_type, acts from marts.excluded_activity"
+    excluded = "select category, activity_type, acts from marts_detail.excluded_activity"
     found = query(laws.full.warehouse, f"{excluded} where category in ('competitor', 'employee')")
     assert sorted(found) == [("competitor", "meeting", 6), ("employee", "meeting", 6)]
     for category, acts in (("bot", 70), ("scanner", 7 * (2 + 2 + 3))):
-        of_machines = f"select sum(acts) from marts.excluded_activity where category = '{category}'"
+        of_machines = (
+            f"select sum(acts) from marts_detail.excluded_activity where category = '{category}'"
+        )
         ((planted,),) = query(laws.full.warehouse, of_machines)
         ((before,),) = query(laws.without.warehouse, of_machines)
         assert planted - before == acts

@@ -111,7 +111,7 @@ def whole(template: Place, tmp_path_factory: pytest.TempPathFactory) -> Place:
 def by_name(place: Place, columns: str, mart: str) -> dict[str, Any]:
     rows = query(
         place.warehouse,
-        f"select accounts.account_name, {columns} from marts.accounts left join marts.{mart}"
+        f"select accounts.account_name, {columns} from marts.accounts left join {mart}"
         " using (account_id) order by all",
     )
     return {name: tuple(rest) for name, *rest in rows}
@@ -160,7 +160,7 @@ def test_what_is_unknown_has_no_number(before: Place) -> None:
         before.warehouse,
         "select coverage_known_accounts, required_personas > 0,"
         " round(2 * mean_coverage_share - (select max(coverage_share) from marts.account_coverage),"
-        " 9) from marts.database_buildout where segment_type = 'all'",
+        " 9) from marts_detail.database_buildout where segment_type = 'all'",
     ) == [(2, True, 0.0)]
 
 
@@ -181,7 +181,7 @@ def test_no_driver_and_no_price_rests_on_it(before: Place) -> None:
     ]
     assert query(
         before.warehouse,
-        "select driver, gap_accounts, sole_blocker_accounts from marts.activation_levers"
+        "select driver, gap_accounts, sole_blocker_accounts from marts_detail.activation_levers"
         " order by all",
     ) == [("insufficient_coverage", 2, 1), (no_signal, 4, 3)]
     paths = by_name(before, "people_to_reach, what_it_takes", "account_activation_paths")
@@ -233,7 +233,7 @@ def test_the_first_lines_say_what_is_missing(before: Place) -> None:
 
 def test_titles_that_come_change_no_day_before(before: Place, whole: Place) -> None:
     for mart in ("activation_gap", "activation_gap_drivers"):
-        sql = f"select * exclude (ruleset_version) from marts.{mart} where as_of_date <= '{BEFORE}'"
+        sql = f"select * exclude (ruleset_version) from {mart} where as_of_date <= '{BEFORE}'"
         rows = query(before.warehouse, f"{sql} order by all")
         assert rows, mart
         assert rows == query(whole.warehouse, f"{sql} order by all"), mart
@@ -255,7 +255,7 @@ def test_a_state_that_titles_end_is_not_the_accounts_doing(whole: Place) -> None
     assert "became known or unknown who sits in its buying committee" in history[1][4]
     assert query(
         whole.warehouse,
-        "select as_of_date::varchar, movement from marts.account_gap_movements"
+        "select as_of_date::varchar, movement from marts_detail.account_gap_movements"
         " where segment_type = 'all'",
     ) == [("2026-03-18", "rule_or_identity_change")]
 
@@ -264,7 +264,7 @@ def test_intent_that_comes_makes_silence_low_intent(whole: Place) -> None:
     assert query(
         whole.warehouse,
         "select signal_driver, min(history.as_of_date)::varchar"
-        " from marts.account_gap_history as history"
+        " from marts_detail.account_gap_history as history"
         " inner join marts.accounts using (account_id)"
         " where accounts.account_name = 'quiet' group by 1 order by 2",
     ) == [("no_signal_detected", FIRST), ("low_intent", INTENT)]
@@ -281,5 +281,5 @@ def test_a_range_is_its_days(template: Place, whole: Place, tmp_path: Path, cut:
     for start, end in ((FIRST, cut), (after, LAST)):
         compute(place, start, end, only=LOOKED_AT)
     for mart in LOOKED_AT:
-        sql = f"select * from marts.{mart} order by all"
+        sql = f"select * from {mart} order by all"
         assert query(place.warehouse, sql) == query(whole.warehouse, sql), mart

@@ -430,7 +430,7 @@ def check_account_movements(published: Path) -> None:
             select
                 account_id, as_of_date, state, is_target,
                 coalesce(lag(is_target) over of_account, false) as was_target
-            from marts.account_gap_history
+            from marts_detail.account_gap_history
             window of_account as (partition by account_id order by as_of_date)
         )
 
@@ -438,8 +438,8 @@ def check_account_movements(published: Path) -> None:
             moved.why, moved.movement, moved.cause, moved.gap_change, moved.other_account_id,
             replace(moved.segment_type, '_', ' '), moved.segment_value, other.segment_value,
             history.state, history.is_target, history.was_target, transitions.reason
-        from marts.account_gap_movements as moved
-        left join marts.account_gap_movements as other
+        from marts_detail.account_gap_movements as moved
+        left join marts_detail.account_gap_movements as other
             on moved.account_id = other.account_id
             and moved.as_of_date = other.as_of_date
             and moved.segment_type = other.segment_type
@@ -451,7 +451,7 @@ def check_account_movements(published: Path) -> None:
             and moved.as_of_date = transitions.valid_from
         """,
     )
-    (count,) = query(published, "select count(*) from marts.account_gap_movements")[0]
+    (count,) = query(published, "select count(*) from marts_detail.account_gap_movements")[0]
     assert len(rows) == count > 0
     for why, movement, cause, change, other, segment, value, other_value, *facts in rows:
         state, is_target, was_target, reason = facts
@@ -508,7 +508,7 @@ def check_gap_movements(published: Path) -> None:
                 published,
                 """
                 select week_start_date, segment_type, segment_value, movement, sum(gap_change)
-                from marts.account_gap_movements
+                from marts_detail.account_gap_movements
                 group by all
                 """,
             )
