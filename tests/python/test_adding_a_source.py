@@ -225,7 +225,7 @@ def test_conversations_are_acts_of_the_persons_account(played: Played) -> None:
     ]
     assert rows(
         played.after,
-        "select account_name, touch_date::varchar, touches::int from marts.account_touches"
+        "select account_name, touch_date::varchar, touches::int from marts_detail.account_touches"
         " where activity_type = 'reply_message' order by all",
     ) == [
         ("Alder Works", "2026-06-05", 1),
@@ -245,7 +245,7 @@ def test_conversations_are_acts_of_the_persons_account(played: Played) -> None:
 def test_every_row_is_told_once(played: Played) -> None:
     audit = rows(
         played.after,
-        "select reason, sum(row_count)::int from marts.load_audit where source = 'chat'"
+        "select reason, sum(row_count)::int from marts_detail.load_audit where source = 'chat'"
         " group by 1 order by 1",
     )
     assert audit == [
