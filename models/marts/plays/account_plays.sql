@@ -3,6 +3,7 @@
 {%- set play_decision -%}
 case
             when decision = 'drop' then 'drop'
+            when decision = 'hold' and not has_committed_motion then 'hold'
             when has_timing_conflict then 'watch'
             when decision = 'hold' then 'hold'
             when decision = 'research' and is_asked then 'research'
@@ -380,6 +381,12 @@ trigger_ranks as (
 
 ),
 
+asked as (
+
+    select account_id, is_asked from decided
+
+),
+
 -- What was so from which day on, with the eyes of today on whom there is time to ask.
 spans as (
 
@@ -393,7 +400,7 @@ spans as (
         changes.readiness_segment,
         case when changes.has_committed_motion then 'true' else 'false' end as motion_word
     from changes
-    inner join decided on changes.account_id = decided.account_id
+    inner join asked on changes.account_id = asked.account_id
 
 ),
 
