@@ -803,14 +803,7 @@ worded as (
             end,
             case
                 when play_decision in ('hold', 'research') or readiness_segment = 'can_decide' then
-                    case readiness_segment
-                        when 'can_decide' then 'They can decide'
-                        when 'blocked' then 'They will not decide now'
-                        when 'contested'
-                            then 'People there contradict each other on whether they can decide'
-                        when 'partial' then 'Whether they can decide is known only in part'
-                        else 'Nobody knows whether they can decide'
-                    end
+                    {{ readiness_words('readiness_segment') }}
                     || coalesce(
                         case when readiness_segment = 'can_decide'
                             then ' and named ' || cast(next_deadline_on as {{ dbt.type_string() }})
@@ -832,7 +825,7 @@ worded as (
                         -- What somebody did is told with who did it.
                         when trigger in ('state', 'rise', 'fall', 'buying_signal') then null
                         when trigger = 'spike'
-                            then 'More acts than usual in the last {{ var("spike_days") }} days'
+                            then 'They did more than usual in the last {{ var("spike_days") }} days'
                         else
                             'News of ' || cast(triggered_on as {{ dbt.type_string() }}) || ': '
                             || replace(trigger, '_', ' ')
