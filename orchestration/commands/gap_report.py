@@ -98,7 +98,7 @@ def print_gap(published_path: Path, console: Console | None = None) -> None:
     console.print(_states(states))
     if scope is not None:
         for line in _readiness(scope, dict(decisions), questions):
-            console.print(marked_up(line), highlight=False)
+            console.print(marked_up(line), highlight=False, soft_wrap=True)
 
 
 def print_lost_rows(published_path: Path, console: Console | None = None) -> None:

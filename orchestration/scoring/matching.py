@@ -698,7 +698,10 @@ def _names_in_words(alignment: Alignment) -> list[str]:
             )
             if agreement.kind == "acronym":  # the initials first
                 sides.sort(key=len)
-            said.append(spoken[agreement.kind].format(*sides))
+            if sides[0] == sides[1]:  # written as one word in one of the names
+                said.append(f"both names say {sides[0]}")
+            else:
+                said.append(spoken[agreement.kind].format(*sides))
     left, right = (
         " ".join(token.raw for token in side)
         for side in (alignment.left_only, alignment.right_only)

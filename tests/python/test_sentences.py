@@ -918,7 +918,7 @@ SENTENCES: list[Sentence] = [
                     {
                         **COMMON_MISFIT,
                         "attribute": "c",
-                        "words": "country Brazil, not one that we look for",
+                        "words": "country Brazil, none that we look for",
                     }
                 ],
             ),
@@ -934,7 +934,7 @@ SENTENCES: list[Sentence] = [
                     {
                         **COMMON_MISFIT,
                         "attribute": "c",
-                        "words": "country Brazil, not one that we look for",
+                        "words": "country Brazil, none that we look for",
                     },
                 ],
             ),

@@ -44,9 +44,9 @@ ACTIVATION = re.compile(
     r" buying signal in \d+ days)?\)(?P<motion>, a committed deal is moving)?,"
     rf" (?P<coverage>{NUMBER})% of its buying committee reached\."
     rf"(?: What holds it back: (?P<driver>[a-z ]+?)(?P<second>, and {TOO_FEW})?\.)?"
-    r"(?: It has (?:(?P<kept>enough to stay, but not to rise to it today): (?P<missed>.+?)|too"
-    r" little to stay: (?P<below>.+?))\.)?(?: This is day (?P<day>\d+) of the (?P<days>\d+) after"
-    r" which it falls\.)?"
+    rf"(?: It has (?:(?P<kept>enough to stay (?:{STATES}), but too little to become it today):"
+    r" (?P<missed>.+?)|too little to stay: (?P<below>.+?))\.)?"
+    r"(?: This is day (?P<day>\d+) of the (?P<days>\d+) after which it falls\.)?"
     r"(?: It is not lowered while feeds that stopped could be why: (?P<paused>.+?)\.)?",
     re.IGNORECASE,
 )
