@@ -15,6 +15,14 @@
 {#- End of an interval that is still open. Intervals are half open: valid_from <= D < valid_to. -#}
 {% macro forever() -%} cast('9999-12-31' as date) {%- endmacro %}
 
+{#- Start of an interval that has none: it holds on any day there is. -#}
+{% macro ever_since() -%} cast('1900-01-01' as date) {%- endmacro %}
+
+{#- Whether something that holds from valid_from until valid_to holds on the last day. -#}
+{% macro on_last_day(prefix='') -%}
+    {{ end_date() }} >= {{ prefix }}valid_from and {{ end_date() }} < {{ prefix }}valid_to
+{%- endmacro %}
+
 {#- The day of a UTC timestamp in the reporting time zone. -#}
 {% macro to_day(timestamp_utc) -%}
     {%- if var('reporting_timezone') == 'UTC' -%}
@@ -38,6 +46,21 @@
     case
         when _is_first_load then {{ recorded_date }}
         else greatest({{ recorded_date }}, _delivery_day)
+    end
+{%- endmacro %}
+
+{#- Whether a row is taken to have held before it was delivered: those of a table's first load are, unless the
+    var backfill_first_load says otherwise. -#}
+{% macro is_backfilled(prefix='') -%}
+    {{ prefix }}is_first_load and {{ var('backfill_first_load') }}
+{%- endmacro %}
+
+{#- The day from which a row counts: `date` if it is backfilled (and `condition` holds), else the day it became
+    known. -#}
+{% macro backfilled_from(date, condition='true', prefix='') -%}
+    case
+        when {{ is_backfilled(prefix) }} and {{ condition }} then {{ date }}
+        else {{ prefix }}known_date
     end
 {%- endmacro %}
 

@@ -3,7 +3,7 @@
     of each five characters the capitals are bits, the first character the lowest).
     Ids belong to a source instance, named in front unless it is `main`. -#}
 {% macro crm_id(column) -%}
-    case when _instance = 'main' then '' else _instance || ':' end || {{ long_id(column) }}
+    {{ record_id(long_id(column)) }}
 {%- endmacro %}
 
 {#- An id of a CRM as people and other systems write it, in the same form: with the three characters where it
@@ -17,8 +17,8 @@
 {%- endmacro %}
 
 {#- An id of a source that has one form of it, named after its instance unless that is `main`. -#}
-{% macro record_id(column) -%}
-    case when _instance = 'main' then '' else _instance || ':' end || {{ column }}
+{% macro record_id(column, instance='_instance') -%}
+    case when {{ instance }} = 'main' then '' else {{ instance }} || ':' end || {{ column }}
 {%- endmacro %}
 
 {#- An e-mail address in one form: lower case, without a display name and without the `+tag` that one

@@ -46,3 +46,15 @@
     {%- endfor -%}
     {%- if missing -%} {%- do alter_relation_add_remove_columns(this.incorporate(type='table'), missing, none) -%} {%- endif -%}
 {%- endmacro %}
+
+{#- What the settings MEMORY_LIMIT and SPILL_DIR allow the database; nothing where it may do as it does. -#}
+{% macro memory_settings() -%}
+    {{ return(adapter.dispatch('memory_settings', 'activation_gap')()) }}
+{%- endmacro %}
+
+{% macro default__memory_settings() -%}{%- endmacro %}
+
+{% macro duckdb__memory_settings() -%}
+    {%- if env_var('MEMORY_LIMIT', '') -%} set global memory_limit = '{{ env_var("MEMORY_LIMIT") }}'; {%- endif -%}
+    {%- if env_var('SPILL_DIR', '') %} set global temp_directory = '{{ env_var("SPILL_DIR") | replace("'", "''") }}' {%- endif -%}
+{%- endmacro %}

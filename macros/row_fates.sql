@@ -1,11 +1,6 @@
 {#- Which delivered rows count on the last day: what the models of models/intermediate/audit share. The
     reasons, in the order in which they are looked at, are those of the seed row_fates. -#}
 
-{#- Whether something that holds from valid_from until valid_to holds on the last day. -#}
-{% macro on_last_day(prefix='') -%}
-    {{ end_date() }} >= {{ prefix }}valid_from and {{ end_date() }} < {{ prefix }}valid_to
-{%- endmacro %}
-
 {#- Whether a delivered row is the version in force on the last day of what `key` names. -#}
 {% macro is_newest(key) -%}
     row_number() over (

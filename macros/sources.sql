@@ -22,8 +22,8 @@
 {%- endmacro %}
 
 {#- The name of the feed a row came by: source.table, with the instance unless it is `main`. -#}
-{% macro feed_name(prefix='') -%}
-    {{ system_name(prefix ~ 'source_system', prefix) }} || '.' || {{ prefix }}source_table
+{% macro feed_name(prefix='', source='source_system', table='source_table') -%}
+    {{ system_name(prefix ~ source, prefix) }} || '.' || {{ prefix }}{{ table }}
 {%- endmacro %}
 
 {#- The name of the system that a row came from. -#}

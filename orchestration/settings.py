@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -50,6 +51,11 @@ KEEP_VERSIONS = 3
 # Yesterday's delivery day ends at 12:00 UTC. Who reads the marts in the morning of America has them
 # an hour or two after this, whatever is missing.
 WAIT_UNTIL = 18
+# DuckDB's own: as much memory as it wants up to 80% of the machine's, and what does not fit beside
+# the warehouse.
+MEMORY_LIMIT = ""
+LEAST_MEGABYTES = 500
+SPILL_DIR = ""
 # The umask with which the command was started, for processes started from here.
 UMASK = "ACTIVATION_GAP_UMASK"
 # Checks whose findings CONFIRM may name (CHECKS in runs/circuit_breakers.py).
@@ -68,7 +74,8 @@ class Settings:
 
     confirm: checks of the circuit breakers whose findings a person holds for right. keep_versions:
     how many versions of what is published stay, the current one among them. wait_until: the hour
-    (UTC) up to which the schedule waits for yesterday's files.
+    (UTC) up to which the schedule waits for yesterday's files. memory_limit, such as 6GB: what the
+    database may take; spill_dir: where it moves what does not fit. Empty: as DuckDB does.
     """
 
     landing_dir: Path
@@ -79,6 +86,8 @@ class Settings:
     confirm: tuple[str, ...] = ()
     keep_versions: int = KEEP_VERSIONS
     wait_until: int = WAIT_UNTIL
+    memory_limit: str = MEMORY_LIMIT
+    spill_dir: str = SPILL_DIR
 
     @property
     def published_path(self) -> Path:
@@ -96,6 +105,8 @@ class Settings:
             "PUBLISHED_DIR": str(self.published_dir),
             "KEEP_VERSIONS": str(self.keep_versions),
             "WAIT_UNTIL": str(self.wait_until),
+            "MEMORY_LIMIT": self.memory_limit,
+            "SPILL_DIR": self.spill_dir,
         }
 
 
@@ -129,6 +140,8 @@ def read_settings(
     confirm = read(_confirm, "CONFIRM") or ()
     keep_versions = read(_keep_versions, "KEEP_VERSIONS") or KEEP_VERSIONS
     wait_until = read(_wait_until, "WAIT_UNTIL") or WAIT_UNTIL
+    memory_limit = read(_memory_limit, "MEMORY_LIMIT") or MEMORY_LIMIT
+    spill_dir = read(_spill_dir, "SPILL_DIR") or SPILL_DIR
     if start_date and end_date and start_date > end_date:
         faults.append(
             f"START_DATE {start_date} is after END_DATE {end_date}. Swap them, or leave one out."
@@ -144,13 +157,16 @@ def read_settings(
         confirm=confirm,
         keep_versions=keep_versions,
         wait_until=wait_until,
+        memory_limit=memory_limit,
+        spill_dir=spill_dir,
     )
     if os.path.isdir(warehouse_path):
         faults.append(
             f"WAREHOUSE_PATH is {warehouse_path}, a folder. Name a file, such as"
             f" {warehouse_path / 'warehouse.duckdb'}."
         )
-    for name, folder in (("LANDING_DIR", landing_dir), ("PUBLISHED_DIR", published_dir)):
+    folders = [("LANDING_DIR", landing_dir), ("PUBLISHED_DIR", published_dir)]
+    for name, folder in [*folders, *([("SPILL_DIR", Path(spill_dir))] if spill_dir else [])]:
         if os.path.exists(folder) and not os.path.isdir(folder):
             faults.append(f"{name} is {folder}, which is a file. Name a folder.")
     if warehouse_path in (settings.published_path, settings.published_path.resolve()):
@@ -274,6 +290,26 @@ def _keep_versions(environment: Mapping[str, str], name: str) -> int:
 
 def _wait_until(environment: Mapping[str, str], name: str) -> int:
     return _number(environment, name, WAIT_UNTIL, range(13, 24))
+
+
+def _memory_limit(environment: Mapping[str, str], name: str) -> str:
+    given = environment.get(name, "").strip()
+    if given and not re.fullmatch(r"\d+(\.\d+)? ?[MGT]i?B", given):
+        raise SettingsError(f"{name} is '{given}'. Write it as 6GB or 500MB.")
+    size = float(re.sub(r"[^\d.]", "", given) or 0) * {"M": 1, "G": 1000, "T": 10**6}.get(
+        given.rstrip("B").rstrip("i")[-1:], 0
+    )
+    if given and size < LEAST_MEGABYTES:
+        raise SettingsError(
+            f"{name} is '{given}', with which no refresh gets through. Give {LEAST_MEGABYTES}MB or"
+            " more."
+        )
+    return given
+
+
+def _spill_dir(environment: Mapping[str, str], name: str) -> str:
+    given = environment.get(name, "").strip()
+    return str(_resolved(name, Path(given).expanduser())) if given else ""
 
 
 def _date(environment: Mapping[str, str], name: str) -> date | None:

@@ -4,6 +4,7 @@ sqlfluff lints what people write in models. Rendered in full, one line of a macr
 lines of SQL, and linting takes ten times as long (minutes). Nothing rendered here is ever run.
 """
 
+import ast
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +16,7 @@ MACROS = Path(__file__).resolve().parent.parent
 VARS = yaml.load(
     (MACROS.parent / "dbt_project.yml").read_text(encoding="utf-8"), Loader=yaml.CSafeLoader
 )["vars"]
+LIST = re.compile(r"{% macro (\w+)\(\) -%}\s*{{ return\((.*?)\) }}", re.DOTALL)
 MACRO = re.compile(r"{%-?\s*macro\s+(\w+)\(.*?\)\s*-?%}\s*(\w*)", re.DOTALL)
 
 
@@ -63,8 +65,36 @@ def follow_links(nodes: str, links: str) -> str:
     return f"select 1 as one from {nodes} cross join {links}"
 
 
+def changed_records(field_changes: str, feed: str, record_id: str) -> str:
+    """Both relations count as used."""
+    return f"select 1 as {record_id} from {field_changes} cross join {feed}"
+
+
 listed_ids = _query
 each_day = _query
+
+
+def _listed(words: object) -> Callable[[], object]:
+    return lambda: words
+
+
+# Models loop over these too: the real ones, which are written as Python would.
+globals().update(
+    {
+        name: _listed(ast.literal_eval(words))
+        for name, words in LIST.findall((MACROS / "words.sql").read_text(encoding="utf-8"))
+    }
+)
+
+
+def rows_of_words(words: list[str], column: str) -> str:
+    """One row, so that what reads it can be checked."""
+    return f"select '{words[0]}' as {column}"
+
+
+def shares_of_drivers() -> str:
+    """What it reads, under the names that it gives."""
+    return "signal_driver as primary_driver, 1 as signal_driver_halves, 1 as coverage_driver_halves"
 
 
 def sources_of(kind: str) -> list[dict[str, object]]:
@@ -79,6 +109,21 @@ def sources_of(kind: str) -> list[dict[str, object]]:
 def rows_of_sources(kind: str, columns: list[str]) -> str:
     """The columns, so that what reads them can be checked."""
     return f"select {', '.join(columns)} from {kind}"
+
+
+def feed_name(prefix: str = "", source: str = "source_system", table: str = "source_table") -> str:
+    """The columns it reads, behind the name of their relation."""
+    return f"feed_name({prefix}{source}, {prefix}{table})"
+
+
+def is_backfilled(prefix: str = "") -> str:
+    """The column it reads, behind the name of its relation."""
+    return f"{prefix}is_first_load"
+
+
+def backfilled_from(date: str, condition: str = "true", prefix: str = "") -> str:
+    """What it reads."""
+    return f"backfilled_from({date}, {condition}, {prefix}known_date)"
 
 
 def reasons_of_versions(prefix: str = "") -> str:

@@ -86,7 +86,7 @@ landed as (
         on
             versions.source_system = export_fields.destination
             and export_fields.landed_field is not null
-    where {{ end_date() }} >= versions.valid_from and {{ end_date() }} < versions.valid_to
+    where {{ on_last_day('versions.') }}
 
 ),
 

@@ -1,14 +1,14 @@
 with accounts as (
 
     select account_id, crm_account_id from {{ ref('int_accounts') }}
-    where {{ end_date() }} >= valid_from and {{ end_date() }} < valid_to
+    where {{ on_last_day() }}
 
 ),
 
 profiles as (
 
     select * from {{ ref('int_account_profiles') }}
-    where {{ end_date() }} >= valid_from and {{ end_date() }} < valid_to
+    where {{ on_last_day() }}
 
 ),
 
@@ -33,7 +33,7 @@ websites as (
         versions.source_system || '@' || versions.source_instance as crm
     from {{ ref('int_account_versions') }} as versions
     left join excluded_domains on versions.website_domain = excluded_domains.domain
-    where {{ end_date() }} >= versions.valid_from and {{ end_date() }} < versions.valid_to
+    where {{ on_last_day('versions.') }}
         and versions.website_domain is not null
         and excluded_domains.domain is null
 

@@ -11,7 +11,7 @@ with plays as (
 people as (
 
     select * from {{ ref('int_people') }}
-    where {{ end_date() }} >= valid_from and {{ end_date() }} < valid_to
+    where {{ on_last_day() }}
         and is_contactable and is_present
 
 ),
@@ -19,7 +19,7 @@ people as (
 person_records as (
 
     select * from {{ ref('int_person_records') }}
-    where {{ end_date() }} >= valid_from and {{ end_date() }} < valid_to
+    where {{ on_last_day() }}
 
 ),
 
@@ -34,14 +34,14 @@ contact_exclusions as (
 personas as (
 
     select * from {{ ref('int_persona_spans') }}
-    where {{ end_date() }} >= valid_from and {{ end_date() }} < valid_to
+    where {{ on_last_day() }}
 
 ),
 
 acts as (
 
     select * from {{ ref('int_account_acts') }}
-    where {{ end_date() }} >= valid_from and {{ end_date() }} < valid_to and person_id is not null
+    where {{ on_last_day() }} and person_id is not null
 
 ),
 

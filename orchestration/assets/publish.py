@@ -11,7 +11,7 @@ from orchestration.runs import score_store
 from orchestration.runs.circuit_breakers import StoppedError
 from orchestration.runs.records import forget_old_runs, run_of
 from orchestration.settings import PUBLISHED_FILE
-from orchestration.stages import TIMES
+from orchestration.stages import TIMES, say
 
 PUBLISHED = dg.AssetKey(["published", "marts"])
 
@@ -36,6 +36,8 @@ def published_marts(context: dg.AssetExecutionContext) -> dg.MaterializeResult[N
                 warehouse, run.settings.published_dir, run.settings.keep_versions
             )
             score_store.mark_published(warehouse, run.now)
+        if note := run.compact():
+            say(f"  note: {note}")
         forget_old_runs(context.instance)
     except (StoppedError, publishing.PublishError, score_store.StoredScoresError) as error:
         raise dg.Failure(str(error), allow_retries=False) from error

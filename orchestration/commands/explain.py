@@ -34,6 +34,13 @@ from orchestration.terminal import lines, marked_up, printable
 MOST_MATCHES = 20
 # Days, functions and types of touch that are listed.
 MOST_TOUCHES = 10
+FIND_BY_DOMAIN = """
+select account_id from marts.accounts where primary_domain = $1
+union select account_id from marts.domain_ownership
+where domain = $1 and is_owner and account_id is not null
+    and valid_from <= (select max(as_of_date) from marts.accounts)
+    and coalesce(valid_to, date '9999-12-31') > (select max(as_of_date) from marts.accounts)
+"""
 # Ways to name an account, the surest first: the first that finds any decides. $1 is what was given.
 # CRM ids have 15 characters or 18, and may come with the instance in front (main has none).
 FINDERS = (
@@ -61,17 +68,10 @@ FINDERS = (
         or length(split_part($1, ':', -1)) = 15
     )
     """,
-    """
-    select account_id from marts.accounts where primary_domain = $1
-    union select account_id from marts.domain_ownership
-    where domain = $1 and is_owner and account_id is not null
-        and valid_from <= (select max(as_of_date) from marts.accounts)
-        and coalesce(valid_to, date '9999-12-31') > (select max(as_of_date) from marts.accounts)
-    """,
+    FIND_BY_DOMAIN,
     "select account_id from marts.accounts where lower(account_name) = lower($1)",
     "select account_id from marts.accounts where contains(lower(account_name), lower($1))",
 )
-DOMAINS = 2
 # Drivers in the words of macros/text.sql, for the history has their names alone.
 DRIVER_WORDS = {
     "poor_fit": "it does not fit",
@@ -218,8 +218,8 @@ def _first_date(connection: duckdb.DuckDBPyConnection) -> date | None:
 
 def _find(connection: duckdb.DuckDBPyConnection, account: str) -> str:
     """The account that is meant. Raises ExplainError if none is, or several are."""
-    for place, finder in enumerate(FINDERS):
-        given = _as_domain(account) if place == DOMAINS else account
+    for finder in FINDERS:
+        given = _as_domain(account) if finder == FIND_BY_DOMAIN else account
         found = [row[0] for row in connection.execute(finder, [given]).fetchall()]
         if len(found) == 1:
             return str(found[0])

@@ -136,10 +136,10 @@ def _missing(connection: duckdb.DuckDBPyConnection) -> list[str]:
         """
         select
             coverage_unknown_reason, count(*), sum(count(*)) over (),
-            count(*) filter (state in ('active', 'engaged'))
+            count(*) filter (is_activated)
         from marts.account_coverage
         inner join marts.accounts using (account_id)
-        inner join marts.account_activation using (account_id)
+        inner join marts.account_hierarchy using (account_id)
         where is_target
         group by coverage_unknown_reason
         qualify coverage_unknown_reason is not null

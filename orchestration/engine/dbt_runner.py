@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 MANIFEST_PATH = PROJECT_DIR / "target" / "manifest.json"
 PARSED_FROM = ("dbt_project.yml", "profiles", "models", "seeds", "macros", "tests/data")
 DATES = ("START_DATE", "END_DATE", "REPLAY_START_DATE", "RULESET_VERSION")
+LIMITS = ("MEMORY_LIMIT", "SPILL_DIR")
 SUCCESS = ("success", "pass")
 UNCHANGED = "unchanged"
 # dbt and Dagster make millions of objects that live as long as the run. Python would look through
@@ -116,10 +117,10 @@ def parse(settings: Settings) -> Manifest:
 @cache
 def _parse(warehouse_file: str) -> Manifest:
     # dbt parses everything again when an environment variable that a file or the profile uses has
-    # changed. Dates matter only when a model is compiled, and of the warehouse's path only the file
-    # name does (it names the database), so parsing sees neither dates nor folders.
+    # changed. Dates and limits matter only when something is built, and of the warehouse's path
+    # only the file name does (it names the database), so parsing sees none of these.
     environment = {"WAREHOUSE_PATH": warehouse_file}
-    with _manifest_lock(), process_environment(environment, without=DATES):
+    with _manifest_lock(), process_environment(environment, without=(*DATES, *LIMITS)):
         from dbt.cli.main import dbtRunner
 
         # What is up to date stays as it is.

@@ -5,6 +5,7 @@ The default engine is DuckDB: one file, one writer at a time.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -15,6 +16,9 @@ import duckdb
 import pyarrow as pa
 
 from orchestration.settings import as_umask_says
+
+# Less than this is not worth writing a warehouse anew.
+LEAST_DEAD_BYTES = 100_000_000
 
 
 class WarehouseBusyError(RuntimeError):
@@ -129,7 +133,46 @@ def connect(path: Path, *, read_only: bool = False) -> Iterator[Warehouse]:
                 path.chmod(0o600)
         # Written to the file when it is closed; in the middle of a load that only takes time.
         connection.execute("set checkpoint_threshold = '1GB'")
+        for setting, name in (("memory_limit", "MEMORY_LIMIT"), ("temp_directory", "SPILL_DIR")):
+            if value := os.environ.get(name, "").strip():
+                connection.execute(f"set {setting} = {_quoted(value)}")
         yield Warehouse(connection)
+
+
+def compact(path: Path) -> tuple[int, int] | None:
+    """Writes a database anew if half of its file or more holds nothing any more.
+
+    DuckDB fills what is free in a file again and never makes the file smaller: after a large
+    backfill it stays as large as it was at its largest. Gives the bytes before and after, None if
+    it was left as it is. The new file takes the place of the old in one step, so whoever is stopped
+    midway leaves the old one. Nothing else may have the database open. Raises duckdb.Error where
+    there is no room for a second file.
+    """
+    draft = path.with_name(f"{path.name}.compact")
+    draft.unlink(missing_ok=True)
+    with connect(path) as warehouse:
+        warehouse.execute("force checkpoint")
+        ((used, free, size),) = warehouse.rows(
+            "select used_blocks, free_blocks, block_size from pragma_database_size()"
+        )
+        if free < used or free * size < LEAST_DEAD_BYTES:
+            return None
+        ((name,),) = warehouse.rows("select current_database()")
+        try:
+            warehouse.execute(f"attach {_quoted(str(draft))} as compacted")
+            draft.chmod(0o600)
+            warehouse.execute(f'copy from database "{name}" to compacted')
+            warehouse.execute("detach compacted")
+        except duckdb.Error:
+            draft.unlink(missing_ok=True)
+            raise
+    before = path.stat().st_size
+    os.replace(draft, path)
+    return before, path.stat().st_size
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
 
 
 @contextmanager

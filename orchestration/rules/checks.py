@@ -579,7 +579,11 @@ def _faults_of_references(seed: Seed, seeds: Mapping[str, Seed]) -> Iterator[Fau
 
 
 def _faults_of_states(seeds: Mapping[str, Seed]) -> Iterator[Fault]:
-    """A state of another name would be one that no account of the marts is ever counted in."""
+    """States that the marts do not count, or of which they could not say what is lacking.
+
+    The drivers and paths of accounts that are not activated are worked out for strong signal, or a
+    committed deal in its place.
+    """
     seed = seeds.get(Path(STATES_SEED).stem)
     if seed is None or seed.rows is None:
         return
@@ -593,6 +597,26 @@ def _faults_of_states(seeds: Mapping[str, Seed]) -> Iterator[Fault]:
             f"should be {', '.join(STATES)}, with the ranks 1 to {len(STATES)}",
             "The models know them by these names, so none can be renamed, added or left out;"
             " what each asks for is yours to set",
+        )
+        return
+    states = [
+        {name: cell.strip().lower() for name, cell in row.items()}
+        for _, row in sorted(seed.rows, key=lambda numbered: int(numbered[1]["state_rank"]))
+    ]
+    activated = [row for row in states if row["is_activated"] == "true"]
+    lowest = activated[0] if activated else {}
+    if (
+        activated != states[-len(activated) :]
+        or lowest["min_signal_level"] != "strong"
+        or lowest["needs_committed_motion"] != "false"
+    ):
+        yield Fault(
+            seed.file,
+            0,
+            "is_activated",
+            ", ".join(row["state"] for row in activated),
+            "should be one that asks for strong signal, and every state above it",
+            "What holds accounts back, and what would activate them, is told for strong signal",
         )
 
 

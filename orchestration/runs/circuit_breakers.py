@@ -29,8 +29,8 @@ CONFIRMATION_COLUMNS = (
     " found varchar, message varchar, run_id varchar, confirmed_at timestamp"
 )
 FATES = ("intermediate", "int_row_fates")
-ROLLUP = ("intermediate", "int_activity_daily")
-"""The activity rollup, which the next build rolls up anew when it is empty."""
+ROLLUP = (("intermediate", "int_page_days"), ("intermediate", "int_act_days"))
+"""The halves of the activity rollup, which the next build rolls up anew when they are empty."""
 MEETS_NOTHING = (
     "no account",
     "account unknown",
@@ -213,9 +213,11 @@ def judge(
                 f"insert into raw_landing.{CONFIRMATIONS} values (?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 [*one.key, one.message, run_id, moment],
             )
-        if any(one.check == "raw_rows" for one in new) and warehouse.has_table(*ROLLUP):
+        if any(one.check == "raw_rows" for one in new):
             # It adds to what it has, so acts that were lost on purpose would stay in it.
-            warehouse.execute(f"delete from {'.'.join(ROLLUP)}")
+            for half in ROLLUP:
+                if warehouse.has_table(*half):
+                    warehouse.execute(f"delete from {'.'.join(half)}")
     known |= {one.key for one in new}
     return Verdict(
         stops=tuple(one for one in open_ones if one.key not in known),

@@ -14,9 +14,10 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
+import duckdb
 from filelock import FileLock, Timeout
 
-from orchestration.engine.warehouse import Warehouse, connect
+from orchestration.engine.warehouse import Warehouse, compact, connect
 from orchestration.landing import manifest as landing_manifest
 from orchestration.landing.contract import Contract, load_contract
 from orchestration.landing.discovery import discover
@@ -90,6 +91,18 @@ class Run:
         """The warehouse, with the lock that keeps other refreshes away."""
         with lock(self.settings), connect(self.settings.warehouse_path) as warehouse:
             yield warehouse
+
+    def compact(self) -> str | None:
+        """Makes the warehouse smaller where half of it is dead; gives what there is to say."""
+        with lock(self.settings):
+            try:
+                sizes = compact(self.settings.warehouse_path)
+            except duckdb.Error as error:
+                return f"the warehouse stays as large as it is, half of it unused: {error}"
+        if sizes is None:
+            return None
+        before, after = (f"{size / 1e9:.1f} GB" for size in sizes)
+        return f"the warehouse was written anew: {after} in place of {before}"
 
     def judge(self, warehouse: Warehouse, names: Collection[str] | None = None) -> Verdict:
         """What circuit breakers, by default all, find in the deliveries of this run."""

@@ -20,7 +20,8 @@ from orchestration.engine.warehouse import Warehouse
 from orchestration.rules.ruleset import RuleChange, Rules, changes_between
 from orchestration.runs.planning import ONE_DAY, History, Plan, month_blocks, plan_range
 from orchestration.scoring import activation, readiness
-from orchestration.scoring.agreement import coder_agreement
+from orchestration.scoring.agreement import AGREEMENT_SCHEMA, coder_agreement
+from orchestration.scoring.matching import PROPOSAL_SCHEMA
 
 TRANSITIONS = "scores.activation_transitions"
 CHECKPOINTS = "scores.activation_checkpoints"
@@ -40,64 +41,71 @@ MATCH_ACCOUNTS = "features.feat_match_accounts"
 FEATURES = "features.feat_account_days"
 FINDINGS = "features.feat_research_findings"
 
-TABLES = {
-    TRANSITIONS: (
-        "account_id varchar, as_of_date date, from_state varchar, to_state varchar,"
-        " reason varchar, strength_score double, reached_coverage_share double,"
-        " is_strong boolean, has_committed_motion boolean, days_below integer,"
-        " is_attribution_changed boolean, is_broad boolean, has_recent_buying_signal boolean,"
-        " decided_by varchar, ruleset_version varchar"
-    ),
-    CHECKPOINTS: (
-        "account_id varchar, as_of_date date, state varchar, state_since date,"
-        " days_below integer, days_below_states varchar, is_attribution_changed boolean,"
-        " strength_score double, reached_coverage_share double, is_broad boolean,"
-        " has_recent_buying_signal boolean, has_committed_motion boolean, ruleset_version varchar"
-    ),
-    MATCHES: (
-        "as_of_date date, left_account_id varchar, right_account_id varchar,"
-        " proposal_type varchar, probability_share double, match_weight_bits double,"
-        " evidence varchar, ruleset_version varchar"
-    ),
+DAY = pa.field("as_of_date", pa.date32())
+RULESET = pa.field("ruleset_version", pa.string())
+
+TABLES: dict[str, pa.Schema] = {
+    TRANSITIONS: activation.TRANSITION_SCHEMA.append(RULESET),
+    CHECKPOINTS: activation.CHECKPOINT_SCHEMA.append(RULESET),
+    MATCHES: PROPOSAL_SCHEMA.insert(0, DAY).append(RULESET),
     # Of what the proposals of a day were made: the same again need not be made again.
-    MATCH_RUNS: "as_of_date date, input_hash varchar",
-    READINESS: (
-        "account_id varchar, as_of_date date, segment varchar, blocking_dimension varchar,"
-        " known_dimensions integer, cleared_dimensions integer, expires_on date,"
-        " is_single_voice boolean, ruleset_version varchar"
-    ),
-    READINESS_DIMENSIONS: (
-        "account_id varchar, as_of_date date, dimension varchar, mean_share double,"
-        " lower_80_share double, upper_80_share double, evidence_weight double,"
-        " probability_above_half double, disagreement double, is_known boolean,"
-        " respondents integer, findings integer, expires_on date, ruleset_version varchar"
-    ),
-    QUESTIONS: (
-        "as_of_date date, account_id varchar, respondent_role varchar, dimension varchar,"
-        " segment_without varchar, unknown_share double, contested_share double,"
-        " blocked_share double, partial_share double, can_decide_share double,"
-        " ruleset_version varchar"
-    ),
-    AGREEMENT: (
-        "as_of_date date, dimension varchar, alpha double, units integer, ratings integer,"
-        " coders integer, ruleset_version varchar"
-    ),
-    RUNS: "start_date date, end_date date, ruleset_version varchar",
+    MATCH_RUNS: pa.schema([DAY, ("input_hash", pa.string())]),
+    READINESS: readiness.CHANGE_SCHEMA.append(RULESET),
+    READINESS_DIMENSIONS: readiness.DIMENSION_SCHEMA.append(RULESET),
+    QUESTIONS: readiness.QUESTION_SCHEMA.append(RULESET),
+    AGREEMENT: AGREEMENT_SCHEMA.insert(0, DAY).append(RULESET),
+    RUNS: pa.schema([("start_date", pa.date32()), ("end_date", pa.date32()), RULESET]),
     # What differed whenever a run used other rules than the run before it, and the content of every
     # rule that was new or another then. Both are only added to.
-    RULE_CHANGES: (
-        "change_number integer, ruleset_version varchar, previous_ruleset_version varchar,"
-        " used_from date, rule_kind varchar, rule varchar, change varchar, rows_added integer,"
-        " rows_removed integer, rows_changed integer, value_before varchar, value_after varchar,"
-        " what_changed varchar"
+    RULE_CHANGES: pa.schema(
+        [
+            ("change_number", pa.int32()),
+            RULESET,
+            ("previous_ruleset_version", pa.string()),
+            ("used_from", pa.date32()),
+            ("rule_kind", pa.string()),
+            ("rule", pa.string()),
+            ("change", pa.string()),
+            ("rows_added", pa.int32()),
+            ("rows_removed", pa.int32()),
+            ("rows_changed", pa.int32()),
+            ("value_before", pa.string()),
+            ("value_after", pa.string()),
+            ("what_changed", pa.string()),
+        ]
     ),
-    RULE_CONTENTS: "change_number integer, rule_kind varchar, rule varchar, content varchar",
+    RULE_CONTENTS: pa.schema(
+        [
+            ("change_number", pa.int32()),
+            ("rule_kind", pa.string()),
+            ("rule", pa.string()),
+            ("content", pa.string()),
+        ]
+    ),
     # One row per run. What a run computes is settled when it starts, for its own scores change
     # what the same request would mean; and a run that stored scores but never published is redone.
-    PLANS: (
-        "run_id varchar, start_date date, end_date date, replay_start_date date,"
-        " planned_at timestamp, scored_at timestamp, checked_at timestamp, published_at timestamp"
+    PLANS: pa.schema(
+        [
+            ("run_id", pa.string()),
+            ("start_date", pa.date32()),
+            ("end_date", pa.date32()),
+            ("replay_start_date", pa.date32()),
+            ("planned_at", pa.timestamp("us")),
+            ("scored_at", pa.timestamp("us")),
+            ("checked_at", pa.timestamp("us")),
+            ("published_at", pa.timestamp("us")),
+        ]
     ),
+}
+"""What is stored, by table: of scores what the scorer returns, with its day and its rules."""
+
+SQL_TYPES = {
+    pa.string(): "varchar",
+    pa.date32(): "date",
+    pa.timestamp("us"): "timestamp",
+    pa.int32(): "integer",
+    pa.float64(): "double",
+    pa.bool_(): "boolean",
 }
 
 NOT_KEPT = "Not recorded: these rules were used before the content of rules was kept."
@@ -130,10 +138,11 @@ class ScoreCounts:
 
 def prepare(warehouse: Warehouse) -> None:
     """Makes the tables that are missing, and the columns that a newer version added to them."""
-    for table, columns in TABLES.items():
+    for table, schema in TABLES.items():
+        columns = [f"{column.name} {SQL_TYPES[column.type]}" for column in schema]
         warehouse.execute(f"create schema if not exists {table.split('.')[0]}")
-        warehouse.execute(f"create table if not exists {table} ({columns})")
-        for column in columns.split(", "):
+        warehouse.execute(f"create table if not exists {table} ({', '.join(columns)})")
+        for column in columns:
             warehouse.execute(f"alter table {table} add column if not exists {column}")
 
 
@@ -344,9 +353,8 @@ def score_matches(
     if kept is None:
         proposals = matcher(read)
     else:
-        columns = "left_account_id, right_account_id, proposal_type, probability_share,"
         proposals = warehouse.read(
-            f"select {columns} match_weight_bits, evidence from {MATCHES} where as_of_date = ?"
+            f"select {', '.join(PROPOSAL_SCHEMA.names)} from {MATCHES} where as_of_date = ?"
             " order by left_account_id, right_account_id",
             [kept],
         )

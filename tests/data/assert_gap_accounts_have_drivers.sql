@@ -19,11 +19,13 @@ accounts as (
 
     select
         accounts.account_id,
-        accounts.is_target and activation.state not in ('active', 'engaged') as is_gap,
+        accounts.is_target and not state_rules.is_activated as is_gap,
         activation.primary_driver
     from {{ ref('accounts') }} as accounts
     left join {{ ref('account_activation') }} as activation
         on accounts.account_id = activation.account_id
+    left join {{ ref('activation_states') }} as state_rules
+        on activation.state = state_rules.state
 
 )
 

@@ -2,9 +2,6 @@
 -- activation_gap_drivers, which are summed up from stored changes, count as many accounts as the
 -- account days have. So the rows of account_gap_history are the accounts behind these numbers.
 -- Does not guard: the other days, which would take as long as the refresh saves by summing up.
-{%- set segments = [
-    'lifecycle', 'fit_tier', 'target_tier', 'industry', 'region', 'owner', 'employee_band'
-] %}
 with gap as (
 
     select * from {{ ref('activation_gap') }}
@@ -41,8 +38,7 @@ days as (
 listed as (
 
     select
-        account_days.*,
-        account_days.owner_id as owner
+        account_days.*
     from {{ ref('int_account_gap_days') }} as account_days
     inner join days
         on account_days.as_of_date = days.as_of_date
@@ -51,12 +47,11 @@ listed as (
 ),
 
 split as (
-    {% for segment in ['all'] + segments %}
+    {% for segment, column in [('all', "'all'")] + gap_segments().items() | list %}
     select
         listed.*,
         '{{ segment }}' as segment_type,
-        {% if segment == 'all' %}'all'{% else %}coalesce({{ segment }}, 'unknown'){% endif %}
-            as segment_value
+        coalesce({{ column }}, 'unknown') as segment_value
     from listed
     {{ 'union all' if not loop.last }}
     {%- endfor %}

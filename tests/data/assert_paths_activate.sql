@@ -1,8 +1,8 @@
 -- Guards: every gap account has a path, and the change it names activates it by the rule of the
--- state `active`: the points reach the strength of strong signal and a hundredth less would not,
--- the people reach the coverage and one fewer would not, and nothing is named that the account has.
--- Also that gains fall within a persona, which is why the largest first is the smallest change.
--- Excluded accounts, and only they, have none.
+-- lowest activated state: the points reach the strength of strong signal and a hundredth less would
+-- not, the people reach the coverage and one fewer would not, and nothing is named that the account
+-- has. Also that gains fall within a persona, which is why the largest first is the smallest
+-- change. Excluded accounts, and only they, have none.
 -- Does not guard: that a person can be reached, or that signal comes.
 with paths as (
 
@@ -47,6 +47,15 @@ one_fewer as (
 
 ),
 
+activated_rules as (
+
+    select * from {{ ref('activation_states') }}
+    where is_activated
+    order by state_rank
+    limit 1
+
+),
+
 checked as (
 
     select
@@ -71,18 +80,17 @@ checked as (
         paths.people_to_reach,
         paths.reached_coverage_share_after,
         round(gap_days.reached_coverage_share + one_fewer.gain_share, 6) as coverage_with_less,
-        state_rules.min_reached_coverage,
+        activated_rules.min_reached_coverage,
         exists(
             select 1 from {{ ref('int_account_exclusions') }} as exclusions
             where exclusions.account_id = gap_days.account_id
-                and {{ end_date() }} >= exclusions.valid_from
-                and {{ end_date() }} < exclusions.valid_to
+                and {{ on_last_day('exclusions.') }}
         ) as is_excluded
     from gap_days
     left join paths on gap_days.account_id = paths.account_id
     left join one_fewer on gap_days.account_id = one_fewer.account_id
     inner join features on gap_days.account_id = features.account_id
-    inner join {{ ref('activation_states') }} as state_rules on state_rules.state = 'active'
+    cross join activated_rules
 
 )
 

@@ -10,28 +10,27 @@
 ] %}
 with decisions as (
 
-    select unnest(['withheld', 'drop', 'hold', 'research', 'watch', 'pursue']) as decision
+    {{ rows_of_words(
+        ['withheld', 'drop', 'hold', 'research', 'watch', 'pursue'], 'decision'
+    ) }}
 
 ),
 
 drivers as (
 
-    select unnest([
-        'low_intent', 'no_signal_detected', 'wrong_timing', 'poor_fit', 'insufficient_coverage',
-        'none', 'untargeted'
-    ]) as driver
+    {{ rows_of_words(gap_drivers() + ['none', 'untargeted'], 'driver') }}
 
 ),
 
 lifecycles as (
 
-    select unnest(['prospect', 'open_opportunity', 'customer', 'former_customer']) as lifecycle
+    {{ rows_of_words(lifecycles(), 'lifecycle') }}
 
 ),
 
 motions as (
 
-    select unnest(['true', 'false']) as has_committed_motion
+    {{ rows_of_words(['true', 'false'], 'has_committed_motion') }}
 
 ),
 
@@ -124,10 +123,10 @@ known_words as (
     select 'lifecycle', lifecycle from lifecycles
     union
     select 'has_committed_motion', has_committed_motion from motions
+    {%- for segment in readiness_segments() %}
     union
-    select
-        'readiness_segment',
-        unnest(['can_decide', 'blocked', 'contested', 'partial', 'unknown'])
+    select 'readiness_segment', '{{ segment }}'
+    {%- endfor %}
     {%- for column in columns %}
     union
     select '{{ column }}', 'any'

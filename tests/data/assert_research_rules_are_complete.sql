@@ -19,26 +19,27 @@ dimensions as (
 
 fit_tiers as (
 
-    select unnest(['strong', 'moderate', 'weak', 'unknown']) as fit_tier
+    {{ rows_of_words(fit_tiers(), 'fit_tier') }}
 
 ),
 
 segments as (
 
-    select unnest(['can_decide', 'blocked', 'contested', 'partial', 'unknown'])
-        as readiness_segment
+    {{ rows_of_words(readiness_segments(), 'readiness_segment') }}
 
 ),
 
 lifecycles as (
 
-    select unnest(['prospect', 'open_opportunity', 'customer', 'former_customer']) as lifecycle
+    {{ rows_of_words(lifecycles(), 'lifecycle') }}
 
 ),
 
 waits as (
 
-    select unnest([true, false]) as is_told_to_wait
+    select true as is_told_to_wait
+    union all
+    select false as is_told_to_wait
 
 ),
 

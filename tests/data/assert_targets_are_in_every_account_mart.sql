@@ -11,7 +11,7 @@ left join {{ ref('accounts') }} as accounts
     on listed.account_id = accounts.account_id and accounts.is_target
 left join {{ ref('int_account_versions') }} as excluded
     on listed.account_id = excluded.crm_account_id and excluded.is_excluded
-where {{ end_date() }} >= listed.valid_from and {{ end_date() }} < listed.valid_to
+where {{ on_last_day('listed.') }}
     and accounts.account_id is null
     and excluded.crm_account_id is null
 {% for mart in marts %}

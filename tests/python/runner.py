@@ -518,7 +518,7 @@ def _before_the_swap() -> None:
 
 KILL_POINTS: dict[str, Callable[[], None]] = {
     "ingestion, between two tables": _between_two_tables,
-    "dbt before the scores, after a table that grows": _after_node("int_activity_daily"),
+    "dbt before the scores, after a table that grows": _after_node("int_act_days"),
     "before scoring": _before_scoring,
     "while scores are written": _while_writing_scores,
     "dbt after the scores, before the tables that grow": _after_node("int_account_gap_days"),

@@ -150,7 +150,7 @@ MISTAKES: dict[str, tuple[str, Change, int | None, str, str, str]] = {
         4, "min_reached_coverage", "'48' is not between 0 and 1", "in this range",
     ),
     "yes for true": (
-        STATES, put("3,active,strong,false", "3,active,strong,yes"),
+        STATES, put("3,active,true,strong,false", "3,active,true,strong,yes"),
         4, "needs_committed_motion", "'yes' is not true or false", "Write it like true",
     ),
     "a word that is not among those that may be": (
@@ -180,6 +180,20 @@ MISTAKES: dict[str, tuple[str, Change, int | None, str, str, str]] = {
     "a state that no model knows": (
         STATES, put("3,active,", "3,in_market,"),
         None, "state", "should be cold, warming, active, engaged", "none can be renamed",
+    ),
+    "an activated state that asks for a deal": (
+        STATES, put("3,active,true", "3,active,false"),
+        None, "is_activated", "'engaged' should be one that asks for strong signal", "holds",
+    ),
+    "an activated state below one that is not": (
+        STATES, put("4,engaged,true", "4,engaged,false"),
+        None, "is_activated", "'active' should be one that asks for strong signal", "holds",
+    ),
+    "no activated state": (
+        STATES, lambda text: text.replace(b",true,strong", b",false,strong").replace(
+            b"engaged,true", b"engaged,false"
+        ),
+        None, "is_activated", "'' should be one that asks for strong signal", "holds",
     ),
     "a limit above the one that should be higher": (
         VARS, put("strong_min_strength: 40", "strong_min_strength: 9"),
@@ -290,7 +304,7 @@ def test_all_faults_are_told_at_once_and_those_alike_once(project: Path) -> None
 
 def test_what_harms_nobody_is_let_through(project: Path) -> None:
     change(project / FEEDS, lambda text: text.replace(b"\n", b"\r\n"))
-    change(project / STATES, put("4,engaged,none,true", " 4 ,engaged,none,TRUE"))
+    change(project / STATES, put("4,engaged,true,none,true", " 4 ,engaged,true,none,TRUE"))
     change(project / VARS, put("keep_factor: 0.8 ", "keep_factor: 1.0 "))
     change(
         project / VARS,

@@ -334,7 +334,7 @@ def test_one_more_buying_signal_lowers_nothing(refreshed: Place, tmp_path: Path)
         refreshed,
         tmp_path,
         f"""
-        insert into intermediate.int_activity_daily by name
+        insert into intermediate.int_act_days by name
         with types as (
             select activity_type, row_number() over (order by activity_type) as number,
                 count(*) over () as types

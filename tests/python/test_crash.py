@@ -69,7 +69,7 @@ def story(
     def scores(point: str) -> Result:
         return runs.start(compute, place, START, END, kill_at=point).result()
 
-    grows = "int_activity_daily"
+    grows = "int_act_days"
     kill: Mapping[str, Callable[[str], Result]] = {
         "dbt before the scores, after a table that grows": lambda point: job(
             point, program().with_parents([grows])

@@ -40,10 +40,11 @@ LOST_IN = {
         f"account_id is not null and absence_reason is null and {HOLDS}",
     ),
     "deals": ONE.format("intermediate.int_opportunity_spans", HOLDS),
-    "the activity rollup": ONE.format("intermediate.int_activity_daily", "quantity = 1"),
+    "the rollup of pages": ONE.format("intermediate.int_page_days", "quantity = 1"),
+    "the rollup of acts": ONE.format("intermediate.int_act_days", "quantity = 1"),
     "a count of the rollup": (
-        "update intermediate.int_activity_daily set quantity = quantity - 1 where rowid ="
-        " (select min(rowid) from intermediate.int_activity_daily where quantity > 1)"
+        "update intermediate.int_act_days set quantity = quantity - 1 where rowid ="
+        " (select min(rowid) from intermediate.int_act_days where quantity > 1)"
     ),
     "owners of identities": (
         "delete from intermediate.int_identity_owners where identity = (select min(identity)"
@@ -101,7 +102,7 @@ def _rows(rows: Any, change: str) -> int:
     relation = change.split("view ")[1].split()[0] if "view " in change else change.split()[2]
     if change.startswith("update"):
         relation = change.split()[1]
-    counted = "sum(quantity)" if "int_activity_daily" in relation else "count(*)"
+    counted = "sum(quantity)" if relation.endswith("_days") else "count(*)"
     return int(rows(f"select {counted} from {relation}")[0][0])
 
 

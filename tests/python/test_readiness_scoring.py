@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
@@ -697,3 +698,10 @@ def test_the_predictive_of_a_rating_is_the_beta_binomial() -> None:
         for k in range(5)
     ]
     assert found == pytest.approx(wanted)
+
+
+def test_the_models_list_the_segments_that_the_scorer_gives() -> None:
+    text = (PROJECT_DIR / "macros" / "words.sql").read_text(encoding="utf-8")
+    _, _, behind = text.partition("macro readiness_segments()")
+    listed = re.findall(r"'(\w+)'", behind.partition("endmacro")[0])
+    assert sorted(listed) == sorted(SEGMENTS)

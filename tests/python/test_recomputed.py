@@ -19,7 +19,7 @@ import duckdb
 import pytest
 from conftest import REFRESHED, Company, Once
 from recomputed.files import read
-from recomputed.gap import STATES, Gap, History, highest, history
+from recomputed.gap import ACTIVATED, STATES, Gap, History, highest, history
 from recomputed.plays import done_on, plays
 from recomputed.rules import constants, rules
 from runner import Place, Runs, compute
@@ -250,7 +250,7 @@ def test_states_while_a_feed_is_silent(season: Compared) -> None:
             " from intermediate.int_account_gap_days"
         )
     }
-    active = next(int(row["state_rank"]) for row in STATES if row["state"] == "active")
+    activated = int(ACTIVATED["state_rank"])
     found = {}
     for on, there in season.days.days.items():
         for account, state in season.days.states[on].items():
@@ -258,7 +258,7 @@ def test_states_while_a_feed_is_silent(season: Compared) -> None:
             found[account, on] = (
                 STATES[state.rank - 1]["state"],
                 keeps < state.rank <= there.held_rank(account),
-                state.rank < active <= there.reachable_rank(account),
+                state.rank < activated <= there.reachable_rank(account),
             )
     assert {key: row for key, row in found.items() if mart[key] != row} == {}
     assert mart.keys() == found.keys()

@@ -50,7 +50,7 @@ def test_the_version_is_short_and_stable(project: Path) -> None:
     [
         ("seeds/fit/fit_criteria.csv", ",30,false,sales", ",31,false,sales"),
         ("seeds/signals/activity_types.csv", "page_view,web,1,", "page_view,web,2,"),
-        (STATES, "active,strong,false,true,0.48", "active,strong,false,true,0.55"),
+        (STATES, "active,true,strong,false,true,0.48", "active,true,strong,false,true,0.55"),
         ("dbt_project.yml", "person_cap_points: 20", "person_cap_points: 21"),
         ("dbt_project.yml", "backfill_first_load: true", "backfill_first_load: false"),
         ("seeds/landing/feeds.csv", "salesforce,account,3", "salesforce,account,4"),
@@ -98,7 +98,7 @@ def test_formatting_does_not_change_the_version(project: Path) -> None:
         lambda text: text.replace("keep_factor: 0.8", "keep_factor:   0.80"),
     )
     edit(project / "dbt_project.yml", lambda text: "# a word more\n" + text)
-    edit(project / STATES, lambda text: text.replace("cold,none,", "cold, none ,"))
+    edit(project / STATES, lambda text: text.replace("cold,false,none,", "cold, false ,none,"))
     edit(
         project / STATES,
         lambda text: text.replace(",full orchestration now", ',"full orchestration now"'),
@@ -195,7 +195,7 @@ def test_ranks_with_a_gap_or_a_tie_are_refused(project: Path, rank: int) -> None
         ("strong,false,true", "strong,false,yes", "motion_replaces_signal"),
         ("3,active", "three,active", "state_rank"),
         ("min_reached_coverage,response", "coverage,response", "min_reached_coverage"),
-        ("3,active,strong", "3,active,huge", "min_signal_level"),
+        ("3,active,true,strong", "3,active,true,huge", "min_signal_level"),
     ],
 )
 def test_a_cell_that_does_not_read_is_named(project: Path, old: str, new: str, column: str) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import dagster as dg
 import pyarrow as pa
 import pytest
+import yaml
 
 from orchestration.engine.warehouse import Warehouse, connect
 from orchestration.rules.ruleset import Rules, readiness_rules
@@ -497,3 +498,34 @@ def test_rules_are_kept_whole_or_not_at_all(
     monkeypatch.undo()
     assert told(warehouse) == []
     assert keep(warehouse, plan, "rules", limit="1") == 1
+
+
+SCORES = PROJECT_DIR / "models" / "staging" / "scores"
+YAML_TYPES = {
+    "text": "VARCHAR",
+    "integer": "INTEGER",
+    "double": "DOUBLE",
+    "boolean": "BOOLEAN",
+    "date": "DATE",
+}
+NAMED_ANEW = {"reason": "reason_code"}
+MEMORY = [
+    *("days_below_states", "is_attribution_changed", "strength_score"),
+    *("reached_coverage_share", "is_broad", "has_recent_buying_signal", "has_committed_motion"),
+]
+"""What the state machine alone reads of its checkpoints."""
+
+
+def test_the_sources_and_their_staging_have_the_columns_of_the_scores(warehouse: Warehouse) -> None:
+    """The scorers' schemas say which; the other two cannot be made of them, so they are held."""
+    (source,) = yaml.safe_load((SCORES / "_scores__sources.yml").read_text())["sources"]
+    for table in source["tables"]:
+        name = table["name"]
+        stored = warehouse.rows(f"select column_name, column_type from (describe scores.{name})")
+        declared = [(row["name"], YAML_TYPES[row["data_type"]]) for row in table["columns"]]
+        memory = MEMORY if name == "activation_checkpoints" else []
+        assert declared == [column for column in stored if column[0] not in memory], name
+        sql = (SCORES / f"stg_scores__{name}.sql").read_text()
+        sql = sql.replace(f"{{{{ source('scores', '{name}') }}}}", f"scores.{name}")
+        staged = warehouse.rows(f"select column_name, column_type from (describe {sql})")
+        assert staged == [(NAMED_ANEW.get(name, name), type_) for name, type_ in declared], name

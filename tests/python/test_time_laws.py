@@ -708,8 +708,7 @@ def test_the_jump_and_the_fall_after_it_say_that_acts_had_moved(laws: Laws) -> N
 
 def test_a_change_of_owner_rolls_nothing_up_again(laws: Laws) -> None:
     rollup = (
-        "select * from intermediate.int_activity_daily where identity = 'visitor-handing'"
-        " order by all"
+        "select * from intermediate.int_page_days where identity = 'visitor-handing' order by all"
     )
     rows = query(laws.full.warehouse, rollup)
     assert len(rows) == 14

@@ -197,7 +197,7 @@ def test_what_is_taken_back_counts_until_then(template: Place, tmp_path: Path) -
     acts = query(
         place.warehouse,
         "select identity, activity_type, occurred_date::varchar, known_date::varchar, quantity"
-        " from intermediate.int_activity_daily where identity_type = 'person_record' order by all",
+        " from intermediate.int_act_days where identity_type = 'person_record' order by all",
     )
     assert acts == [
         ("81", "touch_linkedin", "2026-03-04", "2026-03-05", 1),

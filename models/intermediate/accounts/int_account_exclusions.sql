@@ -13,14 +13,14 @@ with exclusions as (
 survivors as (
 
     select * from {{ ref('int_account_survivors') }}
-    where {{ end_date() }} >= valid_from and {{ end_date() }} < valid_to
+    where {{ on_last_day() }}
 
 ),
 
 domain_owners as (
 
     select * from {{ ref('int_domain_owners') }}
-    where {{ end_date() }} >= valid_from and {{ end_date() }} < valid_to
+    where {{ on_last_day() }}
 
 )
 

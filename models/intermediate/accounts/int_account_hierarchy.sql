@@ -3,35 +3,35 @@
 with recursive accounts as (
 
     select account_id from {{ ref('int_accounts') }}
-    where {{ end_date() }} >= valid_from and {{ end_date() }} < valid_to
+    where {{ on_last_day() }}
 
 ),
 
 parents as (
 
     select * from {{ ref('int_account_parents') }}
-    where {{ end_date() }} >= valid_from and {{ end_date() }} < valid_to
+    where {{ on_last_day() }}
 
 ),
 
 account_companies as (
 
     select * from {{ ref('int_account_companies') }}
-    where {{ end_date() }} >= valid_from and {{ end_date() }} < valid_to
+    where {{ on_last_day() }}
 
 ),
 
 successors as (
 
     select * from {{ ref('int_company_successors') }}
-    where {{ end_date() }} >= valid_from and {{ end_date() }} < valid_to
+    where {{ on_last_day() }}
 
 ),
 
 company_accounts as (
 
     select * from {{ ref('int_company_accounts') }}
-    where {{ end_date() }} >= valid_from and {{ end_date() }} < valid_to
+    where {{ on_last_day() }}
 
 ),
 

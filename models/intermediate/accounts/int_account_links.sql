@@ -45,8 +45,7 @@ listed_merges as (
 losers as (
 
     select
-        case when source_instance = 'main' then '' else source_instance || ':' end || listed_id
-            as loser_id,
+        {{ record_id('listed_id', 'source_instance') }} as loser_id,
         crm_account_id,
         valid_from
     from listed_merges

@@ -26,7 +26,7 @@ profiles as (
 owners as (
 
     select owner_id, owner_name from {{ ref('int_owners') }}
-    where {{ end_date() }} >= valid_from and {{ end_date() }} < valid_to
+    where {{ on_last_day() }}
 
 )
 

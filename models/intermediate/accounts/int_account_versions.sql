@@ -47,8 +47,8 @@ ordered as (
         min(delivery_date) over (partition by crm_account_id) as first_delivery_date,
         -- What the first version says of it stays: a date that comes later moves no day before.
         first_value(coalesce(created_date, known_date)) over record as created_on,
-        {{ var('backfill_first_load') }}
-        and first_value(is_first_load and created_date is null) over record as is_start_assumed
+        first_value({{ is_backfilled() }} and created_date is null) over record
+            as is_start_assumed
     from accounts
     window record as (
         partition by crm_account_id order by version_at
@@ -118,10 +118,10 @@ versions as (
     select
         crm_account_id,
         cast(
-            case when is_start_assumed then cast('1900-01-01' as date) else created_on end
+            case when is_start_assumed then {{ ever_since() }} else created_on end
             as timestamp
         ),
-        case when is_start_assumed then cast('1900-01-01' as date) else created_on end,
+        case when is_start_assumed then {{ ever_since() }} else created_on end,
         {%- for attribute in attributes %}
         {%- if attribute in ['source_system', 'source_instance', 'source_rank'] %}
         {{ attribute }},

@@ -45,11 +45,7 @@ versions as (
         starts_on,
         ends_on,
         version_at,
-        case
-            when {{ var('backfill_first_load') }} and version_order = 1 and is_first_load
-                then cast('1900-01-01' as date)
-            else known_date
-        end as valid_from
+        {{ backfilled_from(ever_since(), 'version_order = 1') }} as valid_from
     from relationships
 
 ),
@@ -109,7 +105,7 @@ meanings as (
 
     union all
 
-    select stated_key, stated_key, 2, cast('1900-01-01' as date), {{ forever() }}
+    select stated_key, stated_key, 2, {{ ever_since() }}, {{ forever() }}
     from named
 
 ),

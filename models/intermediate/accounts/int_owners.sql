@@ -11,12 +11,8 @@ owners as (
 
     select
         owner_id, owner_name, role_id, department, title, is_active, version_at,
-        source_system || case when source_instance = 'main' then '' else '@' || source_instance end
-            as crm,
-        case
-            when is_first_load and {{ var('backfill_first_load') }} then cast('1900-01-01' as date)
-            else known_date
-        end as valid_from
+        {{ system_name() }} as crm,
+        {{ backfilled_from(ever_since()) }} as valid_from
     from owner_rows
 
 ),

@@ -25,11 +25,7 @@ kinds as (
         source_system,
         record_kind,
         min(source_rank) as source_rank,
-        min(case
-            when is_first_load and {{ var('backfill_first_load') }}
-                then least(created_date, known_date)
-            else known_date
-        end) as known_from
+        min({{ backfilled_from('least(created_date, known_date)') }}) as known_from
     from delivered
     group by record_id, source_system, record_kind
 
@@ -70,11 +66,7 @@ seat_tables as (
         source_system,
         source_instance,
         record_kind,
-        min(case
-            when is_first_load and {{ var('backfill_first_load') }}
-                then cast('1900-01-01' as date)
-            else known_date
-        end) as seats_told_from
+        min({{ backfilled_from(ever_since()) }}) as seats_told_from
     from delivered
     where buying_role is not null
         or {{ plain_words("coalesce(title, '')") }} not in (

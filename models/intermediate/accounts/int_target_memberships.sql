@@ -46,7 +46,7 @@ versions as (
         selected_by, listed_on, removed_on,
         cast(listed_on as timestamp) as version_at, listed_on as valid_from
     from recorded
-    where {{ var('backfill_first_load') }} and version_order = 1 and is_first_load
+    where {{ is_backfilled() }} and version_order = 1
         and listed_on < known_date
 
 ),

@@ -90,10 +90,7 @@ acts as (
                 case when known_date <= {{ end_date() }} then 0 else 1 end,
                 version_at desc, load_id desc, file_path desc, file_row desc
         ) = 1 as is_newest,
-        case
-            when is_first_load and {{ var('backfill_first_load') }} then created_date
-            else known_date
-        end as from_date
+        {{ backfilled_from('created_date') }} as from_date
     from (
         {{ rows_of_sources('activities', of_kind + [
             'source_system', 'source_instance', 'act_id', 'record_id', 'crm_account_id', 'domain',
@@ -313,23 +310,60 @@ participations as (
 
 ),
 
--- Of the copies of one mail the first to arrive counts.
+-- Of acts alike the first to arrive counts, of those that have not been undone since.
+arrivals as (
+
+    select
+        participations.source_system,
+        participations.identity_type,
+        participations.identity,
+        participations.occurred_date,
+        participations.activity_type,
+        participations.copied_subject,
+        participations.act_id,
+        participations.is_newest
+        and participations.known_date <= {{ end_date() }}
+        and not participations.is_deleted
+        and not coalesce(
+            removals.is_deleted and removals.changed_on >= participations.known_date, false
+        ) as stands,
+        row_number() over (
+            partition by
+                participations.source_system, participations.identity_type,
+                participations.identity, participations.occurred_date,
+                participations.activity_type, participations.copied_subject
+            order by
+                participations.counted_load_id, participations.counted_from,
+                participations.act_id
+        ) as arrival
+    from participations
+    left join removals
+        on
+            participations.source_system = removals.source_system
+            and participations.act_id = removals.record_id
+    where participations.copied_subject is not null
+        and participations.is_done
+        and participations.identity is not null
+
+),
+
 originals as (
 
-    select * from (
+    select
+        source_system, identity_type, identity, occurred_date, activity_type, copied_subject,
+        min_by(act_id, arrival) as act_id
+    from (
         select
             source_system, identity_type, identity, occurred_date, activity_type, copied_subject,
-            act_id,
-            row_number() over (
-                partition by
-                    source_system, identity_type, identity, occurred_date, activity_type,
-                    copied_subject
-                order by counted_load_id, counted_from, act_id
-            ) as place
-        from participations
-        where copied_subject is not null and is_done and identity is not null
-    ) as arrivals
-    where place = 1
+            act_id, min(arrival) as arrival
+        from arrivals
+        group by
+            source_system, identity_type, identity, occurred_date, activity_type, copied_subject,
+            act_id
+        having max(case when stands then 1 else 0 end) = 1
+    ) as standing
+    group by
+        source_system, identity_type, identity, occurred_date, activity_type, copied_subject
 
 ),
 

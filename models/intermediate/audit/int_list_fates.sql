@@ -198,7 +198,7 @@ findings as (
         select
             *,
             cast(delivery_date as timestamp) as version_at,
-            case when is_first_load then cast('1900-01-01' as date) else delivery_date end
+            case when is_first_load then {{ ever_since() }} else delivery_date end
                 as known_date
         from {{ ref('stg_research__findings') }}
     ) as delivered

@@ -136,8 +136,7 @@ listed_merges as (
 merged_deals as (
 
     select distinct
-        case when source_instance = 'main' then '' else source_instance || ':' end || listed_id
-            as merged_id
+        {{ record_id('listed_id', 'source_instance') }} as merged_id
     from listed_merges
     where listed_id != crm_opportunity_id
 

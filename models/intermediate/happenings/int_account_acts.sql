@@ -61,7 +61,7 @@ deal_ends as (
     select
         account_id,
         ended_on,
-        lag(ended_on, 1, cast('1900-01-01' as date)) over (
+        lag(ended_on, 1, {{ ever_since() }}) over (
             partition by account_id order by ended_on
         ) as ended_before
     from (

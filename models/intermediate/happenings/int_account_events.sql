@@ -18,14 +18,14 @@ in_force as (
 survivors as (
 
     select * from {{ ref('int_account_survivors') }}
-    where {{ end_date() }} >= valid_from and {{ end_date() }} < valid_to
+    where {{ on_last_day() }}
 
 ),
 
 domain_owners as (
 
     select * from {{ ref('int_domain_owners') }}
-    where {{ end_date() }} >= valid_from and {{ end_date() }} < valid_to
+    where {{ on_last_day() }}
 
 )
 
@@ -38,7 +38,6 @@ select
 from in_force
 left join survivors on in_force.crm_account_id = survivors.crm_account_id
 left join domain_owners on in_force.domain = domain_owners.domain
-where {{ end_date() }} >= in_force.valid_from
-    and {{ end_date() }} < in_force.valid_to
+where {{ on_last_day('in_force.') }}
     and in_force.event_date <= {{ end_date() }}
     and coalesce(survivors.account_id, domain_owners.account_id) is not null

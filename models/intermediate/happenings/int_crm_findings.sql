@@ -190,11 +190,7 @@ links as (
         attendees.act_id,
         attendees.record_id,
         attendees.crm_account_id,
-        case
-            when attendees.is_first_load and {{ var('backfill_first_load') }}
-                then cast('1900-01-01' as date)
-            else attendees.known_date
-        end as linked_on
+        {{ backfilled_from(ever_since(), prefix='attendees.') }} as linked_on
     from attendees
     inner join coded_calls
         on

@@ -26,7 +26,7 @@ activity_types as (
 identities as (
 
     select * from {{ ref('int_identity_owners') }}
-    where {{ end_date() }} >= valid_from and {{ end_date() }} < valid_to
+    where {{ on_last_day() }}
 
 ),
 
@@ -45,7 +45,7 @@ costs as (
 survivors as (
 
     select * from {{ ref('int_account_survivors') }}
-    where {{ end_date() }} >= valid_from and {{ end_date() }} < valid_to
+    where {{ on_last_day() }}
 
 ),
 

@@ -37,9 +37,7 @@ spans as (
 select
     spans.source,
     spans.table_name,
-    spans.source
-    || case when spans.source_instance = 'main' then '' else '@' || spans.source_instance end
-    || '.' || spans.table_name as feed,
+    {{ feed_name('spans.', 'source', 'table_name') }} as feed,
     spans.delivery_date as last_delivery_date,
     {{ add_days('spans.delivery_date', 'feeds.freshness_days + 1') }} as valid_from,
     least(

@@ -65,12 +65,9 @@ resolutions as (
 
     select
         ip, domain, version_at,
-        case
-            when {{ var('backfill_first_load') }} and is_first_load
-                and row_number() over (partition by ip order by version_at) = 1
-                then cast('1900-01-01' as date)
-            else known_date
-        end as valid_from
+        {{ backfilled_from(
+            ever_since(), 'row_number() over (partition by ip order by version_at) = 1'
+        ) }} as valid_from
     from {{ ref('stg_reveal__ip_companies') }}
     where confidence_share >= {{ var('resolver_min_confidence') }} or confidence_share is null
 

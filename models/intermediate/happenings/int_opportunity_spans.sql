@@ -1,15 +1,15 @@
-with opportunities as (
+with stage_spans as (
+
+    select * from {{ ref('int_opportunity_stages') }}
+
+),
+
+opportunities as (
 
     select
         *,
         row_number() over (partition by crm_opportunity_id order by version_at) as version_order
     from {{ ref('int_crm_opportunities') }}
-
-),
-
-stage_changes as (
-
-    select * from {{ ref('int_crm_stage_changes') }}
 
 ),
 
@@ -19,49 +19,6 @@ opportunity_accounts as (
         'crm_opportunity_id', 'crm_account_id', 'association_type', 'is_primary', 'is_deleted',
         'version_at', 'is_first_load', 'known_date'
     ]) }}
-
-),
-
-merge_rows as (
-
-    {{ rows_of_sources('opportunity_merges', [
-        'crm_opportunity_id', 'source_instance', 'merged_opportunity_ids', 'is_first_load',
-        'known_date'
-    ]) }}
-
-),
-
--- CRMs that keep stages as records of their own say there what a stage is called and whether it is
--- the end.
-stage_rows as (
-
-    {{ rows_of_sources('stages', [
-        'stage_id', 'stage_name', 'is_closed', 'is_won', 'version_at', 'is_first_load', 'known_date'
-    ]) }}
-
-),
-
-stage_versions as (
-
-    select
-        stage_id, stage_name, is_closed, is_won, version_at,
-        case
-            when is_first_load and {{ var('backfill_first_load') }} then cast('1900-01-01' as date)
-            else known_date
-        end as valid_from
-    from stage_rows
-
-),
-
-stage_records as (
-
-    {{ versions_in_force('stage_versions', 'stage_id') }}
-
-),
-
-stages as (
-
-    select * from {{ ref('opportunity_stages') }}
 
 ),
 
@@ -75,13 +32,6 @@ exclusions as (
 
     select * from {{ ref('record_exclusions') }}
     where record_kind = 'opportunity'
-
-),
-
-removals as (
-
-    select * from {{ ref('int_record_removals') }}
-    where record_kind = 'opportunity' and is_day_end
 
 ),
 
@@ -104,275 +54,14 @@ first_versions as (
 
 ),
 
--- A deal merged into another is what the other is: its own record may never be marked as gone.
-merged_ids as (
-
-    select
-        source_instance, merged_opportunity_ids as ids, crm_opportunity_id,
-        case
-            when version_order = 1 and is_first_load and {{ var('backfill_first_load') }}
-                then least(created_date, known_date)
-            else known_date
-        end as merged_on
-    from opportunities
-    where merged_opportunity_ids is not null
-
-    union all
-
-    -- What it was merged into may come later than the word of it.
-    select
-        merge_rows.source_instance,
-        merge_rows.merged_opportunity_ids,
-        merge_rows.crm_opportunity_id,
-        greatest(merge_rows.known_date, first_versions.known_date)
-    from merge_rows
-    inner join first_versions
-        on merge_rows.crm_opportunity_id = first_versions.crm_opportunity_id
-
-),
-
-listed_merges as (
-
-    {{ listed_ids('merged_ids') }}
-
-),
-
-named_merges as (
-
-    select
-        case when source_instance = 'main' then '' else source_instance || ':' end
-        || listed_id as merged_id,
-        crm_opportunity_id,
-        merged_on
-    from listed_merges
-
-),
-
-merges as (
-
-    select merged_id, min(merged_on) as merged_on
-    from named_merges
-    where merged_id != crm_opportunity_id
-    group by merged_id
-
-),
-
-first_changes as (
-
-    select crm_opportunity_id, min_by(previous_stage_name, version_at) as first_stage_name
-    from stage_changes
-    where previous_stage_name is not null
-    group by crm_opportunity_id
-
-),
-
-with_history as (
-
-    select distinct crm_opportunity_id from stage_changes
-    where stage_name is not null or stage_id is not null
-
-),
-
--- What is known of an opportunity's outcome: the stage it was seen in, when, and since when we
--- know.
-observations as (
-
-    select
-        crm_opportunity_id,
-        version_at,
-        known_date as valid_from,
-        stage_name,
-        stage_id,
-        case when is_closed then case when is_won then 'won' else 'lost' end end as seen_outcome,
-        close_date,
-        amount,
-        is_deleted,
-        false as is_inferred
-    from opportunities
-
-    union all
-
-    select
-        crm_opportunity_id, version_at, known_date, stage_name, stage_id, null, close_date, amount,
-        null, false
-    from stage_changes
-
-    union all
-
-    select
-        removals.record_id, cast(removals.changed_on as timestamp), removals.changed_on, null, null,
-        null, null, null, removals.is_deleted, false
-    from removals
-    inner join first_versions
-        on
-            removals.record_id = first_versions.crm_opportunity_id
-            and removals.source_system = first_versions.source_system
-
-    union all
-
-    -- In the first load an opportunity exists from its creation, in the stage its history began
-    -- with.
-    select
-        first_versions.crm_opportunity_id,
-        cast(first_versions.created_date as timestamp),
-        first_versions.created_date,
-        first_changes.first_stage_name,
-        null,
-        null,
-        null,
-        null,
-        false,
-        first_changes.first_stage_name is null
-    from first_versions
-    left join first_changes on first_versions.crm_opportunity_id = first_changes.crm_opportunity_id
-    where first_versions.is_first_load and {{ var('backfill_first_load') }}
-        and first_versions.created_date < first_versions.known_date
-
-    union all
-
-    -- Without any history a closed opportunity is taken to have closed on its close date.
-    select
-        first_versions.crm_opportunity_id,
-        cast(first_versions.close_date as timestamp),
-        first_versions.close_date,
-        first_versions.stage_name,
-        first_versions.stage_id,
-        case
-            when first_versions.is_closed and first_versions.is_won then 'won'
-            when first_versions.is_closed then 'lost'
-        end,
-        first_versions.close_date,
-        null,
-        false,
-        true
-    from first_versions
-    left join with_history on first_versions.crm_opportunity_id = with_history.crm_opportunity_id
-    left join stage_records
-        on
-            first_versions.stage_id = stage_records.stage_id
-            and first_versions.known_date >= stage_records.valid_from
-            and first_versions.known_date < stage_records.valid_to
-    where first_versions.is_first_load
-        and (first_versions.is_closed or coalesce(stage_records.is_closed, false))
-        and {{ var('backfill_first_load') }}
-        and with_history.crm_opportunity_id is null
-        and first_versions.close_date > first_versions.created_date
-        and first_versions.close_date < first_versions.known_date
-
-),
-
--- A CRM writes the record and both its histories in the same second: together they are one
--- observation. Apart, which of them stood would be chance, and with it the close date.
-moments as (
-
-    select
-        observations.crm_opportunity_id,
-        observations.version_at,
-        observations.valid_from,
-        max(coalesce(observations.stage_name, stage_records.stage_name, observations.stage_id))
-            as stage_name,
-        max(coalesce(observations.seen_outcome, case
-            when stage_records.is_won then 'won'
-            when stage_records.is_closed then 'lost'
-        end)) as seen_outcome,
-        max(observations.close_date) as close_date,
-        max(observations.amount) as amount,
-        max(observations.is_deleted) as is_deleted,
-        min(observations.is_inferred) as is_inferred
-    from observations
-    left join stage_records
-        on
-            observations.stage_id = stage_records.stage_id
-            and observations.valid_from >= stage_records.valid_from
-            and observations.valid_from < stage_records.valid_to
-    group by observations.crm_opportunity_id, observations.version_at, observations.valid_from
-
-),
-
-in_force as (
-
-    {{ versions_in_force('moments', 'crm_opportunity_id') }}
-
-),
-
--- What an observation does not say is as it was before. A stage that was seen to be the end stays
--- so until another stage is seen.
-carried as (
-
-    select
-        in_force.*,
-        last_value(close_date ignore nulls) over opportunity as close_date_known,
-        last_value(amount ignore nulls) over opportunity as amount_known,
-        coalesce(last_value(is_deleted ignore nulls) over opportunity, false) as is_deleted_known,
-        sum(case when stage_name is not null then 1 else 0 end) over opportunity as stage_number
-    from in_force
-    window opportunity as (
-        partition by crm_opportunity_id order by valid_from
-        rows between unbounded preceding and current row
-    )
-
-),
-
-staged as (
-
-    select
-        crm_opportunity_id,
-        valid_from,
-        valid_to,
-        max(stage_name) over stage_so_far as stage_name,
-        max(seen_outcome) over stage_so_far as seen_outcome,
-        close_date_known as close_date,
-        amount_known as amount,
-        is_deleted_known as is_deleted,
-        is_inferred
-    from carried
-    window stage_so_far as (
-        partition by crm_opportunity_id, stage_number order by valid_from
-        rows between unbounded preceding and current row
-    )
-
-),
-
-outcomes as (
-
-    select
-        staged.*,
-        coalesce(staged.seen_outcome, stages.outcome, 'open') as outcome,
-        coalesce(stages.is_committed, false) as is_committed,
-        stages.stage_name is not null as is_mapped,
-        (staged.stage_name is distinct from lag(staged.stage_name) over opportunity)
-            as is_stage_change
-    from staged
-    left join stages on lower(staged.stage_name) = lower(stages.stage_name)
-    window opportunity as (partition by staged.crm_opportunity_id order by staged.valid_from)
-
-),
-
-stage_spans as (
-
-    select
-        outcomes.*,
-        max(case when outcomes.is_stage_change then outcomes.valid_from end) over (
-            partition by outcomes.crm_opportunity_id order by outcomes.valid_from
-            rows between unbounded preceding and current row
-        ) as stage_changed_date,
-        merges.merged_on
-    from outcomes
-    left join merges on outcomes.crm_opportunity_id = merges.merged_id
-
-),
-
--- Links (account, type, owner) hold from creation in the first load; the version in force
+-- Links (type, owner, currency) hold from creation in the first load; the version in force
 -- otherwise.
 link_versions as (
 
     select
         crm_opportunity_id, version_at, opportunity_type, owner_id, currency_code, is_excluded,
-        case
-            when version_order = 1 and is_first_load and {{ var('backfill_first_load') }}
-                then least(created_date, known_date)
-            else known_date
-        end as valid_from
+        {{ backfilled_from('least(created_date, known_date)', 'version_order = 1') }}
+            as valid_from
     from (
         select
             opportunities.*,
@@ -395,11 +84,8 @@ account_versions as (
 
     select
         crm_opportunity_id, version_at, crm_account_id,
-        case
-            when version_order = 1 and is_first_load and {{ var('backfill_first_load') }}
-                then least(created_date, known_date)
-            else known_date
-        end as valid_from
+        {{ backfilled_from('least(created_date, known_date)', 'version_order = 1') }}
+            as valid_from
     from opportunities
 
 ),
@@ -419,11 +105,10 @@ associations as (
         opportunity_accounts.is_primary,
         coalesce(opportunity_accounts.is_deleted, false) as is_deleted,
         opportunity_accounts.version_at,
-        case
-            when opportunity_accounts.is_first_load and {{ var('backfill_first_load') }}
-                then least(first_versions.created_date, opportunity_accounts.known_date)
-            else opportunity_accounts.known_date
-        end as valid_from
+        {{ backfilled_from(
+            'least(first_versions.created_date, opportunity_accounts.known_date)',
+            prefix='opportunity_accounts.'
+        ) }} as valid_from
     from opportunity_accounts
     inner join first_versions
         on opportunity_accounts.crm_opportunity_id = first_versions.crm_opportunity_id
@@ -444,8 +129,8 @@ association_versions as (
 
 ),
 
--- An association holds until it is taken away. A deal has one primary company: who is named one later
--- takes the place of the one before.
+-- An association holds until it is taken away. A deal has one primary company: who is named one
+-- later takes the place of the one before.
 associated_spans as (
 
     select
@@ -509,11 +194,11 @@ select
     ) as valid_from,
     least(
         stage_spans.valid_to, links_in_force.valid_to, accounts_in_force.valid_to,
-        survivors.valid_to, coalesce(stage_spans.merged_on, survivors.valid_to)
+        survivors.valid_to
     ) as valid_to,
     stage_spans.stage_name,
     stage_spans.outcome,
-    stage_spans.is_committed and stage_spans.outcome = 'open' as is_committed,
+    stage_spans.is_committed,
     stage_spans.is_mapped,
     stage_spans.stage_changed_date,
     stage_spans.close_date,
@@ -558,11 +243,4 @@ left join currency_rates
         = currency_rates.currency_code
         and stage_spans.valid_from >= currency_rates.valid_from
         and stage_spans.valid_from < currency_rates.valid_to
-where not stage_spans.is_deleted and not links_in_force.is_excluded
-    and (
-        stage_spans.merged_on is null
-        or greatest(
-            stage_spans.valid_from, links_in_force.valid_from, accounts_in_force.valid_from,
-            survivors.valid_from
-        ) < stage_spans.merged_on
-    )
+where not links_in_force.is_excluded

@@ -12,7 +12,7 @@ rules as (
         traffic_rules.rule_rank,
         traffic_rules.category,
         traffic_rules.weight_share,
-        coalesce(traffic_rules.valid_from, cast('1900-01-01' as date)) as valid_from,
+        coalesce(traffic_rules.valid_from, {{ ever_since() }}) as valid_from,
         coalesce(traffic_rules.valid_to, {{ forever() }}) as valid_to
     from domains
     inner join {{ ref('traffic_rules') }} as traffic_rules

@@ -3,14 +3,14 @@
 with acts as (
 
     select * from {{ ref('int_account_acts') }}
-    where {{ day }} >= valid_from and {{ day }} < valid_to and base_points_h > 0
+    where {{ on_last_day() }} and base_points_h > 0
 
 ),
 
 feed_gaps as (
 
     select * from {{ ref('int_feed_gaps') }}
-    where {{ day }} >= valid_from and {{ day }} < valid_to
+    where {{ on_last_day() }}
 
 ),
 

@@ -9,9 +9,8 @@
 ) }}
 {%- set facts = [
     'state', 'is_activated', 'is_held', 'may_have_risen', 'fits_icp', 'is_fit_assumed',
-    'has_signal', 'is_touched', 'signal_driver', 'has_coverage_driver', 'is_sole_blocker',
-    'lifecycle', 'fit_tier', 'target_tier', 'industry', 'region', 'owner_id', 'employee_band'
-] -%}
+    'has_signal', 'is_touched', 'signal_driver', 'has_coverage_driver', 'is_sole_blocker'
+] + gap_segments().values() | list -%}
 
 with target_days as (
 

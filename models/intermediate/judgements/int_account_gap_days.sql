@@ -25,31 +25,41 @@ state_rules as (
 
 ),
 
--- What an account must have to be activated is what the rule of the state `active` asks for.
+-- What an account must have to be activated is what the lowest activated state asks for.
+activated_rules as (
+
+    select * from state_rules
+    where is_activated
+    order by state_rank
+    limit 1
+
+),
+
 conditions as (
 
     select
         features.*,
         -- Below what keeps its state, and a silent feed could have kept it.
         coalesce(
-            own_rules.state_rank > features.kept_rank
-            and own_rules.state_rank <= features.held_rank,
+            state_rules.state_rank > features.kept_rank
+            and state_rules.state_rank <= features.held_rank,
             false
         ) as is_held,
         -- In the gap, and a silent feed could have brought it out.
         coalesce(
-            own_rules.state_rank < state_rules.state_rank
-            and features.reachable_rank >= state_rules.state_rank,
+            state_rules.state_rank < activated_rules.state_rank
+            and features.reachable_rank >= activated_rules.state_rank,
             false
         ) as may_have_risen,
         states.state,
         states.previous_state,
         states.valid_from as state_since,
-        states.state in ('active', 'engaged') as is_activated,
+        state_rules.is_activated,
         features.signal_level = 'strong' or features.has_committed_motion as has_signal,
         -- Unknown coverage holds no account back.
-        coalesce(features.reached_coverage_share >= state_rules.min_reached_coverage, true)
-            as has_coverage,
+        coalesce(
+            features.reached_coverage_share >= activated_rules.min_reached_coverage, true
+        ) as has_coverage,
         profiles.target_tier,
         profiles.industry,
         profiles.region,
@@ -61,8 +71,8 @@ conditions as (
             features.account_id = states.account_id
             and features.as_of_date >= states.valid_from
             and features.as_of_date < states.valid_to
-    inner join state_rules on state_rules.state = 'active'
-    inner join state_rules as own_rules on states.state = own_rules.state
+    inner join state_rules on states.state = state_rules.state
+    cross join activated_rules
     left join profiles
         on
             features.account_id = profiles.account_id
@@ -130,22 +140,6 @@ select
     end
         as signal_cause,
     has_coverage_driver,
-    coalesce(signal_driver, case when has_coverage_driver then 'insufficient_coverage' end)
-        as primary_driver,
-    -- Halves of one account: a lone driver carries both, two drivers carry one each.
-    case
-        when signal_driver is null then 0
-        when has_coverage_driver then 1
-        else 2
-    end as signal_driver_halves,
-    case
-        when not has_coverage_driver then 0
-        when signal_driver is not null then 1
-        else 2
-    end as coverage_driver_halves,
-    fits_icp and (signal_driver is null) = has_coverage_driver
-    and coalesce(
-        signal_driver, case when has_coverage_driver then 'insufficient_coverage' end
-    ) is not null
-        as is_sole_blocker
+    {{ shares_of_drivers() }},
+    fits_icp and (signal_driver is null) = has_coverage_driver as is_sole_blocker
 from drivers

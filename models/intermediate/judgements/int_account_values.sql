@@ -8,7 +8,7 @@ with account_days as (
 profiles as (
 
     select * from {{ ref('int_account_profiles') }}
-    where {{ end_date() }} >= valid_from and {{ end_date() }} < valid_to
+    where {{ on_last_day() }}
 
 ),
 
@@ -27,8 +27,7 @@ deals as (
         opportunities.annual_amount_usd
     from {{ ref('int_opportunity_spans') }} as opportunities
     inner join accounts on opportunities.account_id = accounts.account_id
-    where {{ end_date() }} >= opportunities.valid_from
-        and {{ end_date() }} < opportunities.valid_to
+    where {{ on_last_day('opportunities.') }}
         and opportunities.outcome in ('open', 'won')
         and not opportunities.is_renewal
         and opportunities.annual_amount_usd > 0

@@ -1,11 +1,7 @@
 {#- Counted from the days on which an account's facts changed: a count is the sum of all changes up
     to its day, whole numbers that come and go. -#}
-{%- set segments = [
-    'lifecycle', 'fit_tier', 'target_tier', 'industry', 'region', 'owner', 'employee_band'
-] -%}
-{%- set drivers = [
-    'low_intent', 'no_signal_detected', 'wrong_timing', 'poor_fit', 'insufficient_coverage'
-] -%}
+{%- set segments = gap_segments() -%}
+{%- set drivers = gap_drivers() -%}
 {%- set counts = [
     'target_accounts', 'icp_accounts', 'icp_assumed_accounts', 'activated_accounts',
     'activated_icp_accounts', 'activated_assumed_accounts', 'not_in_market_accounts',
@@ -26,27 +22,18 @@ spans as (
 
     select
         *,
-        owner_id as owner,
         lead(as_of_date) over (partition by account_id order by as_of_date) as next_as_of_date
     from gap_changes
 
 ),
 
--- Halves of one account: a lone driver carries both, two drivers carry one each.
 named as (
 
     select
         *,
-        coalesce(signal_driver, case when has_coverage_driver then 'insufficient_coverage' end)
-            as primary_driver,
-        case when has_coverage_driver then 1 else 2 end as signal_driver_halves,
-        case
-            when not has_coverage_driver then 0
-            when signal_driver is not null then 1
-            else 2
-        end as coverage_driver_halves,
-        {%- for segment in segments %}
-        coalesce({{ segment }}, 'unknown') as {{ segment }}_value{{ ',' if not loop.last }}
+        {{ shares_of_drivers() }},
+        {%- for segment, column in segments.items() %}
+        coalesce({{ column }}, 'unknown') as {{ segment }}_value{{ ',' if not loop.last }}
         {%- endfor %}
     from spans
     where is_target

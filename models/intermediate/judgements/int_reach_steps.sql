@@ -1,17 +1,16 @@
-{%- set day = end_date() -%}
 {%- set sure = var('max_presence_probability') -%}
 
 with persona_spans as (
 
     select * from {{ ref('int_persona_spans') }}
-    where {{ day }} >= valid_from and {{ day }} < valid_to and is_required
+    where {{ on_last_day() }} and is_required
 
 ),
 
 person_spans as (
 
     select * from {{ ref('int_person_spans') }}
-    where {{ day }} >= valid_from and {{ day }} < valid_to
+    where {{ on_last_day() }}
         and persona is not null and seat_probability > 0
 
 ),
@@ -19,7 +18,7 @@ person_spans as (
 reach_spans as (
 
     select * from {{ ref('int_reach_spans') }}
-    where {{ day }} >= valid_from and {{ day }} < valid_to
+    where {{ on_last_day() }}
 
 ),
 

@@ -107,7 +107,7 @@ select
     target_days.target_tier,
     target_days.industry,
     target_days.region,
-    target_days.owner_id as owner,
+    target_days.owner_id,
     target_days.employee_band,
     case when identities.is_in_crm then 1 else 0 end as present_accounts,
     case when account_people.present_people > 0 then 1 else 0 end as accounts_with_contacts,

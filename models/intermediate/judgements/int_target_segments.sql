@@ -1,7 +1,3 @@
-{%- set segments = [
-    'lifecycle', 'fit_tier', 'target_tier', 'industry', 'region', 'owner_id', 'employee_band'
-] -%}
-
 with targets as (
 
     select * from {{ ref('int_account_gap_days') }}
@@ -15,12 +11,12 @@ select
     'all' as segment_value
 from targets
 
-{% for segment in segments %}
+{% for segment, column in gap_segments().items() %}
 union all
 
 select
     account_id,
-    '{{ segment | replace("_id", "") }}' as segment_type,
-    coalesce({{ segment }}, 'unknown') as segment_value
+    '{{ segment }}' as segment_type,
+    coalesce({{ column }}, 'unknown') as segment_value
 from targets
 {% endfor %}

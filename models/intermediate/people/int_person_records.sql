@@ -51,8 +51,7 @@ listed_merges as (
 losers as (
 
     select
-        id_prefix || case when source_instance = 'main' then '' else source_instance || ':' end
-        || listed_id as loser_id,
+        id_prefix || {{ record_id('listed_id', 'source_instance') }} as loser_id,
         record_id,
         valid_from
     from listed_merges
@@ -263,7 +262,7 @@ records as (
 spoken_for as (
 
     select distinct
-        record_id, source_system, record_id as speaker_id, cast('1900-01-01' as date) as speaks_from
+        record_id, source_system, record_id as speaker_id, {{ ever_since() }} as speaks_from
     from versions
 
     union all
@@ -534,7 +533,7 @@ owners_or_none as (
 
     union all
 
-    select distinct domain, cast(null as {{ dbt.type_string() }}), 2, cast('1900-01-01' as date),
+    select distinct domain, cast(null as {{ dbt.type_string() }}), 2, {{ ever_since() }},
         {{ forever() }}
     from domain_owners
 

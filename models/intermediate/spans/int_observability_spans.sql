@@ -189,7 +189,7 @@ past_spans as (
 freshness as (
 
     select distinct
-        feed, true as is_fresh, 2 as precedence, cast('1900-01-01' as date) as valid_from,
+        feed, true as is_fresh, 2 as precedence, {{ ever_since() }} as valid_from,
         {{ forever() }} as valid_to
     from current_spans
 

@@ -49,7 +49,7 @@ requirement_claims as (
         {%- for column in requirement %}
         personas.{{ column }},
         {%- endfor %}
-        cast('1900-01-01' as date) as valid_from,
+        {{ ever_since() }} as valid_from,
         {{ forever() }} as valid_to
     from accounts
     cross join personas

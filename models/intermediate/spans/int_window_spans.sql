@@ -95,10 +95,11 @@ stated as (
             known_windows.crm_account_id = survivors.crm_account_id
             and known_windows.valid_from < survivors.valid_to
             and survivors.valid_from < known_windows.valid_to
+    -- A condition on one side of a join alone would make it a loop over both.
     left join domain_owners
         on
-            known_windows.crm_account_id is null
-            and known_windows.domain = domain_owners.domain
+            case when known_windows.crm_account_id is null then known_windows.domain end
+            = domain_owners.domain
             and known_windows.valid_from < domain_owners.valid_to
             and domain_owners.valid_from < known_windows.valid_to
     where coalesce(survivors.account_id, domain_owners.account_id) is not null
@@ -115,16 +116,6 @@ stated as (
 ),
 
 -- People write a month as a number, a name or a date.
-month_words as (
-
-    select
-        *,
-        position(lower(substring(value_text, 1, 3)) in 'janfebmaraprmayjunjulaugsepoctnovdec')
-            as month_place
-    from attributes
-
-),
-
 months as (
 
     select
@@ -134,12 +125,17 @@ months as (
         valid_to,
         cast(coalesce(
             case when value_number between 1 and 12 then value_number end,
-            case
-                when month_place % 3 = 1 and length(value_text) >= 3 then (month_place + 2) / 3
+            case lower(substring(value_text, 1, 3))
+                {%- for month in [
+                    'jan', 'feb', 'mar', 'apr', 'may', 'jun',
+                    'jul', 'aug', 'sep', 'oct', 'nov', 'dec'
+                ] %}
+                when '{{ month }}' then {{ loop.index }}
+                {%- endfor %}
             end,
             extract(month from try_cast(value_text as date))
         ) as integer) as month_number
-    from month_words
+    from attributes
 
 ),
 

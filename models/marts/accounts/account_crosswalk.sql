@@ -1,7 +1,7 @@
 with versions as (
 
     select * from {{ ref('int_account_versions') }}
-    where {{ end_date() }} >= valid_from and {{ end_date() }} < valid_to
+    where {{ on_last_day() }}
 
 ),
 
@@ -14,21 +14,21 @@ names as (
 survivors as (
 
     select * from {{ ref('int_account_survivors') }}
-    where {{ end_date() }} >= valid_from and {{ end_date() }} < valid_to
+    where {{ on_last_day() }}
 
 ),
 
 links as (
 
     select * from {{ ref('int_account_links') }}
-    where {{ end_date() }} >= valid_from and {{ end_date() }} < valid_to
+    where {{ on_last_day() }}
 
 ),
 
 accounts as (
 
     select account_id from {{ ref('int_accounts') }}
-    where {{ end_date() }} >= valid_from and {{ end_date() }} < valid_to
+    where {{ on_last_day() }}
 
 )
 

@@ -20,7 +20,7 @@ hierarchy as (
 parents as (
 
     select * from {{ ref('int_account_parents') }}
-    where {{ end_date() }} >= valid_from and {{ end_date() }} < valid_to
+    where {{ on_last_day() }}
 
 ),
 
@@ -35,7 +35,7 @@ opportunities as (
 
     select * from {{ ref('int_opportunity_spans') }}
     where outcome = 'open' and not is_renewal
-        and {{ end_date() }} >= valid_from and {{ end_date() }} < valid_to
+        and {{ on_last_day() }}
 
 ),
 

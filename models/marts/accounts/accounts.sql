@@ -8,14 +8,14 @@ with features as (
 identities as (
 
     select * from {{ ref('int_accounts') }}
-    where {{ end_date() }} >= valid_from and {{ end_date() }} < valid_to
+    where {{ on_last_day() }}
 
 ),
 
 profiles as (
 
     select * from {{ ref('int_account_profiles') }}
-    where {{ end_date() }} >= valid_from and {{ end_date() }} < valid_to
+    where {{ on_last_day() }}
 
 ),
 
@@ -28,7 +28,7 @@ hierarchy as (
 attributes as (
 
     select * from {{ ref('int_account_attributes') }}
-    where {{ end_date() }} >= valid_from and {{ end_date() }} < valid_to
+    where {{ on_last_day() }}
 
 ),
 

@@ -9,7 +9,7 @@ excluded as (
 
     select * from {{ ref('int_stated_domain_claims') }}
     where excluded_as is not null
-        and {{ end_date() }} >= valid_from and {{ end_date() }} < valid_to
+        and {{ on_last_day() }}
 
 ),
 

@@ -14,7 +14,7 @@ names as (
 owners as (
 
     select owner_id, owner_name from {{ ref('int_owners') }}
-    where {{ end_date() }} >= valid_from and {{ end_date() }} < valid_to
+    where {{ on_last_day() }}
 
 )
 

@@ -1,6 +1,4 @@
-{%- set segments = [
-    'lifecycle', 'fit_tier', 'target_tier', 'industry', 'region', 'owner', 'employee_band'
-] -%}
+{%- set segments = gap_segments() -%}
 
 with gap_history as (
 
@@ -51,8 +49,7 @@ changes as (
         coalesce(lag(is_gap) over of_account, false) as was_gap,
         coalesce(lag(is_target) over of_account, false) as was_target,
         coalesce(lag(listed_rows) over of_account, 0) > 0 as was_listed,
-        {%- for segment in segments %}
-        {%- set column = 'owner_id' if segment == 'owner' else segment %}
+        {%- for segment, column in segments.items() %}
         coalesce({{ column }}, 'unknown') as {{ segment }}_value,
         coalesce(lag({{ column }}) over of_account, 'unknown')
             as {{ segment }}_before{{ ',' if not loop.last }}
@@ -212,7 +209,7 @@ worded as (
 -- Who leaves the gap leaves it in the segments of the day before, who comes into it comes in those
 -- of the day; who stays in it with another value moves from one segment to the other.
 sides as (
-    {% for segment in ['all'] + segments %}
+    {% for segment in ['all'] + segments | list %}
     {%- set value = "'all'" if segment == 'all' else segment ~ '_value' %}
     {%- set before = "'all'" if segment == 'all' else segment ~ '_before' %}
     select

@@ -120,12 +120,10 @@ climbs as (
     select
         account_id,
         climb_number,
-        min(case when state = 'warming' and reason_code = 'rise' then valid_from end)
-            as warming_date,
-        min(case when state = 'active' and reason_code = 'rise' then valid_from end)
-            as active_date,
-        min(case when state = 'engaged' and reason_code = 'rise' then valid_from end)
-            as engaged_date,
+        {%- for state in states[1:] %}
+        min(case when state = '{{ state }}' and reason_code = 'rise' then valid_from end)
+            as {{ state }}_date,
+        {%- endfor %}
         row_number() over (partition by account_id order by climb_number desc) as recency
     from stays
     where state_rank > 1
@@ -153,9 +151,9 @@ select
     cast(counted.mean_{{ state }}_days as double) as mean_{{ state }}_days,
     cast(counted.median_{{ state }}_days as double) as median_{{ state }}_days,
     {%- endfor %}
-    climbs.warming_date as climb_warming_date,
-    climbs.active_date as climb_active_date,
-    climbs.engaged_date as climb_engaged_date,
+    {%- for state in states[1:] %}
+    climbs.{{ state }}_date as climb_{{ state }}_date,
+    {%- endfor %}
     {{ dbt.datediff('climbs.warming_date', 'climbs.active_date', 'day') }}
         as warming_to_active_days,
     {{ dbt.datediff('climbs.active_date', 'climbs.engaged_date', 'day') }}

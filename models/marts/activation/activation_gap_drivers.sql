@@ -10,9 +10,7 @@ with segments as (
 
 )
 
-{% for driver in [
-    'low_intent', 'no_signal_detected', 'wrong_timing', 'poor_fit', 'insufficient_coverage'
-] %}
+{% for driver in gap_drivers() %}
 select
     as_of_date,
     segment_type,

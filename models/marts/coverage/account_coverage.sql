@@ -14,7 +14,7 @@ names as (
 person_spans as (
 
     select * from {{ ref('int_person_spans') }}
-    where {{ end_date() }} >= valid_from and {{ end_date() }} < valid_to
+    where {{ on_last_day() }}
 
 ),
 

@@ -1,7 +1,7 @@
 with persona_spans as (
 
     select * from {{ ref('int_persona_spans') }}
-    where {{ end_date() }} >= valid_from and {{ end_date() }} < valid_to and is_required
+    where {{ on_last_day() }} and is_required
 
 ),
 

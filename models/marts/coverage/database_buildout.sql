@@ -1,6 +1,3 @@
-{%- set segments = [
-    'lifecycle', 'fit_tier', 'target_tier', 'industry', 'region', 'owner', 'employee_band'
-] -%}
 {%- set facts = [
     'present_accounts', 'accounts_with_contacts', 'coverage_known_accounts', 'coverage_e6', 'required_personas',
     'present_personas', 'required_seats', 'filled_seats_e6', 'people', 'present_people',
@@ -35,10 +32,10 @@ segments as (
 
     select as_of_date, account_id, 'all' as segment_type, 'all' as segment_value
     from targets
-    {% for segment in segments %}
+    {% for segment, column in gap_segments().items() %}
     union all
 
-    select as_of_date, account_id, '{{ segment }}', coalesce({{ segment }}, 'unknown')
+    select as_of_date, account_id, '{{ segment }}', coalesce({{ column }}, 'unknown')
     from targets
     {% endfor %}
 

@@ -1,7 +1,7 @@
 with people as (
 
     select * from {{ ref('int_people') }}
-    where {{ end_date() }} >= valid_from and {{ end_date() }} < valid_to and is_present
+    where {{ on_last_day() }} and is_present
 
 ),
 

@@ -67,7 +67,7 @@ deals as (
                 then cast(annual_amount_usd as decimal(18, 2)) end
         ) as open_pipeline_usd
     from {{ ref('int_opportunity_spans') }}
-    where {{ day }} >= valid_from and {{ day }} < valid_to
+    where {{ on_last_day() }}
     group by account_id
 
 ),

@@ -17,7 +17,7 @@ names as (
 listings as (
 
     select * from {{ ref('int_target_accounts') }}
-    where {{ end_date() }} >= valid_from and {{ end_date() }} < valid_to
+    where {{ on_last_day() }}
 
 ),
 

@@ -30,8 +30,9 @@ upgrades as (
         states.valid_from as upgraded_on
     from {{ ref('int_account_states') }} as states
     inner join accounts on states.account_id = accounts.account_id
+    inner join {{ ref('activation_states') }} as state_rules on states.state = state_rules.state
     where states.reason_code = 'rise'
-        and states.state in ('active', 'engaged')
+        and state_rules.is_activated
         and states.valid_from > {{ add_days(day, -var('touched_days')) }}
         and states.valid_from <= {{ day }}
 

@@ -18,7 +18,7 @@ criteria as (
 fit_spans as (
 
     select * from {{ ref('int_fit_spans') }}
-    where {{ day }} >= valid_from and {{ day }} < valid_to
+    where {{ on_last_day() }}
 
 ),
 

@@ -22,7 +22,7 @@ criteria as (
 fit_spans as (
 
     select * from {{ ref('int_fit_spans') }}
-    where {{ end_date() }} >= valid_from and {{ end_date() }} < valid_to
+    where {{ on_last_day() }}
 
 ),
 

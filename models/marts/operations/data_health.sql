@@ -13,7 +13,7 @@ files as (
 feed_gaps as (
 
     select distinct source, table_name from {{ ref('int_feed_gaps') }}
-    where {{ end_date() }} >= valid_from and {{ end_date() }} < valid_to
+    where {{ on_last_day() }}
 
 ),
 

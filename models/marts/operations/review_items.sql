@@ -16,14 +16,14 @@ intent_scores as (
 domain_claims as (
 
     select * from {{ ref('int_domain_claims') }}
-    where {{ end_date() }} >= valid_from and {{ end_date() }} < valid_to
+    where {{ on_last_day() }}
 
 ),
 
 account_versions as (
 
     select * from {{ ref('int_account_versions') }}
-    where {{ end_date() }} >= valid_from and {{ end_date() }} < valid_to
+    where {{ on_last_day() }}
 
 ),
 
@@ -37,14 +37,14 @@ known_records as (
 survivors as (
 
     select * from {{ ref('int_account_survivors') }}
-    where {{ end_date() }} >= valid_from and {{ end_date() }} < valid_to
+    where {{ on_last_day() }}
 
 ),
 
 domain_owners as (
 
     select * from {{ ref('int_domain_owners') }}
-    where {{ end_date() }} >= valid_from and {{ end_date() }} < valid_to
+    where {{ on_last_day() }}
 
 ),
 
@@ -66,9 +66,8 @@ contacts_elsewhere as (
     inner join {{ ref('int_people') }} as people
         on
             records.person_id = people.person_id
-            and {{ end_date() }} >= people.valid_from
-            and {{ end_date() }} < people.valid_to
-    where {{ end_date() }} >= records.valid_from and {{ end_date() }} < records.valid_to
+            and {{ on_last_day('people.') }}
+    where {{ on_last_day('records.') }}
         and records.precedence = 1 and records.is_present
         and records.account_id != people.account_id
     group by records.account_id, people.account_id
@@ -160,7 +159,7 @@ outcomes as (
 research_findings as (
 
     select * from {{ ref('int_research_findings') }}
-    where {{ end_date() }} >= valid_from and {{ end_date() }} < valid_to
+    where {{ on_last_day() }}
 
 ),
 
@@ -274,7 +273,7 @@ targets_by_domain as (
     select distinct domain, {{ plain_name('account_name') }} as plain_name
     from {{ ref('int_target_memberships') }}
     where crm_account_id is null
-        and {{ end_date() }} >= valid_from and {{ end_date() }} < valid_to
+        and {{ on_last_day() }}
 
 ),
 
@@ -600,7 +599,7 @@ items as (
     -- What a person may miss: the rows of a table that count for nothing for one reason.
     select
         'lost_rows',
-        {{ system_name('source') }} || '.' || table_name || ': ' || reason,
+        {{ feed_name(source='source', table='table_name') }} || ': ' || reason,
         row_count,
         coalesce(remedy || '. ', '') || coalesce('See ' || example_file
             || coalesce(', row ' || cast(example_row as {{ dbt.type_string() }}), '') || '.', '')

@@ -28,10 +28,12 @@ gap_accounts as (
 
 ),
 
-state_rules as (
+activated_rules as (
 
     select * from {{ ref('activation_states') }}
-    where state = 'active'
+    where is_activated
+    order by state_rank
+    limit 1
 
 ),
 
@@ -55,7 +57,7 @@ exclusions as (
             as reasons,
         nullif(max(valid_to), {{ forever() }}) as excluded_until
     from {{ ref('int_account_exclusions') }}
-    where {{ day }} >= valid_from and {{ day }} < valid_to
+    where {{ on_last_day() }}
     group by account_id
 
 ),
@@ -112,11 +114,11 @@ coverage_needs as (
         gap_accounts.account_id,
         min(steps.people_so_far) as people_to_reach
     from gap_accounts
-    cross join state_rules
+    cross join activated_rules
     inner join steps on gap_accounts.account_id = steps.account_id
     where gap_accounts.has_coverage_driver
         and round(gap_accounts.reached_coverage_share + steps.gain_so_far, 6)
-        >= state_rules.min_reached_coverage
+        >= activated_rules.min_reached_coverage
     group by gap_accounts.account_id
 
 ),

@@ -26,7 +26,7 @@ outcomes as (
         count(case when outcome = 'won' then 1 end) as won_deals,
         count(*) as closed_deals
     from {{ ref('int_opportunity_spans') }}
-    where {{ day }} >= valid_from and {{ day }} < valid_to
+    where {{ on_last_day() }}
         and outcome in ('won', 'lost')
         and not is_renewal
         and stage_changed_date

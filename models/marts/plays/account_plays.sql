@@ -61,10 +61,9 @@ events as (
 
 acts as (
 
-    select * from {{ ref('int_account_acts') }}
-    where {{ end_date() }} >= valid_from and {{ end_date() }} < valid_to
-        and is_buying_signal and base_points_h > 0
-        and occurred_date > {{ add_days(end_date(), -var('max_age_days')) }}
+    select account_id, person_id, activity_type, occurred_date, is_buying_signal
+    from {{ ref('int_account_acts') }}
+    where {{ on_last_day() }} and base_points_h > 0
 
 ),
 
@@ -87,19 +86,16 @@ seen_acts as (
                 seniority_levels.multiplier desc nulls last, seen.occurred_date desc,
                 people.persona asc nulls last, seniority_levels.called asc
         ) as act_order
-    from {{ ref('int_account_acts') }} as seen
+    from acts as seen
     inner join {{ ref('activity_types') }} as activity_types
         on seen.activity_type = activity_types.activity_type
     left join {{ ref('int_people') }} as people
         on
             seen.person_id = people.person_id
-            and {{ end_date() }} >= people.valid_from
-            and {{ end_date() }} < people.valid_to
+            and {{ on_last_day('people.') }}
     left join {{ ref('seniority_levels') }} as seniority_levels
         on people.seniority = seniority_levels.seniority
-    where {{ end_date() }} >= seen.valid_from and {{ end_date() }} < seen.valid_to
-        and seen.base_points_h > 0 and activity_types.did is not null
-        and activity_types.channel != 'intent'
+    where activity_types.did is not null and activity_types.channel != 'intent'
         and seen.occurred_date > {{ add_days(end_date(), -var('engaged_days')) }}
 
 ),
@@ -217,7 +213,7 @@ exclusions as (
         string_agg(distinct reason, ', ' order by reason) as reasons,
         nullif(max(valid_to), {{ forever() }}) as excluded_until
     from exclusion_spans
-    where {{ end_date() }} >= valid_from and {{ end_date() }} < valid_to
+    where {{ on_last_day() }}
     group by account_id
 
 ),
@@ -354,6 +350,8 @@ happenings as (
 
     select distinct account_id, 'buying_signal', occurred_date, occurred_date
     from acts
+    where is_buying_signal
+        and occurred_date > {{ add_days(end_date(), -var('max_age_days')) }}
 
     union all
 

@@ -7,7 +7,7 @@ with acts as (
         {%- endfor %}
     )
         and occurred_date > {{ add_days(end_date(), -var('inbound_days')) }}
-        and {{ end_date() }} >= valid_from and {{ end_date() }} < valid_to
+        and {{ on_last_day() }}
 
 ),
 

@@ -14,14 +14,14 @@ names as (
 readiness as (
 
     select * from {{ ref('int_readiness_spans') }}
-    where {{ end_date() }} >= valid_from and {{ end_date() }} < valid_to
+    where {{ on_last_day() }}
 
 ),
 
 interviews as (
 
     select * from {{ ref('int_interview_spans') }}
-    where {{ end_date() }} >= valid_from and {{ end_date() }} < valid_to
+    where {{ on_last_day() }}
 
 ),
 
@@ -32,7 +32,7 @@ voices as (
         count(distinct respondent) as respondents,
         count(distinct interview_id) as interviews
     from {{ ref('int_research_findings') }}
-    where {{ end_date() }} >= valid_from and {{ end_date() }} < valid_to
+    where {{ on_last_day() }}
         and held_on >= {{ add_days(end_date(), -var('research_max_age_days')) }}
     group by account_id
 

@@ -27,7 +27,7 @@ posteriors as (
 findings as (
 
     select * from {{ ref('int_research_findings') }}
-    where {{ end_date() }} >= valid_from and {{ end_date() }} < valid_to
+    where {{ on_last_day() }}
         and held_on >= {{ add_days(end_date(), -var('research_max_age_days')) }}
 
 ),

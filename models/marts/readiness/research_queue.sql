@@ -1,5 +1,4 @@
 {%- set horizon = add_days(end_date(), var('research_lead_days')) -%}
-{%- set segments = ['unknown', 'contested', 'blocked', 'partial', 'can_decide'] -%}
 
 with decision_days as (
 
@@ -11,7 +10,7 @@ with decision_days as (
 exclusions as (
 
     select distinct account_id from {{ ref('int_account_exclusions') }}
-    where {{ end_date() }} >= valid_from and {{ end_date() }} < valid_to
+    where {{ on_last_day() }}
 
 ),
 
@@ -106,7 +105,7 @@ situations as (
 -- A segment after the answer, with its chance.
 chances as (
 
-    {% for segment in segments %}
+    {% for segment in readiness_segments() %}
     select
         account_id,
         respondent_role,
@@ -197,7 +196,7 @@ heard_roles as (
 
     select distinct account_id, role
     from {{ ref('int_research_findings') }}
-    where {{ end_date() }} >= valid_from and {{ end_date() }} < valid_to
+    where {{ on_last_day() }}
         and held_on > {{ add_days(end_date(), -var('research_repeat_days')) }}
 
 ),

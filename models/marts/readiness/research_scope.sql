@@ -1,4 +1,4 @@
-{%- set segments = ['can_decide', 'blocked', 'contested', 'partial', 'unknown'] -%}
+{%- set segments = readiness_segments() -%}
 
 with targets as (
 

@@ -3,7 +3,7 @@
 with acts as (
 
     select * from {{ ref('int_account_acts') }}
-    where {{ end_date() }} >= valid_from and {{ end_date() }} < valid_to and points_h != 0
+    where {{ on_last_day() }} and points_h != 0
         and {{ end_date() }} < answered_on
 
 ),

@@ -19,7 +19,7 @@ names as (
 acts as (
 
     select * from {{ ref('int_account_acts') }}
-    where {{ day }} >= valid_from and {{ day }} < valid_to
+    where {{ on_last_day() }}
         and (base_points_h > 0 or (channel = 'intent' and quantity > 0))
 
 ),
@@ -50,7 +50,7 @@ evidence as (
 feed_gaps as (
 
     select * from {{ ref('int_feed_gaps') }}
-    where {{ day }} >= valid_from and {{ day }} < valid_to
+    where {{ on_last_day() }}
 
 ),
 
@@ -99,8 +99,7 @@ seen_before as (
     inner join {{ ref('int_identity_owners') }} as owners
         on
             newcomers.account_id = owners.account_id
-            and {{ day }} >= owners.valid_from
-            and {{ day }} < owners.valid_to
+            and {{ on_last_day('owners.') }}
     inner join {{ ref('int_activity_daily') }} as activities
         on
             owners.identity_type = activities.identity_type
@@ -130,8 +129,7 @@ seen_before as (
         on
             newcomers.account_id = owners.account_id
             and owners.identity_type = 'domain'
-            and {{ day }} >= owners.valid_from
-            and {{ day }} < owners.valid_to
+            and {{ on_last_day('owners.') }}
     inner join {{ ref('int_intent_scores') }} as scores on owners.identity = scores.domain
     where newcomers.earlier_signal_date is null
         and scores.known_date <= {{ day }}
@@ -174,8 +172,7 @@ surging as (
             on
                 owners.identity_type = 'domain'
                 and intent_points.domain = owners.identity
-                and {{ day }} >= owners.valid_from
-                and {{ day }} < owners.valid_to
+                and {{ on_last_day('owners.') }}
         where intent_points.known_date <= {{ day }}
             and intent_points.report_date <= {{ day }}
             and intent_points.report_date > {{ add_days(day, -var('buying_signal_days')) }}
@@ -212,8 +209,7 @@ surging_scores as (
         on
             owners.identity_type = 'domain'
             and reports.domain = owners.identity
-            and {{ day }} >= owners.valid_from
-            and {{ day }} < owners.valid_to
+            and {{ on_last_day('owners.') }}
     where reports.report_order = 1 and reports.version_order = 1
         and reports.score >= {{ var('intent_surging_score') }}
     group by owners.account_id, reports.topic

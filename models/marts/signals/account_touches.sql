@@ -23,7 +23,7 @@ activity_types as (
 identities as (
 
     select * from {{ ref('int_identity_owners') }}
-    where {{ end_date() }} >= valid_from and {{ end_date() }} < valid_to
+    where {{ on_last_day() }}
 
 ),
 

@@ -21,7 +21,7 @@ activity_types as (
 owners as (
 
     select * from {{ ref('int_identity_owners') }}
-    where {{ end_date() }} >= valid_from and {{ end_date() }} < valid_to
+    where {{ on_last_day() }}
 
 ),
 

@@ -17,7 +17,7 @@ accounts as (
 window_spans as (
 
     select * from {{ ref('int_window_spans') }}
-    where {{ day }} >= valid_from and {{ day }} < valid_to
+    where {{ on_last_day() }}
         and (not is_worked_out or ends_on >= {{ day }})
         and (
             window_type != 'fiscal_year_end'
@@ -29,7 +29,7 @@ window_spans as (
 deals as (
 
     select * from {{ ref('int_opportunity_spans') }}
-    where {{ day }} >= valid_from and {{ day }} < valid_to
+    where {{ on_last_day() }}
 
 ),
 

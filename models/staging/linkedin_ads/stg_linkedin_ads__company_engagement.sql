@@ -1,4 +1,5 @@
--- A day's counts are acts of three kinds; a day that is restated is a new version of them.
+-- A day's counts are acts of three kinds; a day that is restated is a new version of them. A row
+-- without any count stands as one of impressions.
 with source as (
 
     select * from {{ source('linkedin_ads', 'company_engagement') }}
@@ -6,25 +7,28 @@ with source as (
 
 )
 
+{% for count, kind in [
+    ('impressions', 'ad_impression'), ('clicks', 'ad_click'), ('leads', 'ad_lead')
+] %}
 select
     'linkedin_ads' as source_system,
     _instance as source_instance,
     'company_engagement' as source_table,
-    'linkedin_ads:impressions:' || cast(source.date as {{ dbt.type_string() }}) || ':'
+    'linkedin_ads:{{ count }}:' || cast(source.date as {{ dbt.type_string() }}) || ':'
     || company_domain || ':' || coalesce(campaign_id, '') as act_id,
     cast(null as {{ dbt.type_string() }}) as record_id,
     cast(null as {{ dbt.type_string() }}) as crm_account_id,
     company_domain_registrable as domain,
     campaign_id,
-    'ad_impression' as activity_kind,
+    '{{ kind }}' as activity_kind,
     cast(null as {{ dbt.type_string() }}) as activity_subkind,
     cast(null as {{ dbt.type_string() }}) as disposition,
     cast(null as {{ dbt.type_string() }}) as subject,
     source.date as occurred_date,
-    impressions > 0 as is_done,
+    {{ count }} > 0 as is_done,
     false as is_deleted,
     cast(null as {{ dbt.type_string() }}) as owner_id,
-    cast(impressions as integer) as quantity,
+    cast({{ count }} as integer) as quantity,
     source.date as created_date,
     cast(_delivery_day as timestamp) as version_at,
     _is_first_load as is_first_load,
@@ -33,66 +37,7 @@ select
     _file as file_path,
     _row as file_row
 from source
-where impressions is not null or (clicks is null and leads is null)
-
-union all
-
-select
-    'linkedin_ads' as source_system,
-    _instance as source_instance,
-    'company_engagement' as source_table,
-    'linkedin_ads:clicks:' || cast(source.date as {{ dbt.type_string() }}) || ':'
-    || company_domain || ':' || coalesce(campaign_id, '') as act_id,
-    cast(null as {{ dbt.type_string() }}) as record_id,
-    cast(null as {{ dbt.type_string() }}) as crm_account_id,
-    company_domain_registrable as domain,
-    campaign_id,
-    'ad_click' as activity_kind,
-    cast(null as {{ dbt.type_string() }}) as activity_subkind,
-    cast(null as {{ dbt.type_string() }}) as disposition,
-    cast(null as {{ dbt.type_string() }}) as subject,
-    source.date as occurred_date,
-    clicks > 0 as is_done,
-    false as is_deleted,
-    cast(null as {{ dbt.type_string() }}) as owner_id,
-    cast(clicks as integer) as quantity,
-    source.date as created_date,
-    cast(_delivery_day as timestamp) as version_at,
-    _is_first_load as is_first_load,
-    {{ known_date('source.date') }} as known_date,
-    _load_id as load_id,
-    _file as file_path,
-    _row as file_row
-from source
-where clicks is not null
-
-union all
-
-select
-    'linkedin_ads' as source_system,
-    _instance as source_instance,
-    'company_engagement' as source_table,
-    'linkedin_ads:leads:' || cast(source.date as {{ dbt.type_string() }}) || ':'
-    || company_domain || ':' || coalesce(campaign_id, '') as act_id,
-    cast(null as {{ dbt.type_string() }}) as record_id,
-    cast(null as {{ dbt.type_string() }}) as crm_account_id,
-    company_domain_registrable as domain,
-    campaign_id,
-    'ad_lead' as activity_kind,
-    cast(null as {{ dbt.type_string() }}) as activity_subkind,
-    cast(null as {{ dbt.type_string() }}) as disposition,
-    cast(null as {{ dbt.type_string() }}) as subject,
-    source.date as occurred_date,
-    leads > 0 as is_done,
-    false as is_deleted,
-    cast(null as {{ dbt.type_string() }}) as owner_id,
-    cast(leads as integer) as quantity,
-    source.date as created_date,
-    cast(_delivery_day as timestamp) as version_at,
-    _is_first_load as is_first_load,
-    {{ known_date('source.date') }} as known_date,
-    _load_id as load_id,
-    _file as file_path,
-    _row as file_row
-from source
-where leads is not null
+where {{ count }} is not null
+{%- if count == 'impressions' %} or (clicks is null and leads is null){% endif %}
+{{ 'union all' if not loop.last }}
+{% endfor %}

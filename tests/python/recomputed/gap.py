@@ -19,6 +19,7 @@ from recomputed.research import Research
 from recomputed.rules import constants, rules, truth
 
 STATES = sorted(rules()["activation_states"], key=lambda row: int(row["state_rank"]))
+ACTIVATED = next(row for row in STATES if truth(row["is_activated"]))
 LEVELS = {"none": 0, "some": 1, "strong": 2}
 
 
@@ -257,9 +258,8 @@ class Gap(Research):
         if not self.fit(account)["fits_icp"]:
             return [("poor_fit", 1.0, True, False)]
         facts = self.facts(account)
-        active = next(row for row in STATES if row["state"] == "active")
         names = []
-        has_signal = LEVELS[facts["signal_level"]] >= LEVELS[active["min_signal_level"]]
+        has_signal = LEVELS[facts["signal_level"]] >= LEVELS[ACTIVATED["min_signal_level"]]
         if not has_signal and not facts["motion"]:
             if not self.is_observable(account):
                 names.append("no_signal_detected")
@@ -267,7 +267,7 @@ class Gap(Research):
                 names.append("wrong_timing")
             else:
                 names.append("low_intent")
-        if facts["reached"] < float(active["min_reached_coverage"]):
+        if facts["reached"] < float(ACTIVATED["min_reached_coverage"]):
             names.append("insufficient_coverage")
         return [
             (name, 1 / len(names), place == 0, len(names) == 1) for place, name in enumerate(names)
@@ -326,7 +326,7 @@ class History:
     states: dict[date, dict[str, State]]
 
     def is_activated(self, account: str, on: date) -> bool:
-        return STATES[self.states[on][account].rank - 1]["state"] in ("active", "engaged")
+        return truth(STATES[self.states[on][account].rank - 1]["is_activated"])
 
     def gap(self, on: date) -> set[str]:
         """Targets that are not activated."""

@@ -13,7 +13,7 @@ from datetime import date, timedelta
 
 from recomputed.accounts import days_ago
 from recomputed.files import crm_id, registrable
-from recomputed.gap import LEVELS, STATES, Gap, History
+from recomputed.gap import ACTIVATED, LEVELS, STATES, Gap, History
 from recomputed.research import DIMENSIONS
 from recomputed.rules import constants, matches, rules, truth
 
@@ -91,10 +91,9 @@ def situation(there: Gap, account: str, state: str) -> Situation:
     """What holds of an account on a day."""
     settings = constants()
     facts = there.facts(account)
-    is_activated = state in ("active", "engaged")
-    active = next(row for row in STATES if row["state"] == "active")
+    is_activated = truth(next(row["is_activated"] for row in STATES if row["state"] == state))
     has_signal = (
-        LEVELS[facts["signal_level"]] >= LEVELS[active["min_signal_level"]] or facts["motion"]
+        LEVELS[facts["signal_level"]] >= LEVELS[ACTIVATED["min_signal_level"]] or facts["motion"]
     )
     driver = "untargeted"
     if account in there.targets:

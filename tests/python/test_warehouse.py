@@ -1,0 +1,112 @@
+"""The database file: as small as what it holds, and with as much memory as it is given."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from orchestration.engine import warehouse as engine
+from orchestration.engine.warehouse import compact, connect
+
+ROWS = "select range as id, 'name ' || range as name from range(300000)"
+
+
+@pytest.fixture
+def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A database with a table, a view over it and a key, and twice as much that is gone again."""
+    monkeypatch.setattr(engine, "LEAST_DEAD_BYTES", 1_000_000)
+    path = tmp_path / "it's a warehouse.duckdb"
+    with connect(path) as warehouse:
+        warehouse.execute("create schema marts")
+        warehouse.execute(f"create table marts.accounts as {ROWS}")
+        warehouse.execute("comment on column marts.accounts.name is 'As the CRM has it'")
+        warehouse.execute("create view marts.named as select name from marts.accounts")
+        warehouse.execute("create table marts.keys (id bigint primary key)")
+        warehouse.execute("insert into marts.keys values (1)")
+        for name in ("one", "other"):
+            warehouse.execute(f"create table marts.{name} as {ROWS}")
+        warehouse.execute("force checkpoint")
+        for name in ("one", "other"):
+            warehouse.execute(f"drop table marts.{name}")
+    return path
+
+
+def test_a_file_that_is_half_empty_is_written_anew(file: Path) -> None:
+    before = file.stat().st_size
+    sizes = compact(file)
+    assert sizes == (before, file.stat().st_size)
+    assert sizes[1] < before / 2
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert os.listdir(file.parent) == [file.name]
+    with connect(file) as warehouse:
+        assert warehouse.rows("select count(*), min(name) from marts.accounts") == [
+            (300_000, "name 0")
+        ]
+        assert warehouse.rows("select count(*) from marts.named") == [(300_000,)]
+        comments = "select comment from duckdb_columns() where column_name = 'name'"
+        assert ("As the CRM has it",) in warehouse.rows(comments)
+        with pytest.raises(duckdb.ConstraintException):
+            warehouse.execute("insert into marts.keys values (1)")
+    assert compact(file) is None, "nothing in it is dead any more"
+
+
+def test_a_file_that_is_full_is_left(file: Path) -> None:
+    with connect(file) as warehouse:
+        for name in ("one", "other"):
+            warehouse.execute(f"create table marts.{name} as {ROWS}")
+    before = file.stat()
+    assert compact(file) is None
+    assert file.stat().st_ino == before.st_ino
+
+
+def test_a_little_that_is_dead_is_left(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "LEAST_DEAD_BYTES", 100_000_000)
+    assert compact(file) is None
+
+
+def test_who_is_stopped_midway_has_the_file_of_before(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = file.stat().st_size
+    with monkeypatch.context() as stopped:
+        stopped.setattr(engine.os, "replace", stop)
+        with pytest.raises(KeyboardInterrupt):
+            compact(file)
+    assert file.stat().st_size == before
+    with connect(file) as warehouse:
+        assert warehouse.rows("select count(*) from marts.accounts") == [(300_000,)]
+    assert compact(file) is not None
+    assert os.listdir(file.parent) == [file.name]
+
+
+def test_no_room_leaves_the_file_and_nothing_beside_it(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    execute = engine.Warehouse.execute
+
+    def refuse(self: engine.Warehouse, sql: str, *rest: object) -> None:
+        if sql.startswith("copy from database"):
+            raise duckdb.IOException("No space left on device")
+        execute(self, sql)
+
+    monkeypatch.setattr(engine.Warehouse, "execute", refuse)
+    with pytest.raises(duckdb.IOException, match="No space left"):
+        compact(file)
+    assert os.listdir(file.parent) == [file.name]
+
+
+def test_memory_and_spill_are_those_of_the_settings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MEMORY_LIMIT", "700MiB")
+    monkeypatch.setenv("SPILL_DIR", str(tmp_path / "it's here"))
+    asked = "select current_setting('memory_limit'), current_setting('temp_directory')"
+    with connect(tmp_path / "warehouse.duckdb") as warehouse:
+        assert warehouse.rows(asked) == [("700.0 MiB", str(tmp_path / "it's here"))]
