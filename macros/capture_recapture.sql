@@ -43,7 +43,9 @@
         from (
             select
                 occasions.*,
-                share_of_occasions * caught_once * (caught_once - 1) / (2 * (caught_twice + 1))
+                -- Of nobody caught once there is nothing to tell from: 0, and not 0 times -1.
+                share_of_occasions
+                * caught_once * greatest(caught_once - 1, 0) / (2 * (caught_twice + 1))
                     as unseen
             from (
                 select

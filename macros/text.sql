@@ -101,6 +101,28 @@
     end
 {%- endmacro %}
 
+{#- Whether an account can decide, as it stands at the beginning of a sentence. -#}
+{% macro readiness_words(segment) -%}
+    case {{ segment }}
+        when 'can_decide' then 'They can decide'
+        when 'blocked' then 'They will not decide now'
+        when 'contested' then 'People there contradict each other on whether they can decide'
+        when 'partial' then 'Whether they can decide is known only in part'
+        else 'Nobody knows whether they can decide'
+    end
+{%- endmacro %}
+
+{#- The same as one answer to 'can they decide?'. -#}
+{% macro readiness_answer(segment) -%}
+    case {{ segment }}
+        when 'can_decide' then 'yes'
+        when 'blocked' then 'not now'
+        when 'contested' then 'contradictory'
+        when 'partial' then 'known in part'
+        else 'not known'
+    end
+{%- endmacro %}
+
 {#- How much of its buying committee an account has reached; unknown where nobody can say who sits there. -#}
 {% macro reached_words(share, unknown_reason, decimals=0) -%}
     coalesce(
@@ -144,8 +166,13 @@
 {#- The four dimensions of readiness, as a list of SQL. -#}
 {% macro dimensions() -%} 'pressure', 'ownership', 'authority_alignment', 'timing_tolerance' {%- endmacro %}
 
-{#- A dimension of readiness as people read it: a high timing tolerance is a low rating of it, which in a
-    sentence reads as its opposite. -#}
+{#- A dimension of readiness as people read it, so that more of it is better: a high timing tolerance is a low
+    rating of it. -#}
 {% macro dimension_words(dimension) -%}
-    replace(replace({{ dimension }}, 'timing_tolerance', 'timing'), '_', ' ')
+    case {{ dimension }}
+        when 'pressure' then 'pressure to act'
+        when 'ownership' then 'ownership of the problem'
+        when 'authority_alignment' then 'control of budget and priority'
+        when 'timing_tolerance' then 'urgency'
+    end
 {%- endmacro %}

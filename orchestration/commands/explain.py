@@ -72,9 +72,19 @@ FINDERS = (
     "select account_id from accounts where lower(account_name) = lower($1)",
     "select account_id from accounts where contains(lower(account_name), lower($1))",
 )
+# Drivers in the words of macros/text.sql, for the history has their names alone.
+DRIVER_WORDS = {
+    "poor_fit": "it does not fit",
+    "low_intent": "it shows too little interest",
+    "wrong_timing": "they cannot buy now",
+    "no_signal_detected": "no channel can see its interest",
+    "insufficient_coverage": "too few of its buying committee are reached",
+}
 FIRST_LINES = ("State", "What holds it back", "Decision", "Next step", "Why now")
 # What the sentence of a play says first of what is to be done.
 TO_DO = ". To do: "
+# What it says last of why.
+HELD_BACK = ". What holds it back: "
 
 
 class ExplainError(ValueError):
@@ -276,13 +286,13 @@ def _tell_first(story: Story, account: dict[str, Any]) -> None:
 def _first_of_state(story: Story, account: dict[str, Any]) -> str:
     name = account["account_name"] or account["account_id"]
     for row in story.rows("select * from account_activation where account_id = $1"):
-        words = f"{name} is {row['state']} since {row['state_since']}"
+        words = f"{name} has been {row['state']} since {row['state_since']}"
         if row["kept_by"] == "stale_feed":
             return f"{words}, not lowered only because feeds stopped ({row['paused_by']})"
         if row["kept_by"] == "waiting_rule":
             below = counted(row["days_below"], "day")
-            words += f", with too little to stay for {below} now"
-        return f"{words}, held by no feed that stopped"
+            words += f"; for {below} now it has had too little to stay"
+        return words
     return f"{name} has no state"
 
 
@@ -321,17 +331,20 @@ def _first_of_decision(story: Story) -> str:
 def _first_of_play(story: Story, account: dict[str, Any]) -> tuple[str, str]:
     for row in _rows_of(story, "account_plays"):
         why, _, to_do = row["why"].removesuffix(".").partition(TO_DO)
+        why = why.partition(HELD_BACK)[0]
         if row["play_id"] == "none":
             waits = [d["revisit_on"] for d in _rows_of(story, "account_decisions")]
             before = f" before {waits[0]}" if row["play_decision"] == "hold" and waits else ""
             return f"nobody has anything to do{before}", why
-        who = f"{_listed(row['owner_function'])} leads".replace("_", " ")
+        who = f"Led by {_listed(row['owner_function'])}".replace("_", " ")
         owner = account["owner_name"]
-        who += f" (the account's owner is {owner})" if owner else " (nobody owns the account)"
-        when = f"due on {row['due_on']}" if row["due_on"] else "with no date"
-        when += ", overdue" if row["is_overdue"] else ""
-        what = row["play_name"] + (f" - {to_do[0].lower()}{to_do[1:]}" if to_do else "")
-        return f"{what}; {who}, {when}", why
+        who += f"; {owner} owns the account" if owner else "; nobody owns the account"
+        when = "No date"
+        if row["due_on"]:
+            when = f"{'Overdue since' if row['is_overdue'] else 'Due on'} {row['due_on']}"
+        # What holds it back has a line of its own.
+        what = row["play_name"] + (f": {to_do[0].lower()}{to_do[1:]}" if to_do else "")
+        return f"{what}. {who}. {when}", why
     return "nobody has anything to do", "nothing is to be done"
 
 
@@ -782,13 +795,13 @@ def _tell_history(story: Story, day: date) -> None:
         " where account_id = $1 and valid_from <= $2 and (valid_to is null or valid_to > $2)",
         day,
     )
-    _first_of_day(story, day, states)
     # The name is today's: what else is known only today stays out.
     names = story.rows(
         "select account_name from accounts where account_id = $1 and account_name is not null"
     )
-    name = f"{names[0]['account_name']} ({story.account_id})" if names else story.account_id
-    story.title(f"{name} on {day}")
+    name = names[0]["account_name"] if names else story.account_id
+    _first_of_day(story, name, day, states)
+    story.title(f"{name} ({story.account_id}) on {day}" if names else f"{name} on {day}")
     if not states:
         story.say("It was no account on that day.")
     for row in states:
@@ -821,11 +834,11 @@ def _tell_history(story: Story, day: date) -> None:
     )
 
 
-def _first_of_day(story: Story, day: date, states: Sequence[dict[str, Any]]) -> None:
+def _first_of_day(story: Story, name: str, day: date, states: Sequence[dict[str, Any]]) -> None:
     """The five lines of a day before, as far as history keeps them."""
     if not states:
         story.first(
-            f"{story.account_id} was no account on {day}",
+            f"{name} was no account on {day}",
             "nothing, for it was not there",
             "nobody had one to make",
             "nobody had anything to do",
@@ -842,12 +855,10 @@ def _first_of_day(story: Story, day: date, states: Sequence[dict[str, Any]]) -> 
         " and (valid_to is null or valid_to > $2)",
         day,
     )
-    held = ""
-    if gaps and "is_held" in gaps[0]:
-        is_held = gaps[0]["is_held"]
-        held = ", held by feeds that had stopped" if is_held else ", held by no feed that stopped"
+    # A file of an older version does not say what is held.
+    held = ", not lowered only because feeds had stopped" if gaps and gaps[0].get("is_held") else ""
     story.first(
-        f"{story.account_id} was {states[0]['state']} since {states[0]['valid_from']}{held}",
+        f"{name} had been {states[0]['state']} since {states[0]['valid_from']}{held}",
         _held_back(gaps[0]) if gaps else "nothing, for it was no target",
         f"{decisions[0]['decision']} since {decisions[0]['valid_from']}: {decisions[0]['reason']}"
         if decisions
@@ -896,7 +907,7 @@ def _gap_in_words(row: dict[str, Any]) -> str:
         return f"No target since {row['as_of_date']}."
     if not row["is_gap"]:
         return "A target that was activated."
-    return f"A target in the gap, held back by {_held_back(row)}; so since {row['as_of_date']}."
+    return f"A target in the gap. What held it back since {row['as_of_date']}: {_held_back(row)}."
 
 
 def _held_back(row: dict[str, Any]) -> str:
@@ -905,7 +916,7 @@ def _held_back(row: dict[str, Any]) -> str:
         row["signal_driver"],
         "insufficient_coverage" if row["has_coverage_driver"] else None,
     ]
-    named = " and ".join(driver.replace("_", " ") for driver in drivers if driver)
+    named = " and ".join(DRIVER_WORDS.get(driver, driver) for driver in drivers if driver)
     if row["is_gap"]:
         return named
     return "nothing, it was activated" if row["is_target"] else "nothing, for it was no target"

@@ -98,7 +98,7 @@ def print_gap(published_path: Path, console: Console | None = None) -> None:
     console.print(_states(states))
     if scope is not None:
         for line in _readiness(scope, dict(decisions), questions):
-            console.print(marked_up(line), highlight=False)
+            console.print(marked_up(line), highlight=False, soft_wrap=True)
 
 
 def print_lost_rows(published_path: Path, console: Console | None = None) -> None:
@@ -155,9 +155,9 @@ def _missing(connection: duckdb.DuckDBPyConnection) -> list[str]:
             f"{_words(reason)} delivered for {count:,}" for reason, count, *_ in coverage
         )
         lines.append(
-            f"Unknown: the coverage of {unknown:,} of {targets:,} targets ({reasons})."
-            " It is left out of their states and of what holds them back:"
-            f" {activated:,} of them count as activated by signal alone."
+            f"Unknown: who sits in the buying committee of {unknown:,} of {targets:,} targets"
+            f" ({reasons}). Neither their state nor what holds them back rests on it:"
+            f" {activated:,} of them count as activated by what they did alone."
         )
     settings = project_vars(PROJECT_DIR)
     providers = [
@@ -176,11 +176,20 @@ def _missing(connection: duckdb.DuckDBPyConnection) -> list[str]:
         """,
         [providers],
     ).fetchall()[0]
+    has_list = connection.execute(
+        "select exists(select 1 from marts.data_health"
+        " where split_part(source, '@', 1) = 'targets' and accepted > 0)"
+    ).fetchall()[0][0]
+    if not has_list:
+        lines.append(
+            "Unknown: which accounts you target (no target list delivered). Every account of the"
+            " CRM counts as a target."
+        )
     if not has_intent:
         lines.append(
-            "Unknown: intent (no source of it delivered). Signal is only what accounts did with"
-            f" you; {unseen:,} in the gap whom web and ads do not show either count as no signal"
-            " detected, not as low intent."
+            "Unknown: who researches your topics elsewhere (no intent source delivered). Signal is"
+            f" only what accounts did with you. {unseen:,} accounts of the gap that web and ads do"
+            " not show either count as no_signal_detected, not as low_intent."
         )
     return lines
 
@@ -209,14 +218,17 @@ def _held(
     """How many are activated, or are not, only because feeds have stopped, in one line."""
     told = []
     if held:
-        are, them = ("is", "it") if held == 1 else ("are", "them")
+        count, it = ("counts", "it") if held == 1 else ("count", "they")
         told.append(
-            f"{held:,} of the {activated:,} activated {are} held by feeds that stopped ({feeds})."
-            f" The gap is {gap:,}, without {them} {without:,}."
+            f"{held:,} of the {activated:,} activated {count} only because feeds stopped ({feeds})."
+            f" If {it} fell meanwhile, the gap is {without:,}, not {gap:,}."
         )
     if risen:
-        by = "" if held else f" by feeds that stopped ({feeds})"
-        told.append(f"{risen:,} of the gap may have risen unseen{by}: then it is {with_risen:,}.")
+        by = "" if held else f" because feeds stopped ({feeds})"
+        told.append(
+            f"{risen:,} of the gap may be active without our seeing it{by}."
+            f" Then the gap is {with_risen:,}."
+        )
     return " ".join(told)
 
 
@@ -255,10 +267,10 @@ def _readiness(
     )
     return [
         f"Decisions on targets: {counts}",
-        f"Known from inside: {known:,} of {targets:,}",
-        f"  can decide {can_decide:,}, blocked {blocked:,}, contested {contested:,},"
-        f" partial {partial:,}",
-        *(["Ask next (chance that the decision changes):"] if questions else []),
+        f"Targets where people inside told us whether they can decide: {known:,} of {targets:,}",
+        f"  can decide {can_decide:,}, will not now (blocked) {blocked:,},"
+        f" contradict each other (contested) {contested:,}, known in part (partial) {partial:,}",
+        *(["Ask next (chance that the answer changes our decision):"] if questions else []),
         *(
             f"  {rank}. {name}: {_words(role)}, {_words(dimension)} first ({flip_share:.0%})"
             for rank, name, role, dimension, flip_share in questions

@@ -339,7 +339,7 @@ def notes(warehouse: Warehouse) -> tuple[str, ...]:
             notes.append(f"{source}.{name} lands no longer with {', '.join(lost)}")
         if marks:
             notes.append(
-                f"{source}.{name} has columns that look like a mark of the source and are not read:"
+                f"{source}.{name} has columns that may mark rows to be left out and are not read:"
                 f" {', '.join(marks)}"
             )
     return tuple(notes)

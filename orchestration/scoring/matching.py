@@ -582,7 +582,10 @@ class _Evidence:
         bits = ", ".join(
             f"{name} {value:+.1f}" for name, value in found.bits_by_comparison.items() if value
         )
-        return f"{'; '.join(said)}. Evidence in bits, each doubles the odds: {bits or 'none'}."
+        return (
+            f"{'; '.join(said)}. What each field says for the match (+) or against it (-), where"
+            f" every 1 doubles the odds: {bits or 'nothing'}."
+        )
 
 
 def name_level(evidence: NameEvidence, levels: Sequence[Level], *, is_chosen: bool) -> int:
@@ -682,10 +685,10 @@ def _names_in_words(alignment: Alignment) -> list[str]:
         said.append(f"both names say {', '.join(same)}")
     spoken = {
         "joined": "{} and {} are the same letters",
-        "acronym": "{} and {} are initials and their words",
-        "variant": "{} and {} are two forms of a word",
-        "typo": "{} and {} differ by a slip",
-        "short_typo": "{} and {} differ by a letter",
+        "acronym": "{} stands for {}",
+        "variant": "{} and {} are two spellings of one word",
+        "typo": "{} and {} differ by a slip of the pen",
+        "short_typo": "{} and {} differ by one letter",
         "begins_alike": "{} and {} begin alike",
     }
     for agreement in alignment.agreements:
@@ -693,15 +696,20 @@ def _names_in_words(alignment: Alignment) -> list[str]:
             sides = sorted(
                 " ".join(token.raw for token in side) for side in (agreement.left, agreement.right)
             )
-            said.append(spoken[agreement.kind].format(*sides))
+            if agreement.kind == "acronym":  # the initials first
+                sides.sort(key=len)
+            if sides[0] == sides[1]:  # written as one word in one of the names
+                said.append(f"both names say {sides[0]}")
+            else:
+                said.append(spoken[agreement.kind].format(*sides))
     left, right = (
         " ".join(token.raw for token in side)
         for side in (alignment.left_only, alignment.right_only)
     )
     if left and right:
-        said.append(f"one adds {left}, the other {right}")
+        said.append(f"only one name has {left}, only the other has {right}")
     elif left or right:
-        said.append(f"one adds {left or right}")
+        said.append(f"only one name has {left or right}")
     return said or ["the names share no word"]
 
 

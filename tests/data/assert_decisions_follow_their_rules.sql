@@ -1,6 +1,7 @@
 -- Guards: intervals of decisions and of readiness do not overlap; the last decision of the
--- history is the one of the day; a hold has a day to come back that is still to come; a dropped
--- account does not fit; an account of which nobody spoke has no number.
+-- history is the one of the day; a hold has a day to come back that is still to come, and no play
+-- before it unless a committed deal is moving; a dropped account does not fit; an account of
+-- which nobody spoke has no number.
 -- Does not guard: that the reasons in words are right (unit tests do).
 with histories as (
 
@@ -38,6 +39,15 @@ union all
 select 'no day to come back for ' || account_id
 from {{ ref('account_decisions') }}
 where (decision = 'hold') != coalesce(revisit_on > as_of_date, false)
+
+union all
+
+select 'due before the hold ends: ' || plays.account_id
+from {{ ref('account_plays') }} as plays
+inner join {{ ref('account_decisions') }} as decisions on plays.account_id = decisions.account_id
+inner join {{ ref('account_activation') }} as activation on plays.account_id = activation.account_id
+where decisions.decision = 'hold' and plays.due_on < decisions.revisit_on
+    and not activation.has_committed_motion
 
 union all
 

@@ -18,7 +18,7 @@ from rich.console import Console
 from runner import Place
 
 from orchestration.commands import refresh
-from orchestration.commands.explain import ExplainError, explain, main
+from orchestration.commands.explain import DRIVER_WORDS, ExplainError, explain, main
 from orchestration.commands.gap_report import print_gap, print_lost_rows
 from orchestration.settings import PUBLISHED_FILE, Settings
 from orchestration.stages import say
@@ -70,6 +70,13 @@ def test_the_latest_day_is_told_whole(refreshed: Place, account: dict[str, str])
     assert all(driver in story for (driver,) in drivers)
 
 
+def test_the_drivers_of_a_day_before_are_in_the_words_of_the_marts(refreshed: Place) -> None:
+    drivers = "select distinct driver, meaning from marts.account_gap_drivers"
+    words = dict(query(refreshed.published, drivers))
+    assert words
+    assert words == {driver: DRIVER_WORDS[driver] for driver in words}
+
+
 FIVE = ("State: ", "What holds it back: ", "Decision: ", "Next step: ", "Why now: ")
 
 
@@ -95,16 +102,17 @@ def test_the_first_five_lines_say_what_counts(refreshed: Place, account: dict[st
         " on activation.account_id = drivers.account_id and is_primary"
         f" where activation.account_id = '{account['id']}'",
     )
-    assert state.startswith(f"{account['name']} is {name} since {since}")
-    assert "feed" in state
+    assert state.startswith(f"{account['name']} has been {name} since {since}")
+    assert "feed" not in state
     assert held.startswith(driver)
     assert (misfits is not None and misfits in held) == (driver == "it does not fit")
     assert decision.startswith(f"{decided} since {decided_on}")
     assert step.startswith(play)
-    assert f"due on {due}" in step
-    assert (owner or "nobody owns the account") in step
+    assert f"Due on {due}" in step or f"Overdue since {due}" in step
+    assert f"{owner or 'nobody'} owns the account" in step
     assert said.startswith(why)
     assert "To do" not in why
+    assert "What holds it back" not in why
 
 
 @pytest.mark.parametrize(
@@ -131,7 +139,7 @@ def test_the_first_five_lines_say_what_counts(refreshed: Place, account: dict[st
         ),
         (
             ["update marts.accounts set owner_name = null"],
-            {3: "(nobody owns the account), due on"},
+            {3: "; nobody owns the account. "},
         ),
         (
             [
@@ -152,9 +160,9 @@ def test_the_first_five_lines_say_what_counts(refreshed: Place, account: dict[st
         ),
         (
             ["update marts.account_plays set due_on = null, is_overdue = false"],
-            {3: ", with no date"},
+            {3: ". No date"},
         ),
-        (["update marts.account_plays set is_overdue = true"], {3: ", overdue"}),
+        (["update marts.account_plays set is_overdue = true"], {3: ". Overdue since "}),
         (
             [
                 "update marts.account_activation set kept_by = 'stale_feed',"
@@ -164,7 +172,7 @@ def test_the_first_five_lines_say_what_counts(refreshed: Place, account: dict[st
         ),
         (
             ["update marts.account_activation set kept_by = 'waiting_rule', days_below = 1"],
-            {0: ", with too little to stay for 1 day now, held by no feed that stopped"},
+            {0: "; for 1 day now it has had too little to stay"},
         ),
         (["drop table marts.account_decisions"], {2: "nobody has made one"}),
     ],
@@ -192,7 +200,7 @@ def test_the_first_five_lines_of_an_account_that_is_gone(
     assert "is no account on" in said[0]
     assert said[2:4] == ["nobody has one to make", "nobody has anything to do"]
     before = five(tell(settings, account["id"], FIRST))
-    assert before[0].startswith(f"{account['id']} was ")
+    assert before[0].startswith(f"{account['id']} had been ")
     assert f"make as-of DATE={FIRST}" in before[3]
 
 
@@ -503,7 +511,7 @@ def test_a_return_and_readiness_of_a_day_before_are_told(
         "insert into marts_detail.account_decision_history by name select"
         f" '{account['id']}' as account_id, 'research' as decision, 'hold' as previous_decision,"
         f" true as is_return, date '{FIRST}' as valid_from, date '{LAST}' as valid_to,"
-        " 'came back from hold: the day to come back has come' as reason",
+        " 'came back from hold: the day to look again has come' as reason",
         "insert into marts_detail.account_decision_history by name select"
         f" '{account['id']}' as account_id, 'pursue' as decision, date '{LAST}' as valid_from,"
         " 'later' as reason",
@@ -515,7 +523,7 @@ def test_a_return_and_readiness_of_a_day_before_are_told(
         f" date '{FIRST}' as valid_from, date '{LAST}' as valid_to",
     )
     story = " ".join(tell(settings, account["id"], FIRST).split())
-    assert f"Decision research since {FIRST}: came back from hold: the day to come back" in story
+    assert f"Decision research since {FIRST}: came back from hold: the day to look again" in story
     assert (
         f"Readiness blocked from {FIRST}, blocked by timing tolerance: 3 of 4 conditions known,"
         " 1 met; too old from 2026-08-01; it rests on one person." in story
@@ -599,7 +607,7 @@ def test_the_report_of_a_refresh_ends_with_whom_to_ask(refreshed: Place, tmp_pat
     )
     words = ", ".join(f"{name} {counts.get(name, 0)}" for name in ("pursue", "research", "hold"))
     assert f"Decisions on targets: {words}" in report
-    assert "Known from inside: 4 of " in report
+    assert "told us whether they can decide: 4 of " in " ".join(report.split())
     ((name,),) = query(
         refreshed.published,
         "select account_name from marts.accounts inner join marts.research_queue using (account_id)"
@@ -624,16 +632,16 @@ def test_the_report_says_what_stopped_feeds_hold(
     )
     line = {
         0: "",
-        1: "1 of the 9 activated is held by feeds that stopped (segment.pages since 2026-06-19)."
-        " The gap is 51, without it 52.",
-        2: "2 of the 9 activated are held by feeds that stopped (segment.pages since 2026-06-19)."
-        " The gap is 51, without them 53.",
+        1: "1 of the 9 activated counts only because feeds stopped (segment.pages since"
+        " 2026-06-19). If it fell meanwhile, the gap is 52, not 51.",
+        2: "2 of the 9 activated count only because feeds stopped (segment.pages since"
+        " 2026-06-19). If they fell meanwhile, the gap is 53, not 51.",
     }[held]
     report = printed(settings.published_path)
     assert line in report
-    assert ("held by feeds" in report) == bool(held)
-    by = "" if held else " by feeds that stopped (segment.pages since 2026-06-19)"
-    unseen = f"3 of the gap may have risen unseen{by}: then it is 48."
+    assert ("only because feeds" in report) == bool(held)
+    by = "" if held else " because feeds stopped (segment.pages since 2026-06-19)"
+    unseen = f"3 of the gap may be active without our seeing it{by}. Then the gap is 48."
     assert (unseen in report) == bool(risen)
 
 
@@ -702,7 +710,7 @@ def test_a_day_before_is_told_as_far_as_history_goes(
     )
     assert f"{state} since {since}: {reason}." in " ".join(story.split())
     assert f"{account['name']} ({account['id']}) on {FIRST}" in story
-    assert "A target in the gap, held back by" in story
+    assert "A target in the gap. What held it back since" in story
     ((decision, judged_on, why),) = query(
         refreshed.published,
         "select decision, valid_from, reason from marts_detail.account_decision_history"

@@ -84,12 +84,14 @@ def refreshed_year(runs: Runs, template: Place, tmp_path_factory: pytest.TempPat
     assert "8800 opportunities in 15511 versions" in said
     place = template.copy(folder / "place", folder / "landing")
     result = runs.refresh(place, start=FIRST, end=LAST, with_dbt=False).check()
-    first, second, *_ = result.out[result.out.index("Unknown: ") :].splitlines()
+    first, second, third, *_ = result.out[result.out.index("Unknown: ") :].splitlines()
     assert first.startswith(
-        "Unknown: the coverage of 85 of 85 targets (no contacts with titles delivered for 85)."
+        "Unknown: who sits in the buying committee of 85 of 85 targets (no contacts with titles"
+        " delivered for 85)."
     )
-    assert second.startswith("Unknown: intent (no source of it delivered).")
-    assert f"Activation gap on {LAST}" in result.out.split("Unknown: intent")[1]
+    assert second.startswith("Unknown: which accounts you target (no target list delivered).")
+    assert third.startswith("Unknown: who researches your topics elsewhere (no intent source")
+    assert f"Activation gap on {LAST}" in result.out.split(third)[1]
     return place
 
 

@@ -610,8 +610,8 @@ DECIDED = "decision, previous_decision, is_return, reason, valid_from, valid_to"
 @pytest.mark.parametrize(
     ("name", "reason"),
     [
-        ("waiting", "came back from hold: the day to come back has come"),
-        ("lapsing", "came back from hold: readiness went from blocked to unknown"),
+        ("waiting", "came back from hold: the day to look again has come"),
+        ("lapsing", "came back from hold: whether they can decide went from not now to not known"),
     ],
 )
 def test_a_hold_ends_and_says_why(readiness: Readiness, name: str, reason: str) -> None:
@@ -633,8 +633,8 @@ def test_another_decision_waits_until_the_rules_have_said_it_for_a_week(
     )
     assert (decision, pending, revisit_on) == ("pursue", "hold", None)
     assert why.startswith(
-        "Pursue (fit strong, readiness blocked): as before; the rules now say hold, which counts"
-        " after 7 days in a row. "
+        "Pursue (fit: strong, can decide: not now): as before; the rules now say hold, which counts"
+        " once they have said it for 7 days in a row. "
     )
 
 

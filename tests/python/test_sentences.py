@@ -217,8 +217,8 @@ COMMON_READINESS = {
     "last_research_date": date(2026, 3, 1),
     "respondents": 2,
     "is_single_voice": False,
-    "known_words": "pressure 60% (probably 40 to 80%)",
-    "unknown_words": "ownership, authority alignment, timing",
+    "known_words": "pressure to act 60 (probably 40 to 80)",
+    "unknown_words": "ownership of the problem, control of budget and priority, urgency",
     "expires_on": date(2026, 6, 1),
 }
 COMMON_QUESTION = {
@@ -726,14 +726,27 @@ SENTENCES: list[Sentence] = [
     *of(
         "activation_levers.note",
         "levers",
-        {"gap_accounts": 1, "sole_blocker_accounts": 0, "win_share": 0.2},
         {
-            "none alone": {"win_share_basis": "assumed", "win_share": 0.2},
-            "one": {"sole_blocker_accounts": 1, "win_share_basis": "own deals"},
+            "gap_accounts": 1,
+            "sole_blocker_accounts": 0,
+            "sole_blocker_value": 0,
+            "win_share": 0.2,
+            "win_share_basis": "own deals",
+        },
+        {
+            "one, not alone": {},
+            "one": {"sole_blocker_accounts": 1, "sole_blocker_value": 50000},
+            "many, none alone": {"gap_accounts": 1900},
+            "many, one alone": {
+                "gap_accounts": 1900,
+                "sole_blocker_accounts": 1,
+                "sole_blocker_value": 50000,
+            },
             "many": {
                 "gap_accounts": 1900,
                 "sole_blocker_accounts": 1200,
-                "win_share_basis": "own deals",
+                "sole_blocker_value": 64000000,
+                "win_share_basis": "assumed",
             },
         },
     ),
@@ -744,7 +757,7 @@ SENTENCES: list[Sentence] = [
         {
             "nobody asked": {"readiness_segment": "unknown", "last_research_date": None},
             "too old": {"readiness_segment": "unknown"},
-            "contested": {"readiness_segment": "contested", "contested_words": "pressure"},
+            "contested": {"readiness_segment": "contested", "contested_words": "pressure to act"},
             **{
                 f"blocked by {dimension}": {
                     "readiness_segment": "blocked",
@@ -905,7 +918,7 @@ SENTENCES: list[Sentence] = [
                     {
                         **COMMON_MISFIT,
                         "attribute": "c",
-                        "words": "country Brazil, not one that we look for",
+                        "words": "country Brazil, none that we look for",
                     }
                 ],
             ),
@@ -921,7 +934,7 @@ SENTENCES: list[Sentence] = [
                     {
                         **COMMON_MISFIT,
                         "attribute": "c",
-                        "words": "country Brazil, not one that we look for",
+                        "words": "country Brazil, none that we look for",
                     },
                 ],
             ),

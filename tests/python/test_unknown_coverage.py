@@ -221,14 +221,15 @@ def test_the_first_lines_say_what_is_missing(before: Place) -> None:
         publish(warehouse, settings.published_dir)
     console = Console(width=500, record=True, file=StringIO())
     print_gap(settings.published_path, console)
-    first, second, third, *_ = console.export_text().splitlines()
+    first, second, third, fourth, *_ = console.export_text().splitlines()
     assert first == (
-        "Unknown: the coverage of 4 of 6 targets (no titles delivered for 3 and no contacts with"
-        " titles delivered for 1). It is left out of their states and of what holds them back: 1"
-        " of them count as activated by signal alone."
+        "Unknown: who sits in the buying committee of 4 of 6 targets (no titles delivered for 3 and"
+        " no contacts with titles delivered for 1). Neither their state nor what holds them back"
+        " rests on it: 1 of them count as activated by what they did alone."
     )
-    assert second.startswith("Unknown: intent (no source of it delivered).")
-    assert third.startswith("Activation gap")
+    assert second.startswith("Unknown: which accounts you target (no target list delivered).")
+    assert third.startswith("Unknown: who researches your topics elsewhere (no intent source")
+    assert fourth.startswith("Activation gap")
 
 
 def test_titles_that_come_change_no_day_before(before: Place, whole: Place) -> None:

@@ -44,9 +44,9 @@ ACTIVATION = re.compile(
     r" buying signal in \d+ days)?\)(?P<motion>, a committed deal is moving)?,"
     rf" (?P<coverage>{NUMBER})% of its buying committee reached\."
     rf"(?: What holds it back: (?P<driver>[a-z ]+?)(?P<second>, and {TOO_FEW})?\.)?"
-    r"(?: It has (?:(?P<kept>enough to stay, but not to rise to it today): (?P<missed>.+?)|too"
-    r" little to stay: (?P<below>.+?))\.)?(?: This is day (?P<day>\d+) of the (?P<days>\d+) after"
-    r" which it falls\.)?"
+    rf"(?: It has (?:(?P<kept>enough to stay (?:{STATES}), but too little to become it today):"
+    r" (?P<missed>.+?)|too little to stay: (?P<below>.+?))\.)?"
+    r"(?: This is day (?P<day>\d+) of the (?P<days>\d+) after which it falls\.)?"
     r"(?: It is not lowered while feeds that stopped could be why: (?P<paused>.+?)\.)?",
     re.IGNORECASE,
 )
@@ -310,7 +310,7 @@ def before_the_acts(fact: dict[str, Any]) -> list[str]:
     elif trigger == "spike":
         assert fact["is_spiking"]
         assert fact["triggered_on"] == fact["last_signal_date"]
-        said.append(f"More acts than usual in the last {VARS['spike_days']} days")
+        said.append(f"They did more than usual in the last {VARS['spike_days']} days")
     elif trigger not in ("state", "rise", "fall", "buying_signal"):
         said.append(f"News of {fact['triggered_on']}: {trigger.replace('_', ' ')}")
     moved = {"rise": "Rose", "fall": "Fell"}.get(trigger)
@@ -384,8 +384,8 @@ def test_what_is_due_and_what_is_late(facts: list[dict[str, Any]]) -> None:
 REASON = re.compile(
     rf"(?:first seen as (?P<first>{STATES})|rose from (?P<risen>{STATES}) to (?P<up>{STATES})|"
     rf"fell from (?P<fallen>{STATES}) to (?P<down>{STATES}) after (?P<days>\d+) days? with too"
-    rf" little to stay): strength (?P<strength>{NUMBER})(?P<rest>.*),"
-    rf" (?P<coverage>{NUMBER})% of its buying committee reached.*"
+    rf" little to stay): (?=.*strength (?P<strength>{NUMBER}))"
+    rf"(?=.*(?<![\d.])(?P<coverage>{NUMBER})% of its buying committee reached)(?P<rest>.*)"
 )
 
 
@@ -413,7 +413,7 @@ def check_reasons(published: Path) -> None:
         assert said["days"] == (str(days) if code == "fall" else None)
         assert is_rounded(said["strength"], strength)
         assert is_rounded(said["coverage"], 100 * coverage)
-        assert has_motion or ", a committed deal" not in said["rest"]
+        assert has_motion or "a committed deal" not in said["rest"]
         assert ("moved to or from another account" in reason) == is_moved
 
 
@@ -565,7 +565,9 @@ def check_gap_movements(published: Path) -> None:
             told.append(f"{abs(other)} {'more' if other > 0 else 'fewer'}")
         if began:
             told.insert(
-                0, f"{abs(began)} {'more' if began > 0 else 'fewer'} because a target list began"
+                0,
+                f"{abs(began)} {'more' if began > 0 else 'fewer'} because a new target list began"
+                " to count",
             )
         moves = ", ".join(told) or "no account moved"
         if other:

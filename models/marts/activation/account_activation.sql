@@ -231,7 +231,8 @@ select
         else '' end
     || case kept_by
         when 'keep_thresholds'
-            then ' It has enough to stay, but not to rise to it today: ' || enter_words || '.'
+            then ' It has enough to stay ' || state || ', but too little to become it today: '
+                || enter_words || '.'
         when 'stale_feed'
             then ' It has too little to stay: ' || keep_words
                 || '. It is not lowered while feeds that stopped could be why: '

@@ -73,30 +73,28 @@ worded as (
             else ' (' || {{ in_words('min_strength', 1) }} || ' needed)'
         end as strength_words,
         case
-            when is_by_breadth and is_fall then ', only one person and channel'
-            when is_by_breadth then ', a second person or channel came in'
+            when is_by_breadth and is_fall then 'only one person and channel'
+            when is_by_breadth then 'a second person or channel came in'
             when not is_fall and asks_strong_signal and is_broad
-                then ', several people or channels'
-            else ''
+                then 'several people or channels'
         end as breadth_words,
         case
             when is_by_buying_signal and is_fall
-                then ', no buying signal in {{ var("buying_signal_days") }} days'
-            when is_by_buying_signal then ', a new buying signal'
+                then 'no buying signal in {{ var("buying_signal_days") }} days'
+            when is_by_buying_signal then 'a new buying signal'
             when not is_fall and asks_strong_signal and has_recent_buying_signal
-                then ', a buying signal in the last {{ var("buying_signal_days") }} days'
-            else ''
+                then 'a buying signal in the last {{ var("buying_signal_days") }} days'
         end as buying_words,
         case
             when is_by_committed_motion and not is_fall
-                then ', a committed deal began to move'
-            when has_committed_motion then ', a committed deal is moving'
+                then 'a committed deal began to move'
+            when has_committed_motion then 'a committed deal is moving'
             when is_by_committed_motion or (asks_motion and reason_code = 'first_day')
-                then ', no committed deal is moving'
-            else ''
+                then 'no committed deal is moving'
         end as motion_words,
-        ', '
-        || coalesce(
+        -- A deal that moves never made an account fall.
+        is_by_committed_motion and not (is_fall and has_committed_motion) as is_by_motion,
+        coalesce(
             {{ in_words('100 * reached_coverage_share', 1) }} || '% of its buying committee reached'
             || case when is_by_coverage
                 then ' (' || {{ in_words('100 * min_coverage', 0) }} || '% needed)'
@@ -105,6 +103,27 @@ worded as (
             'reach into its buying committee unknown'
         ) as coverage_words
     from asked
+
+),
+
+-- What decided stands before what was so besides.
+told as (
+
+    select
+        *,
+        {%- for part, is_it in [('decisive', ''), ('other', 'not ')] %}
+        nullif(
+            concat_ws(
+                ', ',
+                case when {{ is_it }}is_by_strength then strength_words end,
+                case when {{ is_it }}is_by_breadth then breadth_words end,
+                case when {{ is_it }}is_by_buying_signal then buying_words end,
+                case when {{ is_it }}is_by_motion then motion_words end,
+                case when {{ is_it }}is_by_coverage then coverage_words end
+            ), ''
+        ) as {{ part }}_words{{ ',' if not loop.last }}
+        {%- endfor %}
+    from worded
 
 )
 
@@ -118,16 +137,12 @@ select
     nullif(valid_to, {{ forever() }}) as valid_to,
     change_words
     || ': '
-    || strength_words
-    || breadth_words
-    || buying_words
-    || motion_words
-    || coverage_words
+    || concat_ws('; besides: ', decisive_words, other_words)
     || case
         when is_attribution_changed
             then
-                '; on these days acts moved to or from another account, or it became known or'
-                || ' unknown who sits in its buying committee'
+                '; on these days activities moved to or from another account, or it became known'
+                || ' or unknown who sits in its buying committee'
         else ''
     end as reason,
     reason_code,
@@ -138,4 +153,4 @@ select
     days_below,
     is_attribution_changed,
     ruleset_version
-from worded
+from told

@@ -159,10 +159,11 @@ select
                 ', ',
                 case
                     when list_began > 0
-                        then {{ in_words('list_began', 0) }} || ' more because a target list began'
+                        then {{ in_words('list_began', 0) }}
+                            || ' more because a new target list began to count'
                     when list_began < 0
                         then {{ in_words('-list_began', 0) }}
-                            || ' fewer because a target list began'
+                            || ' fewer because a new target list began to count'
                 end,
                 case when listed > 0 then {{ in_words('listed', 0) }} || ' newly listed' end,
                 case when removed > 0

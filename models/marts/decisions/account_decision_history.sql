@@ -78,32 +78,32 @@ worded as (
         case
             when previous_decision is null then 'first decision'
             else
-                'from ' || previous_decision || ': '
+                previous_decision || ': '
                 || coalesce(
                     nullif(
                         concat_ws(
                             ', ',
                             case when is_revisit_due and not previous_is_revisit_due
-                                then 'the day to come back has come' end,
+                                then 'the day to look again has come' end,
                             case when is_told_to_wait and not previous_is_told_to_wait
-                                then 'told when to come back' end,
+                                then 'they told us when to come back' end,
                             case when previous_is_told_to_wait and not is_told_to_wait
-                                then 'the day they named has come or was taken back' end,
+                                then 'the day they named has come, or they took it back' end,
                             case when readiness_segment != previous_readiness_segment
-                                then 'readiness went from '
-                                    || replace(previous_readiness_segment, '_', ' ') || ' to '
-                                    || replace(readiness_segment, '_', ' ') end,
+                                then 'whether they can decide went from '
+                                    || {{ readiness_answer('previous_readiness_segment') }}
+                                    || ' to ' || {{ readiness_answer('readiness_segment') }} end,
                             case when fit_tier != previous_fit_tier
                                 then 'fit went from ' || previous_fit_tier || ' to '
                                     || fit_tier end,
                             case when lifecycle != previous_lifecycle
-                                then 'lifecycle went from '
+                                then 'the account went from '
                                     || replace(previous_lifecycle, '_', ' ') || ' to '
                                     || replace(lifecycle, '_', ' ') end,
                             case when ruleset_version != previous_ruleset_version
-                                then 'the rules had changed' end
+                                then 'our rules changed' end
                         ), ''
-                    ), 'newer research'
+                    ), 'people there said something new'
                 )
         end as reason
     from turns
@@ -126,8 +126,9 @@ select
     worded.blocking_dimension,
     worded.lifecycle,
     case
-        when worded.is_return then 'came back '
-        else ''
+        when worded.is_return then 'came back from '
+        when worded.previous_decision is null then ''
+        else 'was '
     end || worded.reason as reason,
     worded.ruleset_version
 from worded

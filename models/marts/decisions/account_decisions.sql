@@ -164,16 +164,17 @@ select
             coalesce(
                 ' until ' || cast(revisit_on as {{ dbt.type_string() }}) || case
                     when is_told_to_wait then ', the day they named'
-                    when revisit_on = expires_on then ', when what they said is too old'
+                    when revisit_on = expires_on then ', when what they said is too old to count'
                     else ''
                 end, ''
             )
         else '' end
-    || ' (fit ' || fit_tier || ', readiness ' || replace(readiness_segment, '_', ' ') || '): '
+    || ' (fit: ' || fit_tier || ', can decide: ' || {{ readiness_answer('readiness_segment') }}
+    || '): '
     || case
         when decision != decision_in_force
-            then 'as before; the rules now say ' || decision || ', which counts after'
-                || ' {{ var("days_before_decision_changes") }} days in a row'
+            then 'as before; the rules now say ' || decision || ', which counts once they have said'
+                || ' it for {{ var("days_before_decision_changes") }} days in a row'
         when is_revisit_due
             then 'the hold ended on ' || cast(revisit_on as {{ dbt.type_string() }})
                 || ', so they are asked again'
@@ -185,12 +186,13 @@ select
             || cast(decision_since as {{ dbt.type_string() }}) || '.'
         else '' end
     || case when is_stalled
-        then ' Stalled: worked on for more than {{ var("stalled_touch_days") }} days, and in'
-            || ' {{ var("stalled_quiet_days") }} days its state did not rise and no deal moved on.'
+        then ' Stalled: we have worked on it for more than {{ var("stalled_touch_days") }} days,'
+            || ' and in {{ var("stalled_quiet_days") }} days its state has not risen and no deal'
+            || ' has moved on.'
         else '' end
     || case when is_under_served
-        then ' Under-served: ' || {{ in_words('effort_usd', 0) }}
-            || ' USD of effort in {{ var("touched_days") }} days, where the median target gets '
-            || {{ in_words('usual_effort_usd', 0) }} || '.'
+        then ' Under-served: we spent about ' || {{ in_words('effort_usd', 0) }}
+            || ' USD on it in {{ var("touched_days") }} days; on half of the targets that we work'
+            || ' on we spent ' || {{ in_words('usual_effort_usd', 0) }} || ' or more.'
         else '' end as why
 from judged

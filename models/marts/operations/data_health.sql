@@ -73,7 +73,7 @@ select
                 then 'columns never delivered: ' || tables.missing_optional_columns end,
             case when tables.unread_flags != ''
                 then
-                    'columns that look like a mark of the source, set and not read: '
+                    'columns that may mark rows to be left out, filled in and not read: '
                     || tables.unread_flags
             end
         ), '')

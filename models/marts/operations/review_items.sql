@@ -316,9 +316,9 @@ items as (
     -- is settled, unless two decisions contradict each other.
     select
         'contested_domain',
-        losers.domain || ': '
+        losers.domain || ': claimed by '
         || coalesce(losing_accounts.account_name || ' ', '')
-        || losers.account_id || ' (' || losers.claim_source || ') loses to '
+        || losers.account_id || ' (' || losers.claim_source || '), given to '
         || coalesce(accounts.account_name || ' ', '')
         || winners.account_id || ' (' || winners.claim_source || ')',
         1,

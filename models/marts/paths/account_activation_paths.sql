@@ -249,32 +249,38 @@ select
                 '; ',
                 case
                     when needs_signal and signal_cause = 'no_intent_source'
-                        then 'a channel that can see it (no intent source is delivered)'
+                        then 'add a channel that can see it (no intent source is delivered)'
                     when needs_signal and not is_observable
-                        then 'a channel that can see it'
+                        then 'add a channel that can see it'
                 end,
                 case
                     when needs_signal and points_missing > 0 then
-                        'more signal'
-                        || case when is_broad then '' else ' from a second person or channel' end
+                        'win more interest'
+                        || case when is_broad then ''
+                            else ' from a second person or through a second channel' end
                         || case when has_recent_buying_signal then ''
                             else ', including a buying signal' end
                         || case
-                            when vp_points is null then ''
+                            when vp_points is null
+                                then ' (replies, meetings, looks at the prices)'
                             when points_missing <= vp_points
-                                then ', such as a meeting with a VP'
+                                then ' (a meeting with a VP is enough)'
+                            -- Topics cannot surge where no source of intent is delivered.
                             when points_missing
                                 <= vp_points + {{ var('intent_report_cap_points') }}
-                                then ', such as a meeting with a VP and surging intent topics'
+                                and coalesce(signal_cause, '') != 'no_intent_source'
+                                then ' (a meeting with a VP and intent topics that surge are'
+                                    || ' enough)'
                             else
-                                ', such as meetings with '
-                                || {{ in_words('ceil(points_missing / vp_points)', 0) }} || ' VPs'
+                                ' (as much as '
+                                || {{ in_words('ceil(points_missing / vp_points)', 0) }}
+                                || ' meetings with VPs)'
                         end
                 end,
                 case when needs_signal and points_missing <= 0 and not is_broad
-                    then 'a second active person or a second channel' end,
+                    then 'get a second person to act, or the first through a second channel' end,
                 case when needs_signal and points_missing <= 0 and not has_recent_buying_signal
-                    then 'a buying signal, such as a reply, a meeting or a look at the prices' end,
+                    then 'get a buying signal: a reply, a meeting or a look at the prices' end,
                 case when has_coverage_driver and people_to_reach is not null
                     then 'reach ' || personas_to_reach || ' ('
                         || {{ in_words('100 * reached_coverage_share', 0) }}
@@ -294,13 +300,13 @@ select
                         end
                 end,
                 case when has_coverage_driver and people_to_reach is null
-                    then 'more required personas in seeds/coverage/personas.csv, for those it'
-                        || ' has are too few to get there' end,
+                    then 'require more personas in seeds/coverage/personas.csv: those that are'
+                        || ' required now are too few to get there' end,
                 case when is_outside_window and next_window_opens_on is not null
                     then 'wait for its window, which opens on '
                         || cast(next_window_opens_on as {{ day_text }}) end,
                 case when is_outside_window and next_window_opens_on is null
-                    then 'ask when they can buy: they cannot now' end
+                    then 'ask when they can buy, for now they cannot' end
             ) || '.'
             || coalesce(
                 ' Nobody knows who sits in its buying committee ('

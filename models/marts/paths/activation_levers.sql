@@ -92,13 +92,27 @@ select
     win_share,
     win_share_basis,
     round(cast(sole_blocker_value as double) * win_share, 2) as expected_value_usd,
-    'It holds back ' || {{ counted('gap_accounts', 'account') }} || ', '
+    'It holds back ' || {{ counted('gap_accounts', 'account') }} || '. '
     || case
-        when sole_blocker_accounts = 0 then 'none'
-        else {{ in_words('sole_blocker_accounts', 0) }}
+        when gap_accounts = 1 then 'It'
+        when sole_blocker_accounts = 0 then 'Each of them'
+        else {{ in_words('sole_blocker_accounts', 0) }} || ' of them'
     end
-    || ' of them alone. Their worth is that of a median deal, of which '
-    || {{ in_words('100 * win_share', 0) }} || '% are won ('
-    || case win_share_basis when 'assumed' then 'assumed' else 'of own deals' end
-    || ').' as note
+    || case when sole_blocker_accounts > 1 then ' are' else ' is' end
+    || ' held back by '
+    || case
+        when sole_blocker_accounts = 0
+            then 'something else too, so mending this alone activates none.'
+        else
+            'nothing else, so mending this activates '
+            || case when sole_blocker_accounts = 1 then 'it' else 'them' end
+            || '. That is worth about '
+            || {{ in_words('sole_blocker_value * win_share', 0) }}
+            || ' USD a year, if '
+            || {{ in_words('100 * win_share', 0) }} || '% of them buy ('
+            || case win_share_basis
+                when 'assumed' then 'an assumption' else 'as of your own deals'
+            end
+            || ') at the price of a median deal.'
+    end as note
 from levers

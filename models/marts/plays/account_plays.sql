@@ -3,6 +3,7 @@
 {%- set play_decision -%}
 case
             when decision = 'drop' then 'drop'
+            when decision = 'hold' and not has_committed_motion then 'hold'
             when has_timing_conflict then 'watch'
             when decision = 'hold' then 'hold'
             when decision = 'research' and is_asked then 'research'
@@ -378,6 +379,12 @@ trigger_ranks as (
 
 ),
 
+asked as (
+
+    select account_id, is_asked from decided
+
+),
+
 -- What was so from which day on, with the eyes of today on whom there is time to ask.
 spans as (
 
@@ -391,7 +398,7 @@ spans as (
         changes.readiness_segment,
         case when changes.has_committed_motion then 'true' else 'false' end as motion_word
     from changes
-    inner join decided on changes.account_id = decided.account_id
+    inner join asked on changes.account_id = asked.account_id
 
 ),
 
@@ -794,14 +801,7 @@ worded as (
             end,
             case
                 when play_decision in ('hold', 'research') or readiness_segment = 'can_decide' then
-                    case readiness_segment
-                        when 'can_decide' then 'They can decide'
-                        when 'blocked' then 'They will not decide now'
-                        when 'contested'
-                            then 'People there contradict each other on whether they can decide'
-                        when 'partial' then 'Whether they can decide is known only in part'
-                        else 'Nobody knows whether they can decide'
-                    end
+                    {{ readiness_words('readiness_segment') }}
                     || coalesce(
                         case when readiness_segment = 'can_decide'
                             then ' and named ' || cast(next_deadline_on as {{ dbt.type_string() }})
@@ -823,7 +823,7 @@ worded as (
                         -- What somebody did is told with who did it.
                         when trigger in ('state', 'rise', 'fall', 'buying_signal') then null
                         when trigger = 'spike'
-                            then 'More acts than usual in the last {{ var("spike_days") }} days'
+                            then 'They did more than usual in the last {{ var("spike_days") }} days'
                         else
                             'News of ' || cast(triggered_on as {{ dbt.type_string() }}) || ': '
                             || replace(trigger, '_', ' ')

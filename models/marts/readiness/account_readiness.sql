@@ -54,9 +54,9 @@ dimensions as (
             as decision_capacity,
         string_agg(
             case when is_known then {{ dimension_words('dimension') }} || ' '
-                || {{ in_words('100 * mean_share', 0) }} || '% (probably '
+                || {{ in_words('100 * mean_share', 0) }} || ' (probably '
                 || {{ in_words('100 * lower_80_share', 0) }} || ' to '
-                || {{ in_words('100 * upper_80_share', 0) }} || '%)' end,
+                || {{ in_words('100 * upper_80_share', 0) }} || ')' end,
             ', ' order by dimension_order
         ) as known_words,
         string_agg(
@@ -136,12 +136,14 @@ select
         when readiness_segment = 'unknown' and last_research_date is null
             then 'Nobody inside has been asked'
         when readiness_segment = 'unknown'
-            then 'What was said is too old or says too little; last asked on '
+            then 'What people there said is too old or says too little; last asked on '
                 || cast(last_research_date as {{ dbt.type_string() }})
         when readiness_segment = 'contested'
             then 'People there contradict each other on ' || contested_words
         when readiness_segment = 'blocked'
-            then 'They will not decide now, because ' || case blocking_dimension
+            then
+                {{ readiness_words('readiness_segment') }} || ', because '
+                || case blocking_dimension
                 when 'pressure' then 'nothing forces them to act'
                 when 'ownership' then 'nobody answers for the problem'
                 when 'authority_alignment'
@@ -159,10 +161,11 @@ select
             || {{ counted('respondents', 'person', 'people') }}
             || case when is_single_voice and respondents > 1
                 then ', and it rests on one of them' else '' end
-            || ': ' || known_words
-            || coalesce('; not known: ' || unknown_words, '')
+            || '. How far it is so, from 0 to 100: ' || known_words
+            || coalesce('. Not known: ' || unknown_words, '')
             || coalesce(
-                '. This is too old from ' || cast(expires_on as {{ dbt.type_string() }}) || ' on',
+                '. From ' || cast(expires_on as {{ dbt.type_string() }})
+                || ' on this is too old to count',
                 ''
             )
     end

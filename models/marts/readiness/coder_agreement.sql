@@ -17,12 +17,14 @@ select
         else alpha >= {{ var('agreement_min_alpha') }}
     end as is_reliable,
     case
-        when alpha is null then 'No answer was rated by two coders, so nothing can be said.'
+        when alpha is null
+            then 'No answer was rated by two people, so nobody can tell whether they agree.'
         when units < {{ var('agreement_min_units') }}
-            then 'Too few answers were rated by two coders to say anything.'
-        when alpha >= {{ var('agreement_min_alpha') }} then 'Coders agree well enough.'
+            then 'Too few answers were rated by two people to tell whether they agree.'
+        when alpha >= {{ var('agreement_min_alpha') }}
+            then 'Different people rate the same answer alike, often enough to rely on it.'
         else
-            'Coders rate the same answers differently: agree on what each rating means'
+            'Different people rate the same answer differently: agree on what each rating means'
             || ' (docs/interview-guide.md) before more is rated.'
     end as note
 from agreement

@@ -313,25 +313,26 @@ select
     || {{ in_words('100 * flip_share', 0) }} || '% that one conversation changes what we decide. '
     || case
         when is_lapsing
-            then 'What is known is too old from ' || cast(expires_on as {{ dbt.type_string() }})
-                || ' on'
+            then 'What we know will be too old to count from '
+                || cast(expires_on as {{ dbt.type_string() }}) || ' on'
         when last_research_date is null then 'Nobody inside has been asked'
         when readiness_segment = 'unknown'
             then 'What was said on '
                 || cast(last_research_date as {{ dbt.type_string() }})
                 || case when evidence_weight > 0 then ' says too little' else ' is too old' end
-        else 'Their readiness is ' || replace(readiness_segment, '_', ' ')
+        else {{ readiness_words('readiness_segment') }}
     end
     || '. A deal is worth about ' || {{ in_words('account_value_usd', 0) }} || ' USD a year ('
-    || value_basis || '); fit ' || {{ in_words('100 * fit_share', 0) }} || '%. '
+    || value_basis || '); it fits with '
+    || {{ in_words('100 * fit_share', 0) }} || ' of 100 points. '
     || case
         when expected_people is null
-            then 'Nobody knows whether the role is on file'
+            then 'Nobody can tell whether somebody in this role is on file'
         when round(expected_people) > 0
             then 'On file: about ' || {{ in_words('expected_people', 0) }} || ' '
                 || {{ persona_words('respondent_role') }}
                 || case when round(expected_people) = 1 then '' else 's' end
-        else 'Nobody of the role is on file'
+        else 'Nobody in this role is on file'
     end
     || '.' as why
 from ranked

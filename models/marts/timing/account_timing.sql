@@ -132,25 +132,24 @@ select
             then 'They cannot buy now: their last buying window was ' || named.past_words
         when openings.is_outside_window
             then 'They cannot buy now: their first buying window is still to come'
+        when closings.next_window_closes_on is not null
+            then 'They can buy now, until '
+                || cast(closings.next_window_closes_on as {{ dbt.type_string() }})
+                || coalesce(': ' || named.open_words, '')
         when named.open_words is not null then 'They can buy now: ' || named.open_words
-        when closings.next_window_closes_on is not null then 'They can buy now'
         else 'Nothing is known that keeps them from buying now'
     end
     || case
         when openings.is_outside_window and openings.next_window_opens_on is null
-            then '; nobody knows when they can'
+            then '; when they can is not known'
         when openings.is_outside_window
             then '; from '
                 || cast(openings.next_window_opens_on as {{ dbt.type_string() }}) || ' they can'
-        when closings.next_window_closes_on is not null
-            then
-                '; their last day is '
-                || cast(closings.next_window_closes_on as {{ dbt.type_string() }})
         else ''
     end
     || case
         when named.shown_words is null then ''
-        else '; for information: ' || named.shown_words
+        else '; also known: ' || named.shown_words
     end
     || '.' as timing_reason,
     openings.next_window_opens_on,
