@@ -177,7 +177,7 @@ def _missing(connection: duckdb.DuckDBPyConnection) -> list[str]:
         [providers],
     ).fetchall()[0]
     has_list = connection.execute(
-        "select exists(select 1 from marts.data_health"
+        "select exists(select 1 from data_health"
         " where split_part(source, '@', 1) = 'targets' and accepted > 0)"
     ).fetchall()[0][0]
     if not has_list:

@@ -158,7 +158,7 @@ def in_force(said: Mapping[date, Situation]) -> dict[date, str]:
 def _play_decision(one: Situation, decision: str, is_asked: bool) -> str:
     if decision == "drop":
         return "drop"
-    if decision == "hold" and not one.has_committed_motion:
+    if decision == "hold" and not one.has_motion:
         return "hold"
     if one.has_timing_conflict:
         return "watch"
