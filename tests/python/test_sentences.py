@@ -725,26 +725,28 @@ SENTENCES: list[Sentence] = [
     ),
     *of(
         "activation_levers.note",
-        "levers",
+        "told",
         {
             "gap_accounts": 1,
-            "sole_blocker_accounts": 0,
+            "alone_accounts": 0,
+            "is_unknown": False,
             "sole_blocker_value": 0,
             "win_share": 0.2,
             "win_share_basis": "own deals",
         },
         {
             "one, not alone": {},
-            "one": {"sole_blocker_accounts": 1, "sole_blocker_value": 50000},
+            "one": {"alone_accounts": 1, "sole_blocker_value": 50000},
             "many, none alone": {"gap_accounts": 1900},
             "many, one alone": {
                 "gap_accounts": 1900,
-                "sole_blocker_accounts": 1,
+                "alone_accounts": 1,
                 "sole_blocker_value": 50000,
             },
+            "nobody can see": {"gap_accounts": 1900, "is_unknown": True},
             "many": {
                 "gap_accounts": 1900,
-                "sole_blocker_accounts": 1200,
+                "alone_accounts": 1200,
                 "sole_blocker_value": 64000000,
                 "win_share_basis": "assumed",
             },

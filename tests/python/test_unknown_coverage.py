@@ -181,9 +181,9 @@ def test_no_driver_and_no_price_rests_on_it(before: Place) -> None:
     ]
     assert query(
         before.warehouse,
-        "select driver, gap_accounts, sole_blocker_accounts from marts_detail.activation_levers"
-        " order by all",
-    ) == [("insufficient_coverage", 2, 1), (no_signal, 4, 3)]
+        "select driver, gap_accounts, sole_blocker_accounts, expected_value_usd > 0"
+        " from marts_detail.activation_levers order by all",
+    ) == [("insufficient_coverage", 2, 1, True), (no_signal, 4, 3, None)]
     paths = by_name(before, "people_to_reach, what_it_takes", "account_activation_paths")
     assert paths["quiet"][0] is None
     assert "reach" not in paths["quiet"][1].split(".")[0]

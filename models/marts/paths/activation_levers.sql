@@ -57,8 +57,12 @@ levers as (
         drivers.driver,
         count(*) as gap_accounts,
         count(case when drivers.is_sole_blocker then 1 end) as sole_blocker_accounts,
+        -- What nobody can see for want of an intent source may be there already: no price rests on it.
+        count(case when drivers.is_sole_blocker and drivers.cause = 'no_intent_source' then 1 end)
+            as unseen_accounts,
         coalesce(sum(
-            case when drivers.is_sole_blocker then cast(paths.account_value_usd as {{ money }}) end
+            case when drivers.is_sole_blocker and drivers.cause is distinct from 'no_intent_source'
+                then cast(paths.account_value_usd as {{ money }}) end
         ), 0) as sole_blocker_value,
         count(case when drivers.is_primary and effort.is_touched then 1 end)
             as touched_primary_accounts,
@@ -77,6 +81,16 @@ levers as (
     cross join chances
     group by drivers.driver, chances.win_share, chances.win_share_basis
 
+),
+
+told as (
+
+    select
+        levers.*,
+        sole_blocker_accounts - unseen_accounts as alone_accounts,
+        unseen_accounts > 0 and unseen_accounts = sole_blocker_accounts as is_unknown
+    from levers
+
 )
 
 select
@@ -84,35 +98,43 @@ select
     driver,
     gap_accounts,
     sole_blocker_accounts,
-    cast(sole_blocker_value as double) as sole_blocker_value_usd,
+    case when not is_unknown then cast(sole_blocker_value as double) end as sole_blocker_value_usd,
     touched_primary_accounts,
     untouched_primary_accounts,
     primary_touches,
     cast(primary_effort as double) as primary_effort_usd,
     win_share,
     win_share_basis,
-    round(cast(sole_blocker_value as double) * win_share, 2) as expected_value_usd,
+    case when not is_unknown then round(cast(sole_blocker_value as double) * win_share, 2) end
+        as expected_value_usd,
     'It holds back ' || {{ counted('gap_accounts', 'account') }} || '. '
     || case
-        when gap_accounts = 1 then 'It'
-        when sole_blocker_accounts = 0 then 'Each of them'
-        else {{ in_words('sole_blocker_accounts', 0) }} || ' of them'
-    end
-    || case when sole_blocker_accounts > 1 then ' are' else ' is' end
-    || ' held back by '
-    || case
-        when sole_blocker_accounts = 0
-            then 'something else too, so mending this alone activates none.'
+        when is_unknown
+            then
+                'No intent source is delivered, so nobody knows whether they look for what you sell,'
+                || ' or what mending this is worth.'
         else
-            'nothing else, so mending this activates '
-            || case when sole_blocker_accounts = 1 then 'it' else 'them' end
-            || '. That is worth about '
-            || {{ in_words('sole_blocker_value * win_share', 0) }}
-            || ' USD a year, if '
-            || {{ in_words('100 * win_share', 0) }} || '% of them buy ('
-            || case win_share_basis
-                when 'assumed' then 'an assumption' else 'as of your own deals'
+            case
+                when gap_accounts = 1 then 'It'
+                when alone_accounts = 0 then 'Each of them'
+                else {{ in_words('alone_accounts', 0) }} || ' of them'
             end
-            || ') at the price of a median deal.'
+            || case when alone_accounts > 1 then ' are' else ' is' end
+            || ' held back by '
+            || case
+                when alone_accounts = 0
+                    then 'something else too, so mending this alone activates none.'
+                else
+                    'nothing else, so mending this activates '
+                    || case when alone_accounts = 1 then 'it' else 'them' end
+                    || '. That is worth about '
+                    || {{ in_words('sole_blocker_value * win_share', 0) }}
+                    || ' USD a year, if '
+                    || {{ in_words('100 * win_share', 0) }} || '% of them buy ('
+                    || case win_share_basis
+                        when 'assumed' then 'an assumption' else 'as of your own deals'
+                    end
+                    || ') at the price of a median deal.'
+            end
     end as note
-from levers
+from told
