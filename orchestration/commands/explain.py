@@ -155,6 +155,15 @@ class Story:
         self.console.print(table)
 
 
+class Terminal(Console):
+    """Who reads the first lines alone (`make explain ... | head -5`) has all that was asked for."""
+
+    def on_broken_pipe(self) -> None:
+        """Ends the command: nobody reads on."""
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(0)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Explains an account; returns the exit code: 2 where it cannot be told, and says why."""
     parser = argparse.ArgumentParser(prog="make explain", description=__doc__)
@@ -164,7 +173,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         settings = load_settings()
         day = parse_date("DATE", options.date.strip()) if options.date.strip() else None
-        explain(settings, options.account.strip(), day, Console())
+        explain(settings, options.account.strip(), day, Terminal())
     except (ExplainError, PublishError, SettingsError) as error:
         print("\n".join(lines(error)), file=sys.stderr)
         return 2

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
+import subprocess
+import sys
 from dataclasses import replace
 from datetime import date
 from io import StringIO
@@ -20,7 +23,7 @@ from runner import Place
 from orchestration.commands import refresh
 from orchestration.commands.explain import DRIVER_WORDS, ExplainError, explain, main
 from orchestration.commands.gap_report import print_gap, print_lost_rows
-from orchestration.settings import PUBLISHED_FILE, Settings
+from orchestration.settings import PROJECT_DIR, PUBLISHED_FILE, Settings
 from orchestration.stages import say
 from orchestration.terminal import printable
 
@@ -288,6 +291,22 @@ def row_of(refreshed: Place, mart: str, account_id: str, columns: str) -> tuple[
         refreshed.published, f"select {columns} from {mart} where account_id = '{account_id}'"
     )
     return tuple(row)
+
+
+def test_who_reads_the_first_lines_alone_is_told_of_no_error(
+    refreshed: Place, account: dict[str, str]
+) -> None:
+    environment = {**os.environ, **refreshed.settings.as_environment()}
+    command = f"{sys.executable} -m orchestration.commands.explain {account['account_id']}"
+    done = subprocess.run(
+        ["bash", "-c", f"set -o pipefail; {command} | head -1"],
+        env={**environment, "PYTHONPATH": str(PROJECT_DIR), "PYTHONUNBUFFERED": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.strip()
 
 
 def test_a_narrow_terminal_shows_every_word(refreshed: Place, account: dict[str, str]) -> None:
