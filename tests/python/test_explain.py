@@ -297,7 +297,7 @@ def test_who_reads_the_first_lines_alone_is_told_of_no_error(
     refreshed: Place, account: dict[str, str]
 ) -> None:
     environment = {**os.environ, **refreshed.settings.as_environment()}
-    command = f"{sys.executable} -m orchestration.commands.explain {account['account_id']}"
+    command = f"{sys.executable} -m orchestration.commands.explain {account['id']}"
     done = subprocess.run(
         ["bash", "-c", f"set -o pipefail; {command} | head -1"],
         env={**environment, "PYTHONPATH": str(PROJECT_DIR), "PYTHONUNBUFFERED": "1"},
