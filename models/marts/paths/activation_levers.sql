@@ -57,7 +57,7 @@ levers as (
         drivers.driver,
         count(*) as gap_accounts,
         count(case when drivers.is_sole_blocker then 1 end) as sole_blocker_accounts,
-        -- What nobody can see for want of an intent source may be there already: no price rests on it.
+        -- What nobody can see for want of an intent source may be there already: it has no price.
         count(case when drivers.is_sole_blocker and drivers.cause = 'no_intent_source' then 1 end)
             as unseen_accounts,
         coalesce(sum(
@@ -105,14 +105,15 @@ select
     cast(primary_effort as double) as primary_effort_usd,
     win_share,
     win_share_basis,
-    case when not is_unknown then round(cast(sole_blocker_value as double) * win_share, 2) end
-        as expected_value_usd,
+    case
+        when not is_unknown then round(cast(sole_blocker_value as double) * win_share, 2)
+    end as expected_value_usd,
     'It holds back ' || {{ counted('gap_accounts', 'account') }} || '. '
     || case
         when is_unknown
             then
-                'No intent source is delivered, so nobody knows whether they look for what you sell,'
-                || ' or what mending this is worth.'
+                'No intent source is delivered, so nobody knows whether they look for what you'
+                || ' sell, or what mending this is worth.'
         else
             case
                 when gap_accounts = 1 then 'It'
