@@ -210,8 +210,8 @@ select
     coalesce('Role: ' || {{ persona_words('persona') }}, 'Role unknown')
     || case
         when is_whitespace then
-            ' (reached so far: ' || {{ in_words('reached_people', 1) }} || ' of the '
-            || {{ in_words('required_people', 0) }} || ' needed)'
+            ' (' || {{ in_words('required_people', 0) }} || ' needed, about '
+            || {{ in_words('reached_people', 1) }} || ' reached so far by what titles say)'
         when is_required then ' (enough are reached)'
         when persona is not null then ' (not needed for the buying committee)'
         else ''

@@ -571,7 +571,7 @@ def check_gap_movements(published: Path) -> None:
             )
         moves = ", ".join(told) or "no account moved"
         if other:
-            moves += " by changes of rules, identities or segments"
+            moves += " because rules or segments changed or records moved between accounts"
         accounts = "account" if closing == 1 else "accounts"
         assert why == (
             f"The gap {verb} {closing} {accounts}: {moves}."

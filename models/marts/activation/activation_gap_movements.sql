@@ -176,7 +176,8 @@ select
                     then {{ in_words('-rule_or_identity_change', 0) }} || ' fewer' end
             )
             || case when rule_or_identity_change != 0
-                then ' by changes of rules, identities or segments' else '' end, ''
+                then ' because rules or segments changed or records moved between accounts'
+                else '' end, ''
         ), 'no account moved'
     )
     || '.'

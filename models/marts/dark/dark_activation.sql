@@ -106,16 +106,16 @@ select
             || {{ counted('target_accounts', 'target') }}
             || case when observed_accounts = 1 then ' is' else ' are' end
             || ' seen to be active: ' || {{ in_words('caught_once', 0) }}
-            || ' by one channel alone and ' || {{ in_words('caught_twice', 0) }}
-            || ' by two, of the channels ' || used_channels
-            || '. About ' || {{ in_words('estimated_dark_accounts_on_list', 0) }}
+            || ' on one channel only and ' || {{ in_words('caught_twice', 0) }}
+            || ' on two (channels: ' || used_channels
+            || '). About ' || {{ in_words('estimated_dark_accounts_on_list', 0) }}
             || ' more (between ' || {{ in_words('lower_bound_on_list', 0) }} || ' and '
             || {{ in_words('upper_bound_on_list', 0) }}
             || ') are probably active and seen by no channel.'
             || case
                 when caught_once <= 1
-                    then ' This is rough: almost no account was seen by one channel alone.'
-                when caught_twice = 0 then ' This is rough: no account was seen by two channels.'
+                    then ' This is rough: almost no account was seen on one channel only.'
+                when caught_twice = 0 then ' This is rough: no account was seen on two channels.'
                 else ''
             end
     end
