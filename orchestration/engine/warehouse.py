@@ -145,7 +145,7 @@ def connect(path: Path, *, read_only: bool = False) -> Iterator[Warehouse]:
         connection.execute("set checkpoint_threshold = '1GB'")
         for setting, name in (("memory_limit", "MEMORY_LIMIT"), ("temp_directory", "SPILL_DIR")):
             if value := os.environ.get(name, "").strip():
-                connection.execute(f"set {setting} = {_quoted(value)}")
+                connection.execute(f"set {setting} = {literal(value)}")
         yield Warehouse(connection)
 
 
@@ -169,7 +169,7 @@ def compact(path: Path) -> tuple[int, int] | None:
             return None
         ((name,),) = warehouse.rows("select current_database()")
         try:
-            warehouse.execute(f"attach {_quoted(str(draft))} as compacted")
+            warehouse.execute(f"attach {literal(str(draft))} as compacted")
             draft.chmod(0o600)
             warehouse.execute(f'copy from database "{name}" to compacted')
             warehouse.execute("detach compacted")
@@ -181,8 +181,14 @@ def compact(path: Path) -> tuple[int, int] | None:
     return before, path.stat().st_size
 
 
-def _quoted(text: str) -> str:
+def literal(text: str) -> str:
+    """A text as a SQL literal."""
     return "'" + text.replace("'", "''") + "'"
+
+
+def quoted(name: str) -> str:
+    """A name as a SQL identifier."""
+    return '"' + name.replace('"', '""') + '"'
 
 
 @contextmanager

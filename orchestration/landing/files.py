@@ -32,7 +32,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from orchestration.engine.warehouse import Warehouse
+from orchestration.engine.warehouse import Warehouse, literal, quoted
 from orchestration.landing import identities
 from orchestration.landing.contract import Column, Table, plain_name
 from orchestration.landing.fates import (
@@ -207,16 +207,6 @@ def stage(warehouse: Warehouse, table: Table, files: Sequence[FileToRead]) -> Ou
     for layout, group in groups.items():
         _stage_group(warehouse, table, layout, group, outcome)
     return outcome
-
-
-def literal(text: str) -> str:
-    """A text as a SQL literal."""
-    return "'" + text.replace("'", "''") + "'"
-
-
-def quoted(name: str) -> str:
-    """A column name as a SQL identifier."""
-    return '"' + name.replace('"', '""') + '"'
 
 
 # --- what a file looks like -----------------------------------------------------------------------

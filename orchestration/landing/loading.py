@@ -12,11 +12,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pyarrow as pa
 
-from orchestration.engine.warehouse import Warehouse
+from orchestration.engine.warehouse import Warehouse, quoted
 from orchestration.landing import flags, identities, manifest, messages, presence, verdicts
 from orchestration.landing.contract import REGISTRABLE_SUFFIX, Table
 from orchestration.landing.discovery import FoundFile, hash_of, moves
-from orchestration.landing.files import FileToRead, Outcome, quoted, stage, unstage
+from orchestration.landing.files import FileToRead, Outcome, stage, unstage
 from orchestration.landing.identities import registrable_domain
 from orchestration.landing.manifest import Entry, LiveSince
 from orchestration.landing.presence import Snapshots

@@ -11,11 +11,11 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from orchestration.engine.warehouse import Warehouse
+from orchestration.engine.warehouse import Warehouse, quoted
 from orchestration.landing import verdicts
 from orchestration.landing.contract import Contract, Table
 from orchestration.landing.discovery import SHOWN_FILES, FoundFile, counted
-from orchestration.landing.files import Outcome, quoted
+from orchestration.landing.files import Outcome
 from orchestration.landing.manifest import Entry
 
 NARROW_SHARE = 0.05  # of a delivery: when more rows share a key, the key is to blame

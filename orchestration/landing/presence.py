@@ -17,9 +17,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from orchestration.engine.warehouse import Warehouse
+from orchestration.engine.warehouse import Warehouse, literal, quoted
 from orchestration.landing.contract import Contract, Table
-from orchestration.landing.files import literal, quoted
 
 LOAD_MODES = ("incremental", "snapshot")
 PRESENCE_TABLES = {

@@ -6,10 +6,10 @@ rows.
 
 from __future__ import annotations
 
-from orchestration.engine.warehouse import Warehouse
+from orchestration.engine.warehouse import Warehouse, quoted
 from orchestration.landing import flags, verdicts
 from orchestration.landing.contract import REGISTRABLE_SUFFIX, Contract
-from orchestration.landing.files import SQL_TYPES, quoted
+from orchestration.landing.files import SQL_TYPES
 from orchestration.landing.presence import PRESENCE_TABLES
 
 MANIFEST_COLUMNS = """

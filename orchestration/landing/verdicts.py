@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import date, timedelta
 
-from orchestration.engine.warehouse import Warehouse
+from orchestration.engine.warehouse import Warehouse, quoted
 from orchestration.landing.contract import Table
-from orchestration.landing.files import content_hash, quoted
+from orchestration.landing.files import content_hash
 
 
 def version_at(table: Table, relation: str = "") -> str:

@@ -17,9 +17,8 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from itertools import groupby
 
-from orchestration.engine.warehouse import Warehouse
+from orchestration.engine.warehouse import Warehouse, quoted
 from orchestration.landing.contract import Contract, Table
-from orchestration.landing.files import quoted
 from orchestration.runs import score_store
 from orchestration.stages import say
 

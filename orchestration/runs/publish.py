@@ -28,7 +28,7 @@ from pathlib import Path
 import duckdb
 from filelock import FileLock, Timeout
 
-from orchestration.engine.warehouse import Warehouse
+from orchestration.engine.warehouse import Warehouse, literal, quoted
 from orchestration.settings import (
     KEEP_VERSIONS,
     PUBLISHED_FILE,
@@ -113,7 +113,7 @@ def open_published(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     So a file from before `marts_detail`, with all of them in schema `marts`, is read alike.
     """
     with duckdb.connect() as connection:
-        connection.execute(f"attach {_literal(str(path))} as published (read_only)")
+        connection.execute(f"attach {literal(str(path))} as published (read_only)")
         there = connection.execute(
             "select schema_name from duckdb_schemas() where database_name = 'published'"
         ).fetchall()
@@ -362,7 +362,7 @@ def _clear(version: Path) -> None:
 
 def _write_marts(warehouse: Warehouse, file: Path) -> dict[str, int]:
     warehouse.execute(
-        f"attach {_literal(str(file))} as published (storage_version '{STORAGE_VERSION}')"
+        f"attach {literal(str(file))} as published (storage_version '{STORAGE_VERSION}')"
     )
     try:
         with warehouse.transaction():
@@ -393,7 +393,7 @@ def _write_beside(
         if schema == RESTRICTED:
             file.touch(mode=0o600)
         warehouse.execute(
-            f"copy {schema}.{_quoted(table)} to {_literal(str(file))}"
+            f"copy {schema}.{quoted(table)} to {literal(str(file))}"
             " (format parquet, use_tmp_file false)"
         )
         _to_disk(file)
@@ -413,8 +413,8 @@ def _tables(warehouse: Warehouse, schema: str) -> list[str]:
 
 
 def _copy(warehouse: Warehouse, schema: str, table: str) -> int:
-    new = f"published.{schema}.{_quoted(table)}"
-    warehouse.execute(f"create table {new} as select * from {schema}.{_quoted(table)}")
+    new = f"published.{schema}.{quoted(table)}"
+    warehouse.execute(f"create table {new} as select * from {schema}.{quoted(table)}")
     for kind, name, comment in warehouse.rows(
         """
         select 'table', null, comment from duckdb_tables()
@@ -426,8 +426,8 @@ def _copy(warehouse: Warehouse, schema: str, table: str) -> int:
         [schema, table],
     ):
         if comment is not None:
-            what = new if kind == "table" else f"{new}.{_quoted(name)}"
-            warehouse.execute(f"comment on {kind} {what} is {_literal(comment)}")
+            what = new if kind == "table" else f"{new}.{quoted(name)}"
+            warehouse.execute(f"comment on {kind} {what} is {literal(comment)}")
     ((count,),) = warehouse.rows(f"select count(*) from {new}")
     return int(count)
 
@@ -438,11 +438,3 @@ def _to_disk(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
