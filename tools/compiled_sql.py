@@ -30,7 +30,8 @@ import duckdb
 import pyarrow as pa
 import yaml
 
-from orchestration.engine import dbt_runner, unchanged
+from orchestration.engine import data_tests, dbt_runner, unchanged
+from orchestration.engine.data_tests import STAND_INS, for_run
 from orchestration.engine.unchanged import is_fixed
 from orchestration.engine.warehouse import Warehouse, connect
 from orchestration.landing.contract import load_contract
@@ -57,15 +58,6 @@ from orchestration.settings import LIVE_SINCE_SEED, MODELS_DIR, PROJECT_DIR, Set
 if TYPE_CHECKING:
     from dbt.contracts.graph.manifest import Manifest
 
-# What a run gives dbt, and what stands for it while dbt is listened to. No model may hold these.
-# The days lie far apart: dbt counts those between them to know how many rows of days to make, and a
-# run may have no more (it takes what it needs of them).
-STAND_INS = {
-    "REPLAY_START_DATE": "1971-03-05",
-    "START_DATE": "1971-03-07",
-    "END_DATE": "1982-03-09",
-    "RULESET_VERSION": "the ruleset version of the run",
-}
 # Which features each score is made from: the graph of dbt ends there and begins anew behind it.
 FEATURES_OF_SCORES = {
     "activation_transitions": "feat_account_days",
@@ -188,7 +180,7 @@ class Program:
                 if is_there and model.again is None and not model.is_view:
                     connection.execute(f"drop table {model.relation}")
                 for statement in said:
-                    connection.execute(_for_run(statement, environment))
+                    connection.execute(for_run(statement, environment))
             except duckdb.Error as error:
                 error.add_note(f"while model {model.name} was built")
                 raise
@@ -206,7 +198,7 @@ class Program:
         found = {}
         for name, query in self.tests.items():
             if names is None or name in names:
-                rows = connection.execute(_for_run(query, environment)).fetchall()
+                rows = connection.execute(for_run(query, environment)).fetchall()
                 if rows:
                     found[name] = rows
         return found
@@ -216,12 +208,6 @@ def _days(environment: Mapping[str, str]) -> int:
     """Days of a run; 0 where none are given, as for models that read none."""
     first, last = environment["REPLAY_START_DATE"], environment["END_DATE"]
     return (date.fromisoformat(last) - date.fromisoformat(first)).days if first and last else 0
-
-
-def _for_run(sql: str, environment: Mapping[str, str]) -> str:
-    for name, stand_in in STAND_INS.items():
-        sql = sql.replace(stand_in, environment[name])
-    return sql
 
 
 def _settings() -> Sequence[tuple[str, Any]]:
@@ -316,7 +302,6 @@ def record(folder: Path, variables: Mapping[str, Any] | None = None) -> None:
     """
     settings = Settings(folder / "no landing", folder / EMPTY / WAREHOUSE, folder / "none")
     manifest = dbt_runner.parse(settings)
-    _check_stand_ins(manifest)
     if variables:
         program = _with_variables(folder, manifest, variables)
     else:
@@ -330,7 +315,7 @@ def _whole(folder: Path, settings: Settings, manifest: Manifest) -> Program:
         ensure_tables(warehouse, load_contract(MODELS_DIR))
         score_store.prepare(warehouse)
     fixed = [unique_id for unique_id, node in nodes.items() if is_fixed(node)]
-    _listen(settings, manifest, "build", fixed)
+    _listen(settings, manifest, fixed)
     with connect(settings.warehouse_path) as warehouse:
         unchanged.remember(warehouse, fixed, unchanged.contents(manifest, warehouse))
     (folder / TEMPLATE).mkdir()
@@ -341,8 +326,8 @@ def _whole(folder: Path, settings: Settings, manifest: Manifest) -> Program:
         if node.resource_type == "model" and not is_fixed(node)
     ]
     grown = [unique_id for unique_id in ours if _grows(manifest, unique_id)]
-    fresh = _listen(settings, manifest, "run", ours)
-    again = _listen(settings, manifest, "run", grown)
+    fresh = _listen(settings, manifest, ours)
+    again = _listen(settings, manifest, grown)
     parents = {unique_id: _parents(manifest, unique_id) for unique_id in ours}
     models = []
     for unique_id in _in_order(parents):
@@ -358,10 +343,9 @@ def _whole(folder: Path, settings: Settings, manifest: Manifest) -> Program:
                 again=again.get(unique_id),
             )
         )
-    tests = [unique_id for unique_id, node in nodes.items() if node.resource_type == "test"]
-    _listen(settings, manifest, "compile", tests)
-    queries = {nodes[unique_id].name: str(nodes[unique_id].compiled_code) for unique_id in tests}
-    return Program(tuple(models), queries)
+    queries = data_tests.queries(settings, manifest)
+    tests = {nodes[unique_id].name: query for unique_id, query in queries.items()}
+    return Program(tuple(models), tests)
 
 
 def _with_variables(folder: Path, manifest: Manifest, variables: Mapping[str, Any]) -> Program:
@@ -383,8 +367,8 @@ def _with_variables(folder: Path, manifest: Manifest, variables: Mapping[str, An
     with connect(settings.warehouse_path) as warehouse:
         for unique_id in grown:
             warehouse.execute(f"drop table {nodes[unique_id].schema}.{_name(unique_id)}")
-    fresh = _listen(settings, manifest, "run", chosen, variables)
-    again = _listen(settings, manifest, "run", grown, variables) if grown else {}
+    fresh = _listen(settings, manifest, chosen, variables)
+    again = _listen(settings, manifest, grown, variables) if grown else {}
     shutil.rmtree(place)
     said = {_name(unique_id): (fresh[unique_id], again.get(unique_id)) for unique_id in chosen}
     models = [
@@ -399,13 +383,10 @@ def _with_variables(folder: Path, manifest: Manifest, variables: Mapping[str, An
 def _listen(
     settings: Settings,
     manifest: Manifest,
-    command: str,
     unique_ids: Sequence[str],
     variables: Mapping[str, Any] | None = None,
 ) -> dict[str, tuple[str, ...]]:
-    """Runs dbt; gives what it said to change the database, by node."""
-    from dbt.cli.main import dbtRunner
-
+    """Builds models and seeds; gives what dbt said to change the database, by node."""
     said: dict[str, list[str]] = {}
 
     def heed(event: Any) -> None:
@@ -415,22 +396,23 @@ def _listen(
                 said.setdefault(event.data.node_info.unique_id, []).append(statement)
 
     given = [f"--vars={json.dumps(variables)}"] if variables else []
-    with dbt_runner.process_environment({**STAND_INS, **settings.as_environment()}):
-        outcome = dbtRunner(manifest=manifest, callbacks=[heed]).invoke(
-            # Without a row, nearly all of it is Python, whose threads wait for each other.
-            [command, "--no-write-json", "--threads=1", *dbt_runner.flags(), *given],
-            **dbt_runner.selection_of(manifest, unique_ids),
-            **({} if command == "run" else {"indirect_selection": "empty"}),
-            **({"exclude_resource_types": ("unit_test",)} if command == "build" else {}),
-        )
-        dbt_runner.close_connections()
-    if not outcome.success:
-        failed = [
-            f"{result.node.unique_id}: {result.message}"
-            for result in getattr(outcome.result, "results", None) or ()
-            if str(result.status) not in dbt_runner.SUCCESS
-        ]
-        raise dbt_runner.DbtError("\n".join(failed) or str(outcome.exception))
+    results = dbt_runner.invoke(
+        manifest,
+        # Without a row, nearly all of it is Python, whose threads wait for each other.
+        ["build", "--threads=1", *given],
+        STAND_INS,
+        settings,
+        heed,
+        resource_types=dbt_runner.BUILT,
+        **dbt_runner.selection_of(manifest, unique_ids),
+    )
+    failed = [
+        f"{result.node.unique_id}: {result.message}"
+        for result in results
+        if str(result.status) not in dbt_runner.SUCCESS
+    ]
+    if failed:
+        raise dbt_runner.DbtError("\n".join(failed))
     return {unique_id: tuple(statements) for unique_id, statements in said.items()}
 
 
@@ -498,15 +480,6 @@ def _reads_one_of(manifest: Manifest, unique_id: str, variables: Mapping[str, An
             texts.append(manifest.macros[macro].macro_sql)
             todo += manifest.macros[macro].depends_on.macros
     return any(reads.search(text) for text in texts)
-
-
-def _check_stand_ins(manifest: Manifest) -> None:
-    texts = [(name, node.raw_code) for name, node in manifest.nodes.items()]
-    texts += [(name, macro.macro_sql) for name, macro in manifest.macros.items()]
-    for name, text in texts:
-        for stand_in in STAND_INS.values():
-            if stand_in in text:
-                raise dbt_runner.DbtError(f"{name} holds {stand_in}: choose another in STAND_INS.")
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from dagster_dbt import DagsterDbtTranslator, DbtProject, dbt_assets
 
 from orchestration.assets.partitions import DAYS, ONE_RUN
 from orchestration.engine import dbt_process, dbt_runner
+from orchestration.engine.build import UNCHANGED, describe_failures
 from orchestration.engine.warehouse import Warehouse
 from orchestration.runs import score_store
 from orchestration.runs.context import Run, dbt_environment, lock
@@ -217,7 +218,7 @@ def build(
         if result.status not in dbt_runner.SUCCESS:
             unbuilt.append(result)
         yield result
-    if failures := dbt_runner.describe_failures(unbuilt):
+    if failures := describe_failures(unbuilt):
         raise dg.Failure(failures, allow_retries=False)
     if checked:
         with run.warehouse() as warehouse:
@@ -275,7 +276,7 @@ def events(
             asset_key=assets[result.unique_id],
             metadata={
                 "seconds": result.seconds,
-                "unchanged": result.message == dbt_runner.UNCHANGED,
+                "unchanged": result.message == UNCHANGED,
             },
         )
     elif result.unique_id in checks and result.status != "skipped":

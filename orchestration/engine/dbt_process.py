@@ -24,6 +24,7 @@ from queue import SimpleQueue
 from threading import Thread
 from typing import BinaryIO, NamedTuple, cast
 
+from orchestration.engine import build as builder
 from orchestration.engine import dbt_runner
 from orchestration.engine.dbt_runner import DbtError, NodeResult
 from orchestration.settings import NO_TRACKING, PROJECT_DIR, Settings
@@ -55,9 +56,9 @@ def prepare(settings: Settings) -> None:
 def build(
     settings: Settings, unique_ids: Sequence[str], environment: Mapping[str, str]
 ) -> Iterator[NodeResult]:
-    """As `dbt_runner.build`, and in this very process if it has parsed the project already."""
+    """As `engine.build.build`, and in this very process if it has parsed the project already."""
     if dbt_runner.has_parsed():
-        return dbt_runner.build(settings, unique_ids, environment)
+        return builder.build(settings, unique_ids, environment)
     process = _process()
     process.send(Request(settings, [*unique_ids], {**environment}))
     return process.results()
@@ -140,7 +141,7 @@ def _serve() -> None:
             if not dbt_runner.has_parsed():
                 dbt_runner.parse(settings)
                 gc.freeze()
-            for result in dbt_runner.build(settings, unique_ids, environment) if unique_ids else ():
+            for result in builder.build(settings, unique_ids, environment) if unique_ids else ():
                 answer(result)
         except DbtError as error:
             answer(error)

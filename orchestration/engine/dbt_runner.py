@@ -1,4 +1,4 @@
-"""Runs dbt inside this process: parse once, build a selection, say what failed.
+"""Runs dbt inside this process: parse once, build a selection of models and seeds.
 
 Starting the dbt command costs some ten seconds a hop (imports, version, parse), and one that
 outlives a killed parent would go on writing to the warehouse. Inside a process of ours both hops of
@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -24,8 +24,6 @@ from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock
 
-from orchestration.engine import unchanged
-from orchestration.engine.warehouse import connect
 from orchestration.settings import NO_TRACKING, PROJECT_DIR, Settings, load_settings
 
 if TYPE_CHECKING:
@@ -36,12 +34,13 @@ PARSED_FROM = ("dbt_project.yml", "profiles", "models", "seeds", "macros", "test
 DATES = ("START_DATE", "END_DATE", "REPLAY_START_DATE", "RULESET_VERSION")
 LIMITS = ("MEMORY_LIMIT", "SPILL_DIR")
 SUCCESS = ("success", "pass")
-UNCHANGED = "unchanged"
+SKIPPED = "skipped"
 # dbt and Dagster make millions of objects that live as long as the run. Python would look through
 # all of them for garbage again and again: a tenth of the time that parsing takes. Once they are
 # loaded they are set aside (gc.freeze).
 OBJECTS_BETWEEN_COLLECTIONS = 100_000
-SHOWN_ROWS = 3
+# Data tests are run otherwise (data_tests.py); unit tests want a built warehouse.
+BUILT = ("model", "seed")
 
 
 class DbtError(RuntimeError):
@@ -52,8 +51,8 @@ class DbtError(RuntimeError):
 class NodeResult:
     """Outcome of a model, seed or test. status: success, pass, warn, error, fail or skipped.
 
-    seconds: run time. failures: rows that a test returned, None for models. rows: the first of
-    them, in words.
+    seconds: run time; tests of one statement share its time. failures: rows that a test returned,
+    None for models. rows: the first of them, in words.
     """
 
     unique_id: str
@@ -134,45 +133,47 @@ def _parse(warehouse_file: str) -> Manifest:
     return manifest
 
 
-def build(
-    settings: Settings, unique_ids: Sequence[str], environment: Mapping[str, str]
-) -> Iterator[NodeResult]:
-    """Builds seeds and models and runs tests: exactly those named, in the order of the graph.
+def invoke(
+    manifest: Manifest,
+    command: Sequence[str],
+    environment: Mapping[str, str],
+    settings: Settings,
+    heed: Callable[[Any], None] | None = None,
+    **options: Any,
+) -> Any:
+    """Runs a command of dbt over the parsed project; gives dbt's results, node by node.
 
-    Gives what succeeded as it ends, while dbt works on in a thread, and at the end what did not. A
-    model whose own or earlier tests failed is skipped. What the warehouse holds just as it would be
-    made is left as it is, and given first, with UNCHANGED as message. environment: the dates and
-    the ruleset version of this run. Raises DbtError when dbt itself cannot run.
+    environment: the dates and the ruleset version. heed: called with each of dbt's events. options:
+    as dbt's runner takes them. Raises DbtError when dbt itself cannot run.
     """
-    manifest = parse(settings)
-    with connect(settings.warehouse_path) as warehouse:
-        contents = unchanged.contents(manifest, warehouse)
-        same = unchanged.unchanged(manifest, warehouse, unique_ids, contents)
-    for unique_id in unique_ids:
-        if unique_id in same:
-            status = "pass" if unique_id.startswith("test.") else "success"
-            yield NodeResult(unique_id, status, UNCHANGED, 0.0, None)
-    changed = [unique_id for unique_id in unique_ids if unique_id not in same]
-    if not changed:
-        return
-    built = []
-    try:
-        for result in _build(settings, manifest, changed, environment):
-            if result.status in SUCCESS:
-                built.append(result.unique_id)
-            yield result
-    finally:
-        if contents.keys() & set(built):
-            with connect(settings.warehouse_path) as warehouse:
-                unchanged.remember(warehouse, built, contents)
+    from dbt.cli.main import dbtRunner
+
+    with process_environment({**environment, **settings.as_environment()}):
+        try:
+            # Compiling writes into the manifest, and each command compiles its nodes anew.
+            outcome = dbtRunner(manifest=manifest, callbacks=[heed] if heed else []).invoke(
+                [*command, "--no-write-json", *flags()], **options
+            )
+        finally:
+            close_connections()
+    results = getattr(outcome.result, "results", None)
+    if results is None:
+        message = str(outcome.exception or "").strip()
+        raise DbtError(message or "dbt stopped before its first model")
+    return results
 
 
-def _build(
+def build_nodes(
     settings: Settings,
     manifest: Manifest,
     unique_ids: Sequence[str],
     environment: Mapping[str, str],
 ) -> Iterator[NodeResult]:
+    """Builds models and seeds: exactly those named, in the order of the graph.
+
+    Gives what succeeded as it ends, while dbt works on in a thread, and at the end what did not. A
+    model that reads one that failed is skipped. Raises DbtError when dbt itself cannot run.
+    """
     selection = selection_of(manifest, unique_ids)
     ended: SimpleQueue[NodeResult | None] = SimpleQueue()
     outcomes: list[Any] = []
@@ -191,77 +192,53 @@ def _build(
             )
 
     def work() -> None:
-        from dbt.cli.main import dbtRunner
-
         try:
-            # Compiling writes into the manifest, and each build compiles its nodes anew.
-            outcomes.append(
-                dbtRunner(manifest=manifest, callbacks=[heed]).invoke(
-                    ["build", "--no-write-json", *flags()],
+            outcomes.extend(
+                invoke(
+                    manifest,
+                    ["build"],
+                    environment,
+                    settings,
+                    heed,
                     **selection,
-                    indirect_selection="empty",
-                    # Naming a model selects its unit tests too; they want a built warehouse.
-                    exclude_resource_types=("unit_test",),
+                    resource_types=BUILT,
                 )
             )
+        except BaseException as error:
+            outcomes.append(error)
         finally:
-            close_connections()
             ended.put(None)
 
-    with process_environment({**environment, **settings.as_environment()}):
-        # Who stops a run waits for nothing: the end of the process ends a thread like this one.
-        thread = Thread(target=work, name="dbt", daemon=True)
-        thread.start()
-        try:
-            yield from iter(ended.get, None)
-        except (Exception, GeneratorExit):
-            thread.join()
-            raise
+    # Who stops a run waits for nothing: the end of the process ends a thread like this one.
+    thread = Thread(target=work, name="dbt", daemon=True)
+    thread.start()
+    try:
+        yield from iter(ended.get, None)
+    except (Exception, GeneratorExit):
         thread.join()
-    if not outcomes or getattr(outcomes[0].result, "results", None) is None:
-        message = str(outcomes[0].exception or "").strip() if outcomes else ""
-        raise DbtError(message or "dbt stopped before its first model")
-    for result in outcomes[0].result.results:
+        raise
+    thread.join()
+    for result in outcomes:
+        if isinstance(result, BaseException):
+            raise result
         if str(result.status) not in SUCCESS:
             yield NodeResult(
                 unique_id=result.node.unique_id,
                 status=str(result.status),
                 message=str(result.message or ""),
                 seconds=float(result.execution_time),
-                failures=result.failures,
-                rows=_first_rows(settings, result.node) if result.failures else (),
+                failures=None,
             )
 
 
-def describe_failures(results: Sequence[NodeResult]) -> str:
-    """One paragraph per failed model or test, with dbt's message and where to look."""
-    lines = []
-    for result in results:
-        if not result.is_failure:
-            continue
-        kind = result.unique_id.split(".")[0]
-        message = result.message.strip().replace("\n", "\n    ")
-        if kind == "test" and result.failures:
-            message = f"{result.failures} rows that should not be there. {message}"
-        lines.append(f"{kind} {result.name}: {message}")
-        lines.extend(f"    {row}" for row in result.rows)
-    skipped = sum(result.status == "skipped" for result in results)
-    if skipped:
-        lines.append(f"{skipped} models and tests that build on these were left out.")
-    return "\n".join(lines)
-
-
-def _first_rows(settings: Settings, test: Any) -> tuple[str, ...]:
-    """The first rows that a failed test returns: `column value` pairs, or the text if it is one."""
-    query = f"select * from ({test.compiled_code}) as faults limit {SHOWN_ROWS}"
-    with connect(settings.warehouse_path, read_only=True) as warehouse:
-        table = warehouse.read(query)
-    return tuple(
-        str(row["fault"])
-        if row.keys() == {"fault"}
-        else ", ".join(f"{column} {value}" for column, value in row.items())
-        for row in table.to_pylist()
-    )
+def check_are_there(manifest: Manifest, unique_ids: Sequence[str]) -> None:
+    """Raises DbtError for a node that the project no longer has."""
+    gone = [unique_id for unique_id in unique_ids if unique_id not in manifest.nodes]
+    if gone:
+        raise DbtError(
+            f"{gone[0]} is no longer in the project. Start the command again: the files changed"
+            " after Dagster loaded them."
+        )
 
 
 def flags() -> list[str]:
@@ -278,23 +255,22 @@ def flags() -> list[str]:
 def selection_of(manifest: Manifest, unique_ids: Sequence[str]) -> dict[str, list[str]]:
     """dbt's options select and exclude, as short as can be: it compares each entry with every node.
 
-    All that builds on a source is one entry, and so are all seeds with their tests, and all views
-    of staging. What is left is named node by node.
+    unique_ids: models and seeds. All that builds on a source is one entry, and so are all seeds,
+    and all views of staging. What is left is named node by node.
     """
-    gone = [unique_id for unique_id in unique_ids if unique_id not in manifest.nodes]
-    if gone:
-        raise DbtError(
-            f"{gone[0]} is no longer in the project. Start the command again: the files changed"
-            " after Dagster loaded them."
-        )
-    wanted, groups = set(unique_ids), _groups(manifest)
+    built, wanted = _built(manifest), set(unique_ids)
+    groups = _groups(manifest, built)
     selections = [{"select": _entries(manifest, groups, wanted)}]
-    for entry, nodes in [("", set(manifest.nodes)), *groups.items()]:
+    for entry, nodes in [("", built), *groups.items()]:
         if wanted <= nodes:
             others = _entries(manifest, groups, nodes - wanted)
             selected = {"select": [entry]} if entry else {}
             selections.append({**selected, **({"exclude": others} if others else {})})
     return min(selections, key=lambda selection: sum(map(len, selection.values())))
+
+
+def _built(manifest: Manifest) -> set[str]:
+    return {name for name, node in manifest.nodes.items() if node.resource_type in BUILT}
 
 
 def _entries(manifest: Manifest, groups: Mapping[str, set[str]], wanted: set[str]) -> list[str]:
@@ -307,25 +283,25 @@ def _entries(manifest: Manifest, groups: Mapping[str, set[str]], wanted: set[str
     return [*entries, *(".".join(manifest.nodes[name].fqn) for name in sorted(rest))]
 
 
-def _groups(manifest: Manifest) -> dict[str, set[str]]:
-    """Entries of dbt's options that stand for many nodes, with these."""
-    files = {name: node.original_file_path for name, node in manifest.nodes.items()}
-    seeds = {name for name, path in files.items() if path.startswith("seeds/")}
-    views = {
-        name
-        for name, path in files.items()
-        if name.startswith("model.") and path.startswith("models/staging/")
+def _groups(manifest: Manifest, built: set[str]) -> dict[str, set[str]]:
+    """Entries of dbt's options that stand for many models and seeds, with these."""
+    folders = ("seeds", "models/staging")
+    paths = {name: manifest.nodes[name].original_file_path for name in built}
+    return {
+        **{f"source:{name}+": above for name, above in _builds_on(manifest, built).items()},
+        **{
+            f"path:{folder}": {name for name in built if paths[name].startswith(f"{folder}/")}
+            for folder in folders
+        },
     }
-    above = {f"source:{source}+": nodes for source, nodes in _builds_on(manifest).items()}
-    return {**above, "path:seeds": seeds, "path:models/staging,resource_type:model": views}
 
 
-def _builds_on(manifest: Manifest) -> dict[str, set[str]]:
-    """The nodes that build on each source, directly or not."""
+def _builds_on(manifest: Manifest, built: set[str]) -> dict[str, set[str]]:
+    """The models that build on each source, directly or not."""
     children: dict[str, list[str]] = {}
-    for node in manifest.nodes.values():
-        for parent in node.depends_on_nodes:
-            children.setdefault(parent, []).append(node.unique_id)
+    for name in built:
+        for parent in manifest.nodes[name].depends_on_nodes:
+            children.setdefault(parent, []).append(name)
     found: dict[str, set[str]] = {}
     for source in manifest.sources.values():
         nodes = found.setdefault(source.source_name, set())

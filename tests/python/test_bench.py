@@ -16,6 +16,7 @@ import pytest
 from rich.console import Console
 from runner import Place
 
+from orchestration.engine.data_tests import STAND_INS
 from orchestration.engine.warehouse import connect
 from tools import bench
 from tools.bench import (
@@ -32,7 +33,7 @@ from tools.bench import (
     Run,
     Stage,
 )
-from tools.compiled_sql import FEATURES_OF_SCORES, STAND_INS, TEMPLATE, Program
+from tools.compiled_sql import FEATURES_OF_SCORES, TEMPLATE, Program
 
 PLAN = replace(bench.plan_of(0.02), months=3, crm="salesforce")
 PLANTED = "int_owners"

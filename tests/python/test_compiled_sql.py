@@ -16,10 +16,10 @@ import pytest
 import runner
 from runner import Place, program
 
-from orchestration.engine import dbt_runner
+from orchestration.engine import data_tests, dbt_runner
+from orchestration.engine.data_tests import STAND_INS
 from orchestration.settings import PROJECT_DIR
-from tools import compiled_sql
-from tools.compiled_sql import STAND_INS, Program
+from tools.compiled_sql import Program
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +71,7 @@ def test_a_model_that_holds_a_date_that_stands_for_others_is_refused() -> None:
     node = SimpleNamespace(raw_code=f"select date '{STAND_INS['END_DATE']}'")
     manifest = SimpleNamespace(nodes={"model.p.bad": node}, macros={})
     with pytest.raises(dbt_runner.DbtError, match=r"model\.p\.bad holds 1982-03-09"):
-        compiled_sql._check_stand_ins(manifest)
+        data_tests._check_stand_ins(manifest)
 
 
 def test_faults_are_given_by_test() -> None:

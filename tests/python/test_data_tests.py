@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from runner import Place, Runs
 
-from orchestration.engine import dbt_runner
+from orchestration.engine import build, dbt_runner
 from orchestration.engine.warehouse import connect
 
 FAULTS = {
@@ -26,8 +26,8 @@ CHANGES = {
 
 def what_is_said(place: Place) -> str:
     """Runs in a process of its own: tests the seed, gives what is said of it."""
-    results = dbt_runner.build(place.settings, [_well_formed("activity_types", place)], {})
-    return dbt_runner.describe_failures([*results])
+    results = build.build(place.settings, [_well_formed("activity_types", place)], {})
+    return build.describe_failures([*results])
 
 
 def _well_formed(relation: str, place: Place) -> str:

@@ -22,11 +22,11 @@ from runner import Place, program
 from sqlglot import exp
 
 from orchestration.commands import match_review
+from orchestration.engine.data_tests import STAND_INS
 from orchestration.engine.warehouse import connect
 from orchestration.rules.ruleset import match_rules
 from orchestration.scoring import matching
 from orchestration.settings import PROJECT_DIR
-from tools.compiled_sql import STAND_INS
 
 SNAPSHOT = Path(__file__).parent / "sentences_snapshot.txt"
 DAY = date(2026, 3, 31)
