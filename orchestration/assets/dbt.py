@@ -125,6 +125,10 @@ KEYS: dict[str, dg.AssetKey] = {
     for unique_id, node in MANIFEST["nodes"].items()
     if node["resource_type"] in ("model", "seed")
 }
+# The models that read each node themselves.
+CHILDREN: dict[str, set[str]] = {
+    unique_id: KEYS.keys() & set(children) for unique_id, children in MANIFEST["child_map"].items()
+}
 SCORE_KEYS = {
     TRANSLATOR.get_asset_key(source)
     for source in MANIFEST["sources"].values()
@@ -270,15 +274,18 @@ def events(
     assets: Mapping[str, dg.AssetKey],
     checks: Mapping[str, dg.AssetCheckSpec],
 ) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]:
-    """dbt's result as Dagster's event. What was skipped or failed to build has none."""
+    """dbt's result as Dagster's event. What was skipped or failed to build has none.
+
+    What was left as it is was not made anew, so it has none either; Dagster would leave out a step
+    that waits for it, so where another step reads it, it has one.
+    """
+    is_unchanged = result.message == UNCHANGED
     if result.unique_id in assets and result.status == "success":
-        yield dg.MaterializeResult(
-            asset_key=assets[result.unique_id],
-            metadata={
-                "seconds": result.seconds,
-                "unchanged": result.message == UNCHANGED,
-            },
-        )
+        if not is_unchanged or not CHILDREN[result.unique_id] <= assets.keys():
+            yield dg.MaterializeResult(
+                asset_key=assets[result.unique_id],
+                metadata={"seconds": result.seconds, "unchanged": is_unchanged},
+            )
     elif result.unique_id in checks and result.status != "skipped":
         spec = checks[result.unique_id]
         warns = result.status == "warn"
