@@ -21,9 +21,6 @@ T = TypeVar("T")
 
 PROJECT_DIR = Path(__file__).absolute().parent.parent
 MODELS_DIR = PROJECT_DIR / "models"
-FEEDS_SEED = PROJECT_DIR / "seeds" / "landing" / "feeds.csv"
-LIVE_SINCE_SEED = PROJECT_DIR / "seeds" / "landing" / "live_since.csv"
-ROW_FATES_SEED = PROJECT_DIR / "seeds" / "landing" / "row_fates.csv"
 # Not named like the schema in it: DuckDB names a database after its file, and would not know which
 # of the two `marts.accounts` means.
 PUBLISHED_FILE = "activation_gap.duckdb"
@@ -31,11 +28,15 @@ PUBLISHED_FILE = "activation_gap.duckdb"
 # First day that can be refreshed at all.
 FIRST_DAY = date(2015, 1, 1)
 
+# Of a company whose RULES_DIR is named they stand in a folder of its own, data/<company>.
 DEFAULTS = {
-    "LANDING_DIR": "data/landing",
-    "WAREHOUSE_PATH": "data/warehouse.duckdb",
-    "PUBLISHED_DIR": "data/published",
+    "LANDING_DIR": "landing",
+    "WAREHOUSE_PATH": "warehouse.duckdb",
+    "PUBLISHED_DIR": "published",
 }
+RULES = "rules"
+# The simulated company has rules like any other.
+DEMO_RULES = PROJECT_DIR / "orchestration" / "demo" / RULES
 
 # Nothing here reports usage to anybody.
 NO_TRACKING = {
@@ -224,7 +225,45 @@ def dagster_home() -> Path:
 def home_path(environment: Mapping[str, str]) -> Path:
     """Where Dagster keeps its runs. Raises SettingsError for a path that leads nowhere."""
     given = environment.get("DAGSTER_HOME", "").strip()
-    return _resolved("DAGSTER_HOME", Path(given)) if given else PROJECT_DIR / ".dagster"
+    if given:
+        return _resolved("DAGSTER_HOME", Path(given))
+    return (_data_dir(environment) if _is_named(environment) else PROJECT_DIR) / ".dagster"
+
+
+def rules_dir(environment: Mapping[str, str]) -> Path | None:
+    """The folder with a company's rules; None where no company has any.
+
+    `rules` in the checkout, if it is there, unless RULES_DIR names another. Raises SettingsError
+    for one that is not there.
+    """
+    folder = _rules_path(environment)
+    if folder.is_dir():
+        return folder
+    if _is_named(environment):
+        raise SettingsError(
+            f"RULES_DIR is {folder}, and no folder is there. Make it, or let make init do so;"
+            " without RULES_DIR the general rules hold."
+        )
+    return None
+
+
+def company_name(rules: Path) -> str:
+    """The name of the folder with a company's rules, or of the one around it if it says `rules`."""
+    return rules.parent.name if rules.name == RULES else rules.name
+
+
+def _is_named(environment: Mapping[str, str]) -> bool:
+    return bool(environment.get("RULES_DIR", "").strip())
+
+
+def _rules_path(environment: Mapping[str, str]) -> Path:
+    given = environment.get("RULES_DIR", "").strip()
+    return _resolved("RULES_DIR", Path(given or RULES).expanduser())
+
+
+def _data_dir(environment: Mapping[str, str]) -> Path:
+    data = PROJECT_DIR / "data"
+    return data / company_name(_rules_path(environment)) if _is_named(environment) else data
 
 
 def keep_files_private() -> None:
@@ -250,7 +289,8 @@ def as_umask_says() -> Iterator[None]:
 
 def _path(environment: Mapping[str, str], name: str) -> Path:
     given = environment.get(name, "").strip()
-    return _resolved(name, Path(given or DEFAULTS[name]).expanduser())
+    default = _data_dir(environment) / DEFAULTS[name]
+    return _resolved(name, Path(given).expanduser() if given else default)
 
 
 def _resolved(name: str, given: Path) -> Path:

@@ -44,10 +44,11 @@ from rich.table import Table
 
 from orchestration.demo.company import Plan
 from orchestration.engine.warehouse import Warehouse, connect
+from orchestration.project import project
 from orchestration.rules.ruleset import ruleset_version
 from orchestration.runs.context import dbt_environment
 from orchestration.runs.publish import open_published
-from orchestration.settings import PROJECT_DIR, PUBLISHED_FILE
+from orchestration.settings import DEMO_RULES, PROJECT_DIR, PUBLISHED_FILE
 from orchestration.stages import StageTimes
 from tools import compiled_sql
 from tools.compiled_sql import TEMPLATE, WAREHOUSE, Program
@@ -353,6 +354,7 @@ class Place:
     @property
     def environment(self) -> dict[str, str]:
         return {
+            "RULES_DIR": str(DEMO_RULES),
             "LANDING_DIR": str(self.landing),
             "WAREHOUSE_PATH": str(self.warehouse),
             "PUBLISHED_DIR": str(self.folder / "published"),
@@ -496,7 +498,7 @@ def run_floor(
     with connect(path) as warehouse:
         ((told["threads"],),) = warehouse.rows("select current_setting('threads')")
         plan = compiled_sql.take_in(warehouse, landing_dir, run_id, start, end, now)
-        ruleset = ruleset_version(PROJECT_DIR)
+        ruleset = ruleset_version(project())
         environment = dbt_environment(plan, ruleset)
         for stage in (BEFORE, AFTER):
             if stage == AFTER:

@@ -39,6 +39,7 @@ from orchestration.landing.ingest import ingest
 from orchestration.landing.manifest import read_live_since
 from orchestration.landing.messages import Unread
 from orchestration.landing.raw_tables import ensure_tables
+from orchestration.project import LIVE_SINCE_SEED, project
 from orchestration.rules.ruleset import match_rules, readiness_rules, rules_in_force, state_rules
 from orchestration.runs import score_store
 from orchestration.runs.context import (
@@ -53,7 +54,7 @@ from orchestration.runs.context import (
 from orchestration.runs.planning import Plan
 from orchestration.scoring import matching
 from orchestration.scoring.activation import advance
-from orchestration.settings import LIVE_SINCE_SEED, MODELS_DIR, PROJECT_DIR, Settings
+from orchestration.settings import MODELS_DIR, PROJECT_DIR, Settings
 
 if TYPE_CHECKING:
     from dbt.contracts.graph.manifest import Manifest
@@ -242,7 +243,7 @@ def take_in(
         now,
         contract(),
         cutoff_hours=cutoff_hours(),
-        live_since=read_live_since(LIVE_SINCE_SEED),
+        live_since=read_live_since(project() / LIVE_SINCE_SEED),
         snapshots=snapshots(),
         sources_off=sources_off(),
         unread=_unread(),
@@ -269,20 +270,20 @@ def score(
 
     ruleset: the version of the rules.
     """
-    rules = state_rules(PROJECT_DIR)
+    rules = state_rules(project())
 
     def scorer(checkpoint: pa.Table, features: pa.Table) -> tuple[pa.Table, pa.Table]:
         step = advance(checkpoint, features, rules)
         return step.transitions, step.checkpoint
 
     def matcher(accounts: pa.Table) -> pa.Table:
-        return matching.propose(accounts, match_rules(PROJECT_DIR))
+        return matching.propose(accounts, match_rules(project()))
 
     if "feat_account_days" in names:
         score_store.score_activation(warehouse, run_id, plan, scorer, ruleset, now)
-        score_store.keep_rules(warehouse, plan, ruleset, lambda: rules_in_force(PROJECT_DIR))
+        score_store.keep_rules(warehouse, plan, ruleset, lambda: rules_in_force(project()))
     if "feat_research_findings" in names:
-        score_store.score_readiness(warehouse, plan, readiness_rules(PROJECT_DIR), ruleset)
+        score_store.score_readiness(warehouse, plan, readiness_rules(project()), ruleset)
     if "feat_match_accounts" in names:
         version = f"{ruleset} {matching.code_version()}"
         score_store.score_matches(warehouse, plan, matcher, version, ruleset)

@@ -30,10 +30,10 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from orchestration.demo.company import COUNTRIES, INDUSTRIES, NEVER, PERSONAS, Accounts, Plan, build
+from orchestration.project import project
 from orchestration.rules.ruleset import project_vars, readiness_rules, seed_rows
 from orchestration.scoring import readiness
 from orchestration.scoring.readiness import ALL, DIMENSIONS, NOBODY, SEGMENTS, UNIT, ReadinessRules
-from orchestration.settings import PROJECT_DIR
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
@@ -140,8 +140,8 @@ def market(seed: int, accounts: int, rules: ReadinessRules) -> Market:
     company, people = world.accounts, world.people
     n = accounts  # targets come first
     r = plan.random("evaluate_research")
-    values = project_vars(PROJECT_DIR)
-    score, known = score_fit(company, seed_rows(PROJECT_DIR, "fit/fit_criteria.csv"), r)
+    values = project_vars(project())
+    score, known = score_fit(company, seed_rows(project(), "fit/fit_criteria.csv"), r)
     is_unknown = (known < float(values["fit_min_known_share"])) & (score >= 0)
     tier = np.select(
         [
@@ -165,7 +165,7 @@ def market(seed: int, accounts: int, rules: ReadinessRules) -> Market:
 
     source_weight = {
         row["source_type"]: float(row["weight_share"])
-        for row in seed_rows(PROJECT_DIR, "research/research_sources.csv")
+        for row in seed_rows(project(), "research/research_sources.csv")
     }
     relevance = np.array(
         [rules.relevance_share.get(name, rules.relevance_share["other"]) for name in PERSONAS]
@@ -249,8 +249,8 @@ def flips(
 
 def run(seed: int, accounts: int = 2000, interviews: int = 50) -> dict[str, Outcome]:
     """What each of POLICIES brings in one simulated company."""
-    rules = readiness_rules(PROJECT_DIR)
-    matrix = seed_rows(PROJECT_DIR, "research/decision_rules.csv")
+    rules = readiness_rules(project())
+    matrix = seed_rows(project(), "research/decision_rules.csv")
     place = market(seed, accounts, rules)
     n = accounts
     kept: dict[tuple[str, str, str], str] = {}

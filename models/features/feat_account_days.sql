@@ -262,6 +262,8 @@ measured as (
         held_days.is_listed or not day_facts.has_target_list as is_target,
         case
             when held_days.must_not_fit then 'weak'
+            -- Nobody has said what fits.
+            when coalesce(day_facts.fit_total_weight, 0) = 0 then 'unknown'
             when
                 held_days.fit_known_weight
                 < {{ var('fit_min_known_share') }} * day_facts.fit_total_weight

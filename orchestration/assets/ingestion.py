@@ -16,6 +16,7 @@ from orchestration.engine.warehouse import Warehouse, WarehouseBusyError
 from orchestration.landing.ingest import LoadError, ingest
 from orchestration.landing.manifest import read_live_since
 from orchestration.landing.messages import missing_universe
+from orchestration.project import FEEDS_SEED, LIVE_SINCE_SEED, project
 from orchestration.rules.checks import CheckError, ready
 from orchestration.runs.circuit_breakers import BEFORE_THE_MODELS, StoppedError
 from orchestration.runs.context import (
@@ -34,7 +35,7 @@ from orchestration.runs.context import (
 )
 from orchestration.runs.planning import PlanningError
 from orchestration.runs.records import run_of
-from orchestration.settings import FEEDS_SEED, LIVE_SINCE_SEED, SettingsError
+from orchestration.settings import SettingsError
 from orchestration.stages import TIMES, say
 
 FRESHNESS = "is_fresh"
@@ -91,7 +92,7 @@ def ingestion(context: dg.AssetExecutionContext) -> Iterator[Any]:
                 run.now,
                 contract(),
                 cutoff_hours=cutoff_hours(),
-                live_since=read_live_since(LIVE_SINCE_SEED),
+                live_since=read_live_since(project() / LIVE_SINCE_SEED),
                 snapshots=snapshots(),
                 sources_off=sources_off(),
                 unread=unread,
@@ -142,9 +143,10 @@ def _say(run: Run, problems: Sequence[str]) -> None:
 
 def freshness_days() -> dict[tuple[str, str], int]:
     """Days without a delivery after which a table is stale; none for retired or unlisted ones."""
-    if not FEEDS_SEED.exists():
+    feeds = project() / FEEDS_SEED
+    if not feeds.exists():
         return {}
-    with FEEDS_SEED.open(newline="", encoding="utf-8-sig") as handle:
+    with feeds.open(newline="", encoding="utf-8-sig") as handle:
         return {
             (row["source"], row["table_name"]): int(row["freshness_days"])
             for row in csv.DictReader(handle)

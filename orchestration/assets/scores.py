@@ -13,13 +13,13 @@ import pyarrow as pa
 from orchestration.assets.dbt import build_left_out, selection_of
 from orchestration.assets.partitions import DAYS, ONE_RUN
 from orchestration.engine.warehouse import Warehouse
+from orchestration.project import project
 from orchestration.rules.ruleset import match_rules, readiness_rules, rules_in_force, state_rules
 from orchestration.runs import score_store
 from orchestration.runs.planning import Plan
 from orchestration.runs.records import run_of
 from orchestration.scoring import matching
 from orchestration.scoring.activation import advance
-from orchestration.settings import PROJECT_DIR
 from orchestration.stages import TIMES
 
 FEATURES = dg.AssetKey(["features", "feat_account_days"])
@@ -98,7 +98,7 @@ def scores(context: dg.AssetExecutionContext) -> Iterator[Any]:
     writing, match review is mostly Python.
     """
     run = run_of(context)
-    rules = state_rules(PROJECT_DIR)
+    rules = state_rules(project())
     version = f"{run.ruleset_version} {matching.code_version()}"
 
     def scorer(checkpoint: pa.Table, features: pa.Table) -> tuple[pa.Table, pa.Table]:
@@ -106,7 +106,7 @@ def scores(context: dg.AssetExecutionContext) -> Iterator[Any]:
         return step.transitions, step.checkpoint
 
     def matcher(accounts: pa.Table) -> pa.Table:
-        return matching.propose(accounts, match_rules(PROJECT_DIR))
+        return matching.propose(accounts, match_rules(project()))
 
     def review(plan: Plan, warehouse: Warehouse) -> int:
         with warehouse.another() as beside:
@@ -121,10 +121,10 @@ def scores(context: dg.AssetExecutionContext) -> Iterator[Any]:
                 warehouse, run.run_id, plan, scorer, run.ruleset_version, run.now
             )
             changes = score_store.keep_rules(
-                warehouse, plan, run.ruleset_version, lambda: rules_in_force(PROJECT_DIR)
+                warehouse, plan, run.ruleset_version, lambda: rules_in_force(project())
             )
             said = score_store.score_readiness(
-                warehouse, plan, readiness_rules(PROJECT_DIR), run.ruleset_version
+                warehouse, plan, readiness_rules(project()), run.ruleset_version
             )
             proposals = reviewed.result()
     except score_store.StoredScoresError as error:

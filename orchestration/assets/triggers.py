@@ -12,6 +12,7 @@ import dagster as dg
 
 from orchestration.assets.partitions import DAYS
 from orchestration.engine.warehouse import WarehouseBusyError
+from orchestration.project import project
 from orchestration.rules.checks import CheckError, check_rules
 from orchestration.runs.context import (
     RANGE_END_TAG,
@@ -22,7 +23,7 @@ from orchestration.runs.context import (
 )
 from orchestration.runs.planning import PlanningError
 from orchestration.runs.records import end_dead_runs
-from orchestration.settings import PROJECT_DIR, Settings, load_settings
+from orchestration.settings import Settings, load_settings
 from orchestration.terminal import printable
 
 # What a run was started for: a day, or landing files.
@@ -148,7 +149,7 @@ def _request(
     settings: Settings, end: date | None, about: str, tries: int
 ) -> dg.RunRequest | dg.SkipReason:
     try:
-        check_rules(PROJECT_DIR)
+        check_rules(project())
         plan = outlook(settings, datetime.now(UTC), end).plan
     except (CheckError, PlanningError, WarehouseBusyError) as error:
         return dg.SkipReason(str(error))

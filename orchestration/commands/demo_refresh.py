@@ -20,7 +20,7 @@ from pathlib import Path
 from orchestration.commands import refresh
 from orchestration.demo.company import Plan
 from orchestration.rules import checks
-from orchestration.settings import PROJECT_DIR
+from orchestration.settings import DEMO_RULES, PROJECT_DIR
 from orchestration.terminal import lines
 
 SIMULATOR = PROJECT_DIR / "orchestration" / "demo"
@@ -35,6 +35,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options, plan = parser.parse_known_args(arguments)
     folder: Path = options.folder
     os.environ.update(
+        RULES_DIR=str(DEMO_RULES),
+        DAGSTER_HOME=os.environ.get("DAGSTER_HOME") or str(PROJECT_DIR / ".dagster"),
         LANDING_DIR=str(folder / "landing"),
         WAREHOUSE_PATH=str(folder / "warehouse.duckdb"),
         PUBLISHED_DIR=str(folder / "published"),

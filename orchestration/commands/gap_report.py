@@ -10,9 +10,9 @@ import duckdb
 from rich.console import Console
 from rich.table import Table
 
+from orchestration.project import project
 from orchestration.rules.ruleset import project_vars, state_rules
 from orchestration.runs.publish import open_published
-from orchestration.settings import PROJECT_DIR
 from orchestration.terminal import marked_up
 
 # Places of the research queue, and lines on lost rows, that are printed.
@@ -115,7 +115,7 @@ def print_lost_rows(published_path: Path, console: Console | None = None) -> Non
             where is_loss and (share >= ? or reason = 'no reason found')
             order by reason <> 'no reason found', share desc, row_count desc, feed
             """,
-            [float(project_vars(PROJECT_DIR)["lost_rows_min_share"])],
+            [float(project_vars(project())["lost_rows_min_share"])],
         ).fetchall()
     if not rows:
         return
@@ -159,7 +159,7 @@ def _missing(connection: duckdb.DuckDBPyConnection) -> list[str]:
             f" ({reasons}). Neither their state nor what holds them back rests on it:"
             f" {activated:,} of them count as activated by what they did alone."
         )
-    settings = project_vars(PROJECT_DIR)
+    settings = project_vars(project())
     providers = [
         source
         for source, kinds in settings["sources"].items()
@@ -180,6 +180,7 @@ def _missing(connection: duckdb.DuckDBPyConnection) -> list[str]:
         "select exists(select 1 from data_health"
         " where split_part(source, '@', 1) = 'targets' and accepted > 0)"
     ).fetchall()[0][0]
+    lines += _rules_not_set(connection)
     if not has_list:
         lines.append(
             "Unknown: which accounts you target (no target list delivered). Every account of the"
@@ -192,6 +193,23 @@ def _missing(connection: duckdb.DuckDBPyConnection) -> list[str]:
             " not show either count as no_signal_detected, not as low_intent."
         )
     return lines
+
+
+def _rules_not_set(connection: duckdb.DuckDBPyConnection) -> list[str]:
+    """Rules that only the company can know and nobody has said, as one sentence."""
+    rules = [
+        rule
+        for (rule,) in connection.execute(
+            "select item from review_items where item_type = 'rule_not_set'"
+        ).fetchall()
+    ]
+    if not rules:
+        return []
+    fit = "Which accounts fit is unknown, so all count. " if "fit_criteria" in rules else ""
+    return [
+        f"Unknown: what your company alone can say ({', '.join(rules)}). {fit}General rules hold"
+        " until then: make init proposes yours, review_items says what each decides."
+    ]
 
 
 def _funnel(row: Sequence[Any]) -> Table:
@@ -244,7 +262,7 @@ def _drivers(rows: Sequence[Sequence[Any]], target_gap: int) -> Table:
 
 def _states(rows: Sequence[Sequence[Any]]) -> Table:
     counts = {state: (accounts, targets) for state, accounts, targets in rows}
-    ranks = [rule.state for rule in reversed(state_rules(PROJECT_DIR).states)]
+    ranks = [rule.state for rule in reversed(state_rules(project()).states)]
     table = _table("Activation states", "state", "accounts", "targets")
     for state in [*ranks, *sorted(counts.keys() - set(ranks))]:
         accounts, targets = counts.get(state, (0, 0))

@@ -26,6 +26,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from orchestration.project import project
 from orchestration.rules.ruleset import match_rules, seed_rows
 from orchestration.scoring.match_estimation import LabelledPair, estimate
 from orchestration.scoring.matching import DUPLICATE, JUDGED_SCHEMA, PAIR_SCHEMA, judge
@@ -193,7 +194,7 @@ def judge_file(path: Path, output: Path | None) -> None:
     """Judges the pairs of a file; see the top of this module."""
     rows = read_rows(path)
     columns = columns_of(rows[0] if rows else ())
-    judged = judge(as_pairs(rows, columns), match_rules(PROJECT_DIR)).to_pylist()
+    judged = judge(as_pairs(rows, columns), match_rules(project())).to_pylist()
     destination = output or path.with_name(f"{path.stem}.judged.csv")
     with destination.open("w", newline="", encoding="utf-8") as handle:
         names = [*rows[0], *(name for name in JUDGED_SCHEMA.names if name not in rows[0])]
@@ -221,10 +222,10 @@ def estimate_file(path: Path, companies: int) -> None:
         )
         for row in rows
     ]
-    weight_rows = seed_rows(PROJECT_DIR, "identity/match_weights.csv")
-    level_rows = seed_rows(PROJECT_DIR, "identity/match_levels.csv")
+    weight_rows = seed_rows(project(), "identity/match_weights.csv")
+    level_rows = seed_rows(project(), "identity/match_levels.csv")
     start = {row["feature"]: float(row["start_bits"]) for row in weight_rows}
-    weights, levels = estimate(pairs, match_rules(PROJECT_DIR), start, companies)
+    weights, levels = estimate(pairs, match_rules(project()), start, companies)
     for row in weight_rows:
         row["weight_bits"] = str(weights[row["feature"]])
     by_key = {(level.relation, level.comparison, level.level): level for level in levels}

@@ -54,7 +54,7 @@ def queries(settings: Settings, manifest: Manifest) -> Mapping[str, str]:
     """
     # Relations are named with their database, which is the name of the warehouse's file.
     name = f"data_tests_{settings.warehouse_path.stem}.json"
-    kept = dbt_runner.MANIFEST_PATH.with_name(name)
+    kept = dbt_runner.manifest_path().with_name(name)
     if _is_current(kept):
         found: dict[str, str] = json.loads(kept.read_bytes())
         return found
@@ -150,7 +150,7 @@ def _first_rows(warehouse: Warehouse, query: str) -> tuple[str, ...]:
 
 
 def _is_current(kept: Path) -> bool:
-    manifest = dbt_runner.MANIFEST_PATH
+    manifest = dbt_runner.manifest_path()
     return kept.exists() and kept.stat().st_mtime_ns >= manifest.stat().st_mtime_ns
 
 

@@ -24,12 +24,12 @@ from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock
 
+from orchestration.project import project
 from orchestration.settings import NO_TRACKING, PROJECT_DIR, Settings, load_settings
 
 if TYPE_CHECKING:
     from dbt.contracts.graph.manifest import Manifest
 
-MANIFEST_PATH = PROJECT_DIR / "target" / "manifest.json"
 PARSED_FROM = ("dbt_project.yml", "profiles", "models", "seeds", "macros", "tests/data")
 DATES = ("START_DATE", "END_DATE", "REPLAY_START_DATE", "RULESET_VERSION")
 LIMITS = ("MEMORY_LIMIT", "SPILL_DIR")
@@ -71,30 +71,36 @@ class NodeResult:
         return self.status in ("error", "fail", "runtime error")
 
 
+def manifest_path() -> Path:
+    """Where dbt's manifest lies: each company's project has one."""
+    return project() / "target" / "manifest.json"
+
+
 def load_manifest() -> dict[str, Any]:
     """The manifest that belongs to the files as they are now, parsed again if it is older."""
     with _manifest_lock():
         if is_stale():
             parse(load_settings())
-        manifest: dict[str, Any] = json.loads(MANIFEST_PATH.read_bytes())
+        manifest: dict[str, Any] = json.loads(manifest_path().read_bytes())
     return manifest
 
 
 def _manifest_lock() -> FileLock:
     """Held while the manifest is written: who read it then would have half of it."""
-    MANIFEST_PATH.parent.mkdir(exist_ok=True)
-    return FileLock(MANIFEST_PATH.with_suffix(".lock"), is_singleton=True)
+    manifest_path().parent.mkdir(exist_ok=True)
+    return FileLock(manifest_path().with_suffix(".lock"), is_singleton=True)
 
 
 def is_stale() -> bool:
     """Whether target/manifest.json is missing or older than a file that it is made from."""
-    if not MANIFEST_PATH.exists():
+    manifest, place = manifest_path(), project()
+    if not manifest.exists():
         return True
-    parsed_at = MANIFEST_PATH.stat().st_mtime_ns
+    parsed_at = manifest.stat().st_mtime_ns
     return any(
         path.stat().st_mtime_ns > parsed_at
         for start in PARSED_FROM
-        for path in _files_and_folders(PROJECT_DIR / start)
+        for path in _files_and_folders(place / start)
     )
 
 
@@ -110,11 +116,11 @@ def parse(settings: Settings) -> Manifest:
 
     Raises DbtError.
     """
-    return _parse(settings.warehouse_path.name)
+    return _parse(settings.warehouse_path.name, project())
 
 
 @cache
-def _parse(warehouse_file: str) -> Manifest:
+def _parse(warehouse_file: str, _: Path) -> Manifest:
     # dbt parses everything again when an environment variable that a file or the profile uses has
     # changed. Dates and limits matter only when something is built, and of the warehouse's path
     # only the file name does (it names the database), so parsing sees none of these.
@@ -128,7 +134,7 @@ def _parse(warehouse_file: str) -> Manifest:
         if outcome.exception is not None or not outcome.success:
             raise DbtError(str(outcome.exception or "").strip() or "dbt cannot read the project")
         if is_stale():
-            os.utime(MANIFEST_PATH)
+            os.utime(manifest_path())
     manifest: Manifest = outcome.result  # type: ignore[assignment]
     return manifest
 
@@ -241,9 +247,9 @@ def flags() -> list[str]:
         "--quiet",
         "--log-level=none",
         "--log-level-file=none",
-        f"--project-dir={PROJECT_DIR}",
+        f"--project-dir={project()}",
         f"--profiles-dir={os.environ.get('DBT_PROFILES_DIR', PROJECT_DIR / 'profiles')}",
-        f"--target-path={MANIFEST_PATH.parent}",
+        f"--target-path={manifest_path().parent}",
     ]
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from orchestration.engine.warehouse import Warehouse
-from orchestration.settings import PROJECT_DIR
+from orchestration.project import project
 
 if TYPE_CHECKING:
     from dbt.contracts.graph.manifest import Manifest
@@ -40,17 +40,17 @@ def contents(manifest: Manifest, warehouse: Warehouse) -> dict[str, str]:
     found: dict[str, str] = {}
     for name, node in fixed.items():
         if name.startswith("seed."):
-            made_from = [(PROJECT_DIR / node.original_file_path).read_bytes()]
+            made_from = [(project() / node.original_file_path).read_bytes()]
         else:
             sources = [manifest.sources[parent] for parent in node.depends_on_nodes]
             made_from = [columns.get((each.schema, each.identifier), b"") for each in sources]
-        found[name] = _hash(_shared(), *made_from)
+        found[name] = _hash(_shared(project()), *made_from)
     for name, node in manifest.nodes.items():
         reads = node.depends_on_nodes
         is_test = name.startswith("test.")
         if is_test and reads and all(parent.startswith("seed.") for parent in reads):
             seeds = (found[parent].encode() for parent in reads)
-            found[name] = _hash(_shared(), node.raw_code.encode(), *seeds)
+            found[name] = _hash(_shared(project()), node.raw_code.encode(), *seeds)
     return found
 
 
@@ -113,16 +113,16 @@ def _columns(warehouse: Warehouse) -> dict[tuple[str, str], bytes]:
 
 
 @cache
-def _shared() -> bytes:
+def _shared(place: Path) -> bytes:
     files: set[Path] = set()
     for pattern in SHARED:
-        for start in PROJECT_DIR.glob(pattern):
+        for start in place.glob(pattern):
             files.update([start] if start.is_file() else start.rglob("*"))
     texts = [
         part
         for path in sorted(path for path in files if path.is_file())
         if path.suffix not in (".pyc", ".md")
-        for part in (str(path.relative_to(PROJECT_DIR)).encode(), path.read_bytes())
+        for part in (str(path.relative_to(place)).encode(), path.read_bytes())
     ]
     return _hash(*texts).encode()
 

@@ -29,10 +29,9 @@ from orchestration.engine.warehouse import Warehouse
 from orchestration.landing.contract import Column, Table
 from orchestration.landing.fates import MISSING, Fault, one_more_fault
 from orchestration.landing.fates import ROUNDED as WAS_ROUNDED
+from orchestration.project import project
 from orchestration.scoring.names import fold, split_words
-from orchestration.settings import PROJECT_DIR
 
-SEEDS_DIR = PROJECT_DIR / "seeds" / "identity"
 SPELLING, NOBODY, UNREAD, ROUNDED = "written otherwise", "stands for nobody", "not read", "rounded"
 """What became of a value: the same identity, none, none that could be read, one that is lost."""
 
@@ -90,9 +89,13 @@ class Words:
     countries: Mapping[str, str]
 
 
+def read_words(folder: Path | None = None) -> Words:
+    """Reads the seeds, those of the project unless told. A missing file is an empty one."""
+    return _read_words(folder or project() / "seeds" / "identity")
+
+
 @lru_cache(maxsize=2)
-def read_words(folder: Path = SEEDS_DIR) -> Words:
-    """Reads the seeds. A missing file is an empty one."""
+def _read_words(folder: Path) -> Words:
     values: dict[str, set[str]] = {}
     for row in _rows(folder / "placeholders.csv"):
         values.setdefault(row["kind"], set()).add(row["value"].casefold())

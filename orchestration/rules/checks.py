@@ -29,9 +29,9 @@ import yaml
 from orchestration.engine.warehouse import is_locked
 from orchestration.landing.contract import YAML_LOADER
 from orchestration.landing.identities import RESERVED_ENDINGS, registrable_domain
+from orchestration.project import project, source_of
 from orchestration.rules.ruleset import FIT_SEED, STATES, STATES_SEED
 from orchestration.settings import (
-    PROJECT_DIR,
     Settings,
     SettingsError,
     home_path,
@@ -113,7 +113,10 @@ def ready(environment: Mapping[str, str] | None = None) -> Settings:
         faults += _faults_of_folder("DAGSTER_HOME", home_path(environment), os.W_OK | os.X_OK)
     except SettingsError as error:
         faults.append(str(error))
-    faults += shown(faults_of_rules(PROJECT_DIR))
+    try:
+        faults += shown(faults_of_rules(project(environment)))
+    except SettingsError as error:
+        faults.append(str(error))
     if faults or settings is None:
         raise CheckError("\n".join(dict.fromkeys(faults)))
     return settings
@@ -157,7 +160,7 @@ def faults_of_rules(project_dir: Path) -> list[Fault]:
     values = read_vars(project_dir, faults)
     if values is not None:
         faults += _faults_of_vars(project_dir, values, seeds)
-    return faults
+    return [fault._replace(file=source_of(project_dir, fault.file)) for fault in faults]
 
 
 # --- paths ----------------------------------------------------------------------------------------
@@ -782,7 +785,7 @@ def names_of_vars(project_dir: Path) -> tuple[set[str], set[str]]:
     for path in Path(__file__).parents[1].rglob("*.py"):
         needed.update(
             re.findall(
-                r"\b(?:values|project_vars\(PROJECT_DIR\))\[\"(\w+)\"\]",
+                r"\b(?:values|project_vars\(project\(\)\))\[\"(\w+)\"\]",
                 path.read_text(encoding="utf-8"),
             )
         )

@@ -39,6 +39,7 @@ NOT_RULES = (
     "persona_overrides.csv",
     "live_since.csv",
     "row_fates.csv",
+    "company_rules.csv",
 )
 """Dated decisions on single records, which change what is known, and words for people."""
 

@@ -24,17 +24,15 @@ from orchestration.landing.discovery import discover
 from orchestration.landing.fates import read_remedies
 from orchestration.landing.messages import Unread
 from orchestration.landing.presence import Snapshots, read_snapshots
+from orchestration.project import FEEDS_SEED, ROW_FATES_SEED, project
 from orchestration.rules.ruleset import project_vars, ruleset_version
 from orchestration.runs import score_store
 from orchestration.runs.circuit_breakers import Limits, Verdict, judge
 from orchestration.runs.planning import ONE_DAY, History, Plan, PlanningError, plan_range
 from orchestration.runs.publish import PublishError, first_published_day
 from orchestration.settings import (
-    FEEDS_SEED,
     FIRST_DAY,
     MODELS_DIR,
-    PROJECT_DIR,
-    ROW_FATES_SEED,
     Settings,
     as_umask_says,
     load_settings,
@@ -84,7 +82,7 @@ class Run:
 
     @cached_property
     def ruleset_version(self) -> str:
-        return ruleset_version(PROJECT_DIR)
+        return ruleset_version(project())
 
     @contextmanager
     def warehouse(self) -> Iterator[Warehouse]:
@@ -238,37 +236,39 @@ def contract() -> Contract:
 
 def settle_seconds() -> float:
     """How long nothing must have been written to a file that is taken (var)."""
-    return float(project_vars(PROJECT_DIR)["landing_settle_seconds"])
+    return float(project_vars(project())["landing_settle_seconds"])
 
 
 def cutoff_hours() -> int:
     """Hours that are taken off the moment a file was first seen (var delivery_cutoff_hours)."""
-    return int(project_vars(PROJECT_DIR)["delivery_cutoff_hours"])
+    return int(project_vars(project())["delivery_cutoff_hours"])
 
 
 def filled_elsewhere() -> frozenset[str]:
     """Sources whose raw tables another tool fills (var raw_schemas): they do not land."""
-    return frozenset(project_vars(PROJECT_DIR).get("raw_schemas") or ())
+    return frozenset(project_vars(project()).get("raw_schemas") or ())
 
 
 def sources_off() -> tuple[str, ...]:
     """Sources that are switched off (var sources_off)."""
-    return tuple(project_vars(PROJECT_DIR).get("sources_off") or ())
+    return tuple(project_vars(project()).get("sources_off") or ())
 
 
 def snapshots() -> Snapshots:
     """The tables that land as full lists (seeds/landing/feeds.csv, var snapshot_min_share)."""
-    return read_snapshots(FEEDS_SEED, float(project_vars(PROJECT_DIR)["snapshot_min_share"]))
+    return read_snapshots(
+        project() / FEEDS_SEED, float(project_vars(project())["snapshot_min_share"])
+    )
 
 
 def remedies() -> dict[str, str]:
     """What to do about each cause of the quarantine (seeds/landing/row_fates.csv)."""
-    return read_remedies(ROW_FATES_SEED)
+    return read_remedies(project() / ROW_FATES_SEED)
 
 
 def breaker_limits() -> Limits:
     """From where on a table breaks with its own past (vars)."""
-    values = project_vars(PROJECT_DIR)
+    values = project_vars(project())
     return Limits(
         min_rows=int(values["breaker_min_rows"]),
         past_deliveries=int(values["breaker_past_deliveries"]),
@@ -284,7 +284,7 @@ def breaker_limits() -> Limits:
 
 def flag_words() -> tuple[str, ...]:
     """Words by which a column outside the contract looks like a mark (var flag_words)."""
-    return tuple(project_vars(PROJECT_DIR)["flag_words"])
+    return tuple(project_vars(project())["flag_words"])
 
 
 def unread_tables(

@@ -18,10 +18,13 @@ from runner import PROGRAM, Place, Runs, is_recorded, recorded
 from orchestration.demo.company import Plan
 from orchestration.demo.simulate import simulate
 from orchestration.engine.dbt_runner import OBJECTS_BETWEEN_COLLECTIONS
-from orchestration.settings import DAYS_FROM, FIRST_DAY
+from orchestration.settings import DAYS_FROM, DEMO_RULES, FIRST_DAY
 
 # Whatever is landed and published in this checkout.
 os.environ[DAYS_FROM] = str(FIRST_DAY)
+
+# The company of the tests is the demo's, and so are its rules.
+os.environ["RULES_DIR"] = str(DEMO_RULES)
 
 # How long an example takes says how busy the machine is.
 settings.register_profile("no deadlines", deadline=None)

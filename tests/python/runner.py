@@ -40,6 +40,7 @@ from orchestration.engine.unchanged import is_fixed
 from orchestration.engine.warehouse import Warehouse, connect
 from orchestration.landing import loading
 from orchestration.landing.raw_tables import ensure_tables
+from orchestration.project import project
 from orchestration.rules.ruleset import ruleset_version
 from orchestration.runs import score_store
 from orchestration.runs.context import contract, dbt_environment
@@ -51,7 +52,7 @@ from tools.compiled_sql import Program, score, take_in
 DATES = ("START_DATE", "END_DATE")
 LOST, ENDED = 255, "ended"
 RECORDED_BY = "tools/compiled_sql.py"
-RECORDED_FROM = (*dbt_runner.PARSED_FROM, "requirements.lock")
+RECORDED_FROM = (*dbt_runner.PARSED_FROM, "requirements.lock", "orchestration/demo/rules")
 RECORDINGS = "target/recorded"
 KEPT_RECORDINGS = 3
 PROGRAM = "ACTIVATION_GAP_TEST_PROGRAM"
@@ -310,7 +311,7 @@ def imported_by(path: Path) -> Iterator[str]:
 @cache
 def version_of_rules() -> str:
     """The rules' version; no test of this process changes them."""
-    return ruleset_version(PROJECT_DIR)
+    return ruleset_version(project())
 
 
 def record(folder: Path, *variables: str) -> None:

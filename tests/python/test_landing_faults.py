@@ -29,7 +29,8 @@ from orchestration.landing.contract import Column, Contract, Table, load_contrac
 from orchestration.landing.fates import CAUSES, read_remedies
 from orchestration.landing.ingest import IngestReport, LoadError
 from orchestration.landing.manifest import last_complete_day
-from orchestration.settings import PROJECT_DIR, ROW_FATES_SEED, Settings
+from orchestration.project import ROW_FATES_SEED, project
+from orchestration.settings import PROJECT_DIR, Settings
 
 PAGE = Table(
     source="shop",
@@ -1050,7 +1051,7 @@ def test_a_refresh_says_what_was_found_before_it_fails_and_once(
     monkeypatch.setattr("orchestration.assets.ingestion.settle_seconds", lambda: 0)
     step = ingestion.op.compute_fn.decorated_fn
     sentence = "  note: salesforce.account: 1 of 2 rows in quarantine: name missing (first in "
-    remedy = read_remedies(ROW_FATES_SEED)["missing"]
+    remedy = read_remedies(project() / ROW_FATES_SEED)["missing"]
     break_append(monkeypatch, "targets", RuntimeError("it is on fire"))
     for expected in (1, 0):  # Dagster tries a step again
         with pytest.raises(LoadError):
@@ -1061,7 +1062,7 @@ def test_a_refresh_says_what_was_found_before_it_fails_and_once(
 
 
 def test_every_cause_has_a_remedy_and_every_remedy_a_cause(tmp_path: Path) -> None:
-    assert set(read_remedies(ROW_FATES_SEED)) == set(CAUSES)
+    assert set(read_remedies(project() / ROW_FATES_SEED)) == set(CAUSES)
     assert read_remedies(tmp_path / "none.csv") == {}
     seed = tmp_path / "row_fates.csv"
     seed.write_text("fate,reason,remedy,meaning\nnot used,old,,x\nquarantined,no dat,ask,x\n")

@@ -19,7 +19,7 @@ from landed import Landed, lines
 from orchestration.commands.as_of import cut_after
 from orchestration.landing.contract import Column, Contract, Table
 from orchestration.landing.presence import Snapshots, read_snapshots
-from orchestration.settings import FEEDS_SEED
+from orchestration.project import FEEDS_SEED, project
 
 KEY = ("crm", "company")
 COMPANY = Table(
@@ -277,7 +277,7 @@ def test_the_seed_says_which_tables_are_snapshots(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"line 2.*'weekly' is none of incremental, snapshot"):
         read_snapshots(seed, 0.5)
     assert read_snapshots(tmp_path / "none.csv", 0.5).tables == frozenset()
-    read_snapshots(FEEDS_SEED, 0.5)
+    read_snapshots(project() / FEEDS_SEED, 0.5)
 
 
 # --- the law --------------------------------------------------------------------------------------

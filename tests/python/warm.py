@@ -6,6 +6,7 @@ from importlib import import_module
 from orchestration.assets.triggers import JOB
 from orchestration.definitions import defs
 from orchestration.engine import dbt_runner
+from orchestration.project import project
 
 # Loaded by Dagster and dbt when they are first used, which would be in every run.
 for name in (
@@ -22,7 +23,7 @@ for name in (
     import_module(name)
 
 # The warehouse's file has the same name in every place, so this parse serves every run.
-dbt_runner._parse("warehouse.duckdb")
+dbt_runner._parse("warehouse.duckdb", project())
 defs.resolve_job_def(JOB)
 
 # All of it stays: Python need not look through it for garbage in every run.

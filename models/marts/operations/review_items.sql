@@ -596,6 +596,22 @@ items as (
 
     union all
 
+    -- What only the company can know, and nobody has said.
+    select
+        'rule_not_set',
+        rule,
+        1,
+        'Say ' || decides || '; until then ' || until_then || '. '
+        || case set_by when 'proposed'
+            then 'A proposal waits: read RULES_DIR/proposed/' || rule || '.csv, then make init ACCEPT='
+                || rule || '.'
+            else 'make init proposes it from your data.'
+        end
+    from {{ ref('company_rules') }}
+    where set_by != 'company'
+
+    union all
+
     -- What a person may miss: the rows of a table that count for nothing for one reason.
     select
         'lost_rows',
