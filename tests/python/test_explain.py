@@ -737,6 +737,8 @@ def test_a_day_before_is_told_as_far_as_history_goes(
         f" and (valid_to is null or valid_to > date '{FIRST}')",
     )
     assert f"Decision {decision} since {judged_on}: {why}." in " ".join(story.split())
+    assert "first decision" not in story  # the first that is stored, and no reason
+    assert "what was decided before is not stored" in story.splitlines()[2]
     assert "Decisions so far" in story
     for later in (
         "Plays",
