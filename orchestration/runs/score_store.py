@@ -109,7 +109,7 @@ SQL_TYPES = {
 }
 
 NOT_KEPT = "Not recorded: these rules were used before the content of rules was kept."
-NOTHING_ELSE = "The rules are the same; only how their version is made has changed."
+NOTHING_ELSE = "The rules are the same; only how their version is computed has changed."
 
 # The run that stored scores last, and when its marts passed their checks.
 LAST_SCORED = (
@@ -309,7 +309,7 @@ def keep_rules(
 
 def first_kept(rules: int) -> str:
     """The words for the first rules of which it is kept what they are."""
-    return f"The first rules that are kept: {rules:,} seeds and vars."
+    return f"The first rules on record: {rules:,} seeds and vars."
 
 
 def _of_all_rules(words: str) -> dict[str, object]:

@@ -115,7 +115,7 @@ def test_the_first_five_lines_say_what_counts(refreshed: Place, account: dict[st
     assert f"{owner or 'nobody'} owns the account" in step
     assert said.startswith(why)
     assert "To do" not in why
-    assert "What holds it back" not in why
+    assert "holds them back" not in why
 
 
 @pytest.mark.parametrize(
@@ -147,11 +147,11 @@ def test_the_first_five_lines_say_what_counts(refreshed: Place, account: dict[st
         (
             [
                 "update marts.account_plays set play_id = 'none',"
-                " why = 'Excluded until 2026-08-01 (legal): nobody should act on it.'"
+                " why = 'Excluded until 2026-08-01 (legal): nobody should act on them.'"
             ],
             {
                 3: "nobody has anything to do",
-                4: "Excluded until 2026-08-01 (legal): nobody should act on it",
+                4: "Excluded until 2026-08-01 (legal): nobody should act on them",
             },
         ),
         (
@@ -389,7 +389,7 @@ def test_it_tells_who_should_answer_what_came_in(refreshed: Place) -> None:
         (
             "momentum_status = 'stale_feed', is_spiking = null, momentum_ratio = null,"
             " is_first_signal = false, is_return_after_silence = false",
-            "Spike and momentum cannot be told: a feed that would show acts is stale.",
+            "Spike and momentum cannot be told: a feed that would show activities is stale.",
         ),
         (
             "momentum_status = 'cannot_see', is_spiking = null, momentum_ratio = null,"

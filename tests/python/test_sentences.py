@@ -251,7 +251,7 @@ COMMON_DECISION = {
     "is_return": False,
     "is_stalled": False,
     "is_under_served": False,
-    "rule_reason": "It fits and can decide",
+    "rule_reason": "They fit and can decide",
     "readiness_why": "They can decide.",
     "effort_usd": 1200,
     "usual_effort_usd": 2000,
