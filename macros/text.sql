@@ -80,14 +80,17 @@
     end
 {%- endmacro %}
 
-{#- What holds an account back, as it stands behind 'what holds it back:'. -#}
-{% macro driver_words(driver) -%}
+{#- What holds an account back, as it stands behind 'what holds it back:'. `account` is it, or they: a sentence
+    calls an account one or the other. -#}
+{% macro driver_words(driver, account='it') -%}
+    {%- set is_one = account == 'it' -%}
     case {{ driver }}
-        when 'poor_fit' then 'it does not fit'
-        when 'low_intent' then 'it shows too little interest'
-        when 'wrong_timing' then 'they cannot buy now'
-        when 'no_signal_detected' then 'no channel can see its interest'
-        when 'insufficient_coverage' then 'too few of its buying committee are reached'
+        when 'poor_fit' then '{{ 'it does' if is_one else 'they do' }} not fit'
+        when 'low_intent' then '{{ 'it shows' if is_one else 'they show' }} too little interest'
+        when 'wrong_timing' then '{{ account }} cannot buy now'
+        when 'no_signal_detected' then 'no channel can see {{ 'its' if is_one else 'their' }} interest'
+        when 'insufficient_coverage'
+            then 'too few of {{ 'its' if is_one else 'their' }} buying committee are reached'
     end
 {%- endmacro %}
 

@@ -136,13 +136,13 @@ def read_settings(
             faults.append(str(error))
             return None
 
-    landing_dir, warehouse_path, published_dir = (read(_path, name) for name in DEFAULTS)
+    landing_dir, warehouse_path, published_dir = (read(path_of, name) for name in DEFAULTS)
     start_date, end_date = read(_date, "START_DATE"), read(_date, "END_DATE")
     confirm = read(_confirm, "CONFIRM") or ()
     keep_versions = read(_keep_versions, "KEEP_VERSIONS") or KEEP_VERSIONS
     wait_until = read(_wait_until, "WAIT_UNTIL") or WAIT_UNTIL
     memory_limit = read(_memory_limit, "MEMORY_LIMIT") or MEMORY_LIMIT
-    spill_dir = read(_spill_dir, "SPILL_DIR") or SPILL_DIR
+    spill_dir = str(read(_spill_dir, "SPILL_DIR") or SPILL_DIR)
     if start_date and end_date and start_date > end_date:
         faults.append(
             f"START_DATE {start_date} is after END_DATE {end_date}. Swap them, or leave one out."
@@ -266,6 +266,11 @@ def _data_dir(environment: Mapping[str, str]) -> Path:
     return data / company_name(_rules_path(environment)) if _is_named(environment) else data
 
 
+def spill_path(environment: Mapping[str, str]) -> Path | None:
+    """Where the database moves what does not fit; None where DuckDB chooses."""
+    return _spill_dir(environment, "SPILL_DIR")
+
+
 def keep_files_private() -> None:
     """What this process and those it starts write from now on is for its owner alone.
 
@@ -287,7 +292,8 @@ def as_umask_says() -> Iterator[None]:
         os.umask(before)
 
 
-def _path(environment: Mapping[str, str], name: str) -> Path:
+def path_of(environment: Mapping[str, str], name: str) -> Path:
+    """A path that has a default. Raises SettingsError for one that leads nowhere."""
     given = environment.get(name, "").strip()
     default = _data_dir(environment) / DEFAULTS[name]
     return _resolved(name, Path(given).expanduser() if given else default)
@@ -347,9 +353,9 @@ def _memory_limit(environment: Mapping[str, str], name: str) -> str:
     return given
 
 
-def _spill_dir(environment: Mapping[str, str], name: str) -> str:
+def _spill_dir(environment: Mapping[str, str], name: str) -> Path | None:
     given = environment.get(name, "").strip()
-    return str(_resolved(name, Path(given).expanduser())) if given else ""
+    return _resolved(name, Path(given).expanduser()) if given else None
 
 
 def _date(environment: Mapping[str, str], name: str) -> date | None:

@@ -211,7 +211,7 @@ select
     || case
         when is_whitespace then
             ' (' || {{ in_words('required_people', 0) }} || ' needed, about '
-            || {{ in_words('reached_people', 1) }} || ' reached so far by what titles say)'
+            || {{ in_words('reached_people', 1) }} || ' reached so far, going by titles)'
         when is_required then ' (enough are reached)'
         when persona is not null then ' (not needed for the buying committee)'
         else ''

@@ -45,7 +45,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     if not _is_simulated(folder, plan):
         try:
-            checks.ready()  # or it would be told when the company has been simulated
+            # Or it would be told when the company has been simulated.
+            checks.ready(is_landing_needed=False)
         except checks.CheckError as error:
             print("\n".join(["The demo did not start.", *lines(error)]), file=sys.stderr)
             return 1

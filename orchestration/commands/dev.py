@@ -43,7 +43,7 @@ def main(arguments: list[str] | None = None) -> int:
     os.environ.update(NO_TRACKING)
     keep_files_private()
     try:
-        os.environ.update(checks.ready().as_environment())
+        os.environ.update(checks.ready(is_landing_needed=False).as_environment())
         dagster_home()
         dbt_runner.load_manifest()
     except (checks.CheckError, dbt_runner.DbtError) as error:

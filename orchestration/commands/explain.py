@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -76,7 +77,7 @@ FINDERS = (
 DRIVER_WORDS = {
     "poor_fit": "it does not fit",
     "low_intent": "it shows too little interest",
-    "wrong_timing": "they cannot buy now",
+    "wrong_timing": "it cannot buy now",
     "no_signal_detected": "no channel can see its interest",
     "insufficient_coverage": "too few of its buying committee are reached",
 }
@@ -84,7 +85,7 @@ FIRST_LINES = ("State", "What holds it back", "Decision", "Next step", "Why now"
 # What the sentence of a play says first of what is to be done.
 TO_DO = ". To do: "
 # What it says last of why.
-HELD_BACK = ". What holds it back: "
+HELD_BACK = re.compile(r"\. What holds (?:them|it) back: ")  # it: in files of older versions
 
 
 class ExplainError(ValueError):
@@ -340,7 +341,7 @@ def _first_of_decision(story: Story) -> str:
 def _first_of_play(story: Story, account: dict[str, Any]) -> tuple[str, str]:
     for row in _rows_of(story, "account_plays"):
         why, _, to_do = row["why"].removesuffix(".").partition(TO_DO)
-        why = why.partition(HELD_BACK)[0]
+        why = HELD_BACK.split(why)[0]
         if row["play_id"] == "none":
             waits = [d["revisit_on"] for d in _rows_of(story, "account_decisions")]
             before = f" before {waits[0]}" if row["play_decision"] == "hold" and waits else ""
@@ -452,7 +453,7 @@ def _changes_in_words(row: dict[str, Any]) -> str:
     """The flags of what changed lately. A file of an older version has no status."""
     status = row.get("momentum_status", "measured")
     if status == "stale_feed":
-        words = "Spike and momentum cannot be told: a feed that would show acts is stale"
+        words = "Spike and momentum cannot be told: a feed that would show activities is stale"
     elif status == "cannot_see":
         words = "Spike and momentum cannot be told: no channel would see it act"
     else:

@@ -13,6 +13,7 @@ import csv
 import io
 import os
 import re
+import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -35,7 +36,9 @@ from orchestration.settings import (
     Settings,
     SettingsError,
     home_path,
+    path_of,
     read_settings,
+    spill_path,
 )
 
 PROJECT_FILE = "dbt_project.yml"
@@ -53,6 +56,16 @@ NAMED = re.compile(r"(?P<many>list of|one) (?P<column>\w+) of (?P<seed>\w+)")
 CHOICE = re.compile(r"one of (?P<words>\w+(?:, \w+)*)")
 NOT_THIS = re.compile(r"(\w+) != '([^']*)'")
 LOWERED = re.compile(r"lower\((\w+)\)")
+
+
+# Where each path comes from; None: not set, and nothing to look at.
+PATHS: dict[str, Callable[[Mapping[str, str]], Path | None]] = {
+    "LANDING_DIR": lambda environment: path_of(environment, "LANDING_DIR"),
+    "PUBLISHED_DIR": lambda environment: path_of(environment, "PUBLISHED_DIR"),
+    "WAREHOUSE_PATH": lambda environment: path_of(environment, "WAREHOUSE_PATH"),
+    "DAGSTER_HOME": home_path,
+    "SPILL_DIR": spill_path,
+}
 
 
 class CheckError(ValueError):
@@ -99,24 +112,41 @@ class Seed:
         return {row[column] for _, row in self.rows or ()}
 
 
-def ready(environment: Mapping[str, str] | None = None) -> Settings:
+def ready(
+    environment: Mapping[str, str] | None = None, *, is_landing_needed: bool = True
+) -> Settings:
     """The settings, once they and the rules of the project have been found sound.
 
-    Raises CheckError with all that is wrong.
+    is_landing_needed: false where the landing folder may come later. Raises CheckError with all
+    that is wrong.
     """
     environment = os.environ if environment is None else environment
     settings, faults = read_settings(environment)
+    # Of several paths one may lead nowhere; the others are looked at all the same.
+    paths: dict[str, Path] = {}
+    for name, read in PATHS.items():
+        try:
+            path = read(environment)
+        except SettingsError as error:
+            faults.append(str(error))
+        else:
+            if path is not None:
+                paths[name] = path
+                faults += _faults_of_folder(name, path)
+    of_rules: list[str] = []
+    try:
+        place = project(environment)
+        of_rules = shown(faults_of_rules(place))
+        is_landing_needed &= not _is_filled_elsewhere(place)
+    except SettingsError as error:
+        of_rules.append(str(error))
+    if is_landing_needed and "LANDING_DIR" in paths:
+        faults += faults_of_landing(paths["LANDING_DIR"])
+    if "WAREHOUSE_PATH" in paths:
+        faults += faults_of_warehouse(paths["WAREHOUSE_PATH"])
     if settings:
         faults += faults_of_paths(settings)
-        faults += faults_of_warehouse(settings.warehouse_path)
-    try:
-        faults += _faults_of_folder("DAGSTER_HOME", home_path(environment), os.W_OK | os.X_OK)
-    except SettingsError as error:
-        faults.append(str(error))
-    try:
-        faults += shown(faults_of_rules(project(environment)))
-    except SettingsError as error:
-        faults.append(str(error))
+    faults += of_rules
     if faults or settings is None:
         raise CheckError("\n".join(dict.fromkeys(faults)))
     return settings
@@ -166,15 +196,27 @@ def faults_of_rules(project_dir: Path) -> list[Fault]:
 # --- paths ----------------------------------------------------------------------------------------
 
 
+def faults_of_landing(landing_dir: Path) -> list[str]:
+    """Whether there is a landing folder at all: a lost disk is no day without files."""
+    if os.path.lexists(landing_dir):
+        return []  # what else may be wrong with it is told apart
+    return [
+        f"LANDING_DIR {landing_dir} does not exist. Set it to the folder that holds"
+        " <source>/<table>/, or make it and put files there (docs/landing.md says which)."
+    ]
+
+
+def _is_filled_elsewhere(project_dir: Path) -> bool:
+    """Whether another tool fills raw schemas: then nothing need land."""
+    found = (read_vars(project_dir, []) or {}).get("raw_schemas")
+    return found is not None and bool(found.value)
+
+
 def faults_of_paths(settings: Settings) -> list[str]:
-    """Folders that a run may not read or write, or that are in each other."""
+    """Folders that are in each other."""
     landing, warehouse = settings.landing_dir, settings.warehouse_path
     published = settings.published_dir
-    faults = [
-        *_faults_of_folder("LANDING_DIR", landing, os.R_OK | os.X_OK),
-        *_faults_of_folder("PUBLISHED_DIR", published, os.W_OK | os.X_OK),
-        *_faults_of_folder("WAREHOUSE_PATH", warehouse, os.W_OK | os.X_OK),
-    ]
+    faults = []
     if landing.is_relative_to(published) or published.is_relative_to(landing):
         faults.append(
             f"LANDING_DIR {landing} and PUBLISHED_DIR {published} are in each other: results would"
@@ -193,21 +235,31 @@ def faults_of_paths(settings: Settings) -> list[str]:
     return faults
 
 
-def _faults_of_folder(name: str, path: Path, rights: int) -> list[str]:
+def _faults_of_folder(name: str, path: Path) -> list[str]:
     """What keeps a folder, or the warehouse, from being read or made and written to."""
     folder = path.parent if name == "WAREHOUSE_PATH" else path
     there = next(folder for folder in (folder, *folder.parents) if os.path.exists(folder))
     if not there.is_dir():
         under = "" if there == path else f" under {there}"
         return [f"{name} is {path}{under}, which is a file. Name a folder."]
-    places = [there, path] if os.path.isfile(path) else [there]
-    verb = "written to" if rights & os.W_OK else "read"
-    return [
+    is_read = name == "LANDING_DIR"
+    rights, verb = (os.R_OK, "read") if is_read else (os.W_OK, "written to")
+    faults = [
         f"{name} is {path}, and {place} cannot be {verb}. Change its rights (chmod, chown), or"
         " name another."
-        for place in places
-        if not os.access(place, rights if place.is_dir() else rights & ~os.X_OK)
+        for place in ([there, path] if os.path.isfile(path) else [there])
+        if not os.access(place, rights | os.X_OK if place.is_dir() else rights)
     ]
+    if not faults and not is_read:
+        try:
+            # Root has all rights, also where nothing can be written.
+            tempfile.TemporaryFile(dir=there).close()
+        except OSError as error:
+            faults = [
+                f"{name} is {path}, and no file can be made in {there}: {error.strerror}. Name"
+                " another."
+            ]
+    return faults
 
 
 def faults_of_warehouse(path: Path) -> list[str]:

@@ -36,7 +36,7 @@ MEETS_NOTHING = (
     "person unknown",
     "visitor unresolved",
     "deal unknown",
-    "act unknown",
+    "activity unknown",
 )
 """Reasons of int_row_fates for which a row is not used: what it names is not there."""
 SOURCE_MARK = "is_deleted"

@@ -6,6 +6,8 @@ step and read by the later ones (score_store.plan_of_run).
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -25,6 +27,7 @@ from orchestration.landing.fates import read_remedies
 from orchestration.landing.messages import Unread
 from orchestration.landing.presence import Snapshots, read_snapshots
 from orchestration.project import FEEDS_SEED, ROW_FATES_SEED, project
+from orchestration.rules.checks import faults_of_landing
 from orchestration.rules.ruleset import project_vars, ruleset_version
 from orchestration.runs import score_store
 from orchestration.runs.circuit_breakers import Limits, Verdict, judge
@@ -34,6 +37,7 @@ from orchestration.settings import (
     FIRST_DAY,
     MODELS_DIR,
     Settings,
+    SettingsError,
     as_umask_says,
     load_settings,
     parse_confirm,
@@ -177,11 +181,8 @@ def check_landing_dir(settings: Settings) -> None:
 
     Where another tool fills raw schemas (var raw_schemas) there need be none.
     """
-    if not settings.landing_dir.is_dir() and not filled_elsewhere():
-        raise PlanningError(
-            f"LANDING_DIR {settings.landing_dir} does not exist. Set it to the folder that holds"
-            " <source>/<table>/, or make it and put files there (docs/landing.md says which)."
-        )
+    if (faults := faults_of_landing(settings.landing_dir)) and not filled_elsewhere():
+        raise PlanningError(faults[0])
 
 
 def last_complete_day(settings: Settings, warehouse: Warehouse, now: datetime) -> date | None:
@@ -315,19 +316,40 @@ def unread_tables(
 def lock(settings: Settings) -> Iterator[None]:
     """Keeps other refreshes of this warehouse away; within one process it may be taken again.
 
-    Raises BusyError at once when another process has it. The system frees it when a process dies.
+    Raises BusyError at once when another process has it, and SettingsError where there can be none.
+    The system frees it when a process dies.
     """
-    with as_umask_says():
-        settings.lock_path.parent.mkdir(parents=True, exist_ok=True)
-    file_lock = FileLock(settings.lock_path, timeout=0, is_singleton=True)
+    path = settings.lock_path
     try:
-        with file_lock:
-            yield
+        with as_umask_says():
+            path.parent.mkdir(parents=True, exist_ok=True)
+        held = FileLock(path, timeout=0, is_singleton=True).acquire()
     except Timeout:
+        # A lock that is held is there. Where no file can be made, the wait for it ends alike.
+        if not path.exists():
+            raise SettingsError(_without_lock(settings, errno.ENOENT)) from None
         raise BusyError(
             f"Another refresh of {settings.warehouse_path} is running. Wait until it is done and"
             " start again, or give this one a WAREHOUSE_PATH and PUBLISHED_DIR of its own."
         ) from None
+    except OSError as error:
+        raise SettingsError(_without_lock(settings, error.errno or 0)) from None
+    with held:
+        yield
+
+
+def _without_lock(settings: Settings, why: int) -> str:
+    remedy = {
+        errno.EACCES: "Change its rights (chmod, chown), or name another",
+        errno.EPERM: "Change its rights (chmod, chown), or name another",
+        errno.EISDIR: "Move that folder away, or name another",
+        errno.ELOOP: "Take that link away, or name another",
+        errno.ENOSPC: "Make room on the disk, or name another",
+    }.get(why, "Name a file in a folder that can be written to")
+    return (
+        f"WAREHOUSE_PATH is {settings.warehouse_path}, and {settings.lock_path}, which every"
+        f" refresh writes to, cannot be opened: {os.strerror(why)}. {remedy}."
+    )
 
 
 def dbt_environment(plan: Plan, version: str) -> dict[str, str]:

@@ -109,7 +109,7 @@ SQL_TYPES = {
 }
 
 NOT_KEPT = "Not recorded: these rules were used before the content of rules was kept."
-NOTHING_ELSE = "The rules are the same; only how their version is made has changed."
+NOTHING_ELSE = "The rules are the same; only how their version is computed has changed."
 
 # The run that stored scores last, and when its marts passed their checks.
 LAST_SCORED = (
@@ -279,8 +279,7 @@ def keep_rules(
         )
         since = first_days.pop(ruleset_version, plan.start)
         uses = [(version, day, [_of_all_rules(NOT_KEPT)]) for version, day in first_days.items()]
-        words = f"The first rules that are kept: {len(rules.contents):,} seeds and vars."
-        uses.append((ruleset_version, since, [_of_all_rules(words)]))
+        uses.append((ruleset_version, since, [_of_all_rules(first_kept(len(rules.contents)))]))
     number, previous = last[0] if last else (0, None)
     rows = []
     for version, used_from, differences in uses:
@@ -306,6 +305,11 @@ def keep_rules(
         if contents:
             warehouse.append(RULE_CONTENTS, pa.Table.from_pylist(contents))
     return len(rows)
+
+
+def first_kept(rules: int) -> str:
+    """The words for the first rules of which it is kept what they are."""
+    return f"The first rules on record: {rules:,} seeds and vars."
 
 
 def _of_all_rules(words: str) -> dict[str, object]:

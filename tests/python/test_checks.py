@@ -384,7 +384,9 @@ def test_every_reference_of_a_seed_is_looked_up() -> None:
     assert kinds - {"varchar"} == {*checks.READ}
 
 
-WRITTEN = ("PUBLISHED_DIR", "WAREHOUSE_PATH", "DAGSTER_HOME")
+WRITTEN = ("PUBLISHED_DIR", "WAREHOUSE_PATH", "DAGSTER_HOME", "SPILL_DIR")
+# Root has the right to write there, and cannot.
+NOBODY_WRITES = Path("/proc/activation_gap")
 
 # --- settings -------------------------------------------------------------------------------------
 
@@ -426,6 +428,12 @@ def under_a_file(folder: Path) -> Path:
     return text_file(folder) / "warehouse.duckdb"
 
 
+def in_published(folder: Path) -> Path:
+    path = folder / "published/in"
+    path.mkdir(parents=True)
+    return path
+
+
 @pytest.mark.parametrize(
     ("name", "make", "problem", "remedy"),
     [
@@ -437,11 +445,18 @@ def under_a_file(folder: Path) -> Path:
         ("WAREHOUSE_PATH", lambda f: f / "published/w.duckdb", "in PUBLISHED_DIR", "elsewhere"),
         ("LANDING_DIR", circle, "round in a circle", "another path"),
         ("LANDING_DIR", text_file, "which is a file", "Name a folder"),
-        ("LANDING_DIR", lambda f: f / "published/in", "are in each other", "folder of its own"),
+        ("LANDING_DIR", lambda f: f / "lost", "does not exist", "make it and put files there"),
+        ("LANDING_DIR", in_published, "are in each other", "folder of its own"),
         ("PUBLISHED_DIR", lambda f: f / "landing", "are in each other", "folder of its own"),
         ("PUBLISHED_DIR", lambda f: f / "landing/out", "are in each other", "folder of its own"),
         ("PUBLISHED_DIR", under_a_file, "which is a file", "Name a folder"),
         ("DAGSTER_HOME", text_file, "which is a file", "Name a folder"),
+        ("SPILL_DIR", under_a_file, "which is a file", "Name a folder"),
+        *(
+            (name, lambda _: NOBODY_WRITES, "no file can be made in /proc", "Name another")
+            for name in WRITTEN
+            if NOBODY_WRITES.parent.is_dir() and os.access("/proc", os.W_OK)
+        ),
     ],
 )
 def test_a_path_that_cannot_be_used_is_told(
@@ -502,6 +517,38 @@ def test_settings_and_rules_are_told_at_once(
         *("START_DATE", "END_DATE", "CONFIRM", "LANDING_DIR"),
         *("var keep_factor", "freshness_days"),
     ]
+
+
+def test_a_lost_landing_folder_and_all_other_settings_are_told_at_once(
+    tmp_path: Path, places: dict[str, str]
+) -> None:
+    """One path leads nowhere, so there are no settings as a whole; the rest is told even so."""
+    wrong = {
+        "LANDING_DIR": str(tmp_path / "lost"),
+        "KEEP_VERSIONS": "0",
+        "WAIT_UNTIL": "noon",
+        "MEMORY_LIMIT": "much",
+        "WAREHOUSE_PATH": str(text_file(tmp_path)),
+        "PUBLISHED_DIR": str(circle(tmp_path)),
+        "DAGSTER_HOME": str(text_file(tmp_path) / "home"),
+        "SPILL_DIR": str(text_file(tmp_path) / "spill"),
+    }
+    with pytest.raises(CheckError) as refused:
+        ready({**places, **wrong})
+    said = str(refused.value).splitlines()
+    assert sorted(line.split()[0] for line in said) == sorted(wrong)
+
+
+def test_nothing_need_land_where_another_tool_fills_raw_schemas(
+    project: Path, places: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lost = {**places, "LANDING_DIR": places["LANDING_DIR"] + "/lost"}
+    ready(lost, is_landing_needed=False)  # the demo makes it
+    with pytest.raises(CheckError, match="does not exist"):
+        ready(lost)
+    monkeypatch.setattr(checks, "PROJECT_DIR", project)
+    change(project / VARS, put("vars:\n", "vars:\n  raw_schemas: {salesforce: crm}\n"))
+    ready(lost)
 
 
 def test_it_takes_less_than_three_seconds_and_starts_neither_dbt_nor_dagster(

@@ -115,7 +115,7 @@ def test_the_first_five_lines_say_what_counts(refreshed: Place, account: dict[st
     assert f"{owner or 'nobody'} owns the account" in step
     assert said.startswith(why)
     assert "To do" not in why
-    assert "What holds it back" not in why
+    assert "holds them back" not in why
 
 
 @pytest.mark.parametrize(
@@ -147,11 +147,11 @@ def test_the_first_five_lines_say_what_counts(refreshed: Place, account: dict[st
         (
             [
                 "update marts.account_plays set play_id = 'none',"
-                " why = 'Excluded until 2026-08-01 (legal): nobody should act on it.'"
+                " why = 'Excluded until 2026-08-01 (legal): nobody should act on them.'"
             ],
             {
                 3: "nobody has anything to do",
-                4: "Excluded until 2026-08-01 (legal): nobody should act on it",
+                4: "Excluded until 2026-08-01 (legal): nobody should act on them",
             },
         ),
         (
@@ -389,7 +389,7 @@ def test_it_tells_who_should_answer_what_came_in(refreshed: Place) -> None:
         (
             "momentum_status = 'stale_feed', is_spiking = null, momentum_ratio = null,"
             " is_first_signal = false, is_return_after_silence = false",
-            "Spike and momentum cannot be told: a feed that would show acts is stale.",
+            "Spike and momentum cannot be told: a feed that would show activities is stale.",
         ),
         (
             "momentum_status = 'cannot_see', is_spiking = null, momentum_ratio = null,"
@@ -737,6 +737,8 @@ def test_a_day_before_is_told_as_far_as_history_goes(
         f" and (valid_to is null or valid_to > date '{FIRST}')",
     )
     assert f"Decision {decision} since {judged_on}: {why}." in " ".join(story.split())
+    assert "first decision" not in story  # the first that is stored, and no reason
+    assert "what was decided before is not stored" in story.splitlines()[2]
     assert "Decisions so far" in story
     for later in (
         "Plays",

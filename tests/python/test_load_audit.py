@@ -209,7 +209,7 @@ ROWS: dict[str, tuple[str, list[tuple[str, str | None]]]] = {
         "id,opportunity_id,field,old_value,new_value,created_date",
         [
             ("F1,O1,Amount,900,1000,2026-03-01", None),
-            ("F2,O1,NextStep,call,mail,2026-03-01", "says nothing that is read"),
+            ("F2,O1,NextStep,call,mail,2026-03-01", "has nothing in it that we use"),
         ],
     ),
     f"salesforce/task/loaded_date={FIRST_LOAD}/t.csv": (
@@ -235,9 +235,9 @@ ROWS: dict[str, tuple[str, list[tuple[str, str | None]]]] = {
         "id,task_id,relation_id,is_what,created_date,system_modstamp",
         [
             ("R1,T1,C2,false,2026-05-02,2026-05-02", None),
-            ("R2,T99,C2,false,2026-05-02,2026-05-02", "act unknown"),
+            ("R2,T99,C2,false,2026-05-02,2026-05-02", "activity unknown"),
             ("R3,T1,C99,false,2026-05-02,2026-05-02", "person unknown"),
-            ("R4,T1,O1,true,2026-05-02,2026-05-02", "says nothing that is read"),
+            ("R4,T1,O1,true,2026-05-02,2026-05-02", "has nothing in it that we use"),
         ],
     ),
     f"salesforce/event/loaded_date={FIRST_LOAD}/e.csv": (
@@ -249,8 +249,8 @@ ROWS: dict[str, tuple[str, list[tuple[str, str | None]]]] = {
         [
             ("V1,E1,C2,false,2026-05-02,2026-05-02", None),
             # One of our own, and what the meeting is about.
-            ("V2,E1,0055e000000004Q,false,2026-05-02,2026-05-02", "says nothing that is read"),
-            ("V3,E1,C2,true,2026-05-02,2026-05-02", "says nothing that is read"),
+            ("V2,E1,0055e000000004Q,false,2026-05-02,2026-05-02", "has nothing in it that we use"),
+            ("V3,E1,C2,true,2026-05-02,2026-05-02", "has nothing in it that we use"),
         ],
     ),
     f"marketo/activity_open_email/loaded_date={FIRST_LOAD}/o.csv": (
@@ -310,7 +310,7 @@ ROWS: dict[str, tuple[str, list[tuple[str, str | None]]]] = {
         [
             ("6sense,alfa.io,crm,80,,2026-05-04", None),
             ("unheard,alfa.io,crm,80,,2026-05-04", "provider unmapped"),
-            ("6sense,alfa.io,erp,,,2026-05-04", "says nothing that is read"),
+            ("6sense,alfa.io,erp,,,2026-05-04", "has nothing in it that we use"),
             ("6sense,nowhere.io,crm,80,,2026-05-04", UNKNOWN),
         ],
     ),
@@ -343,7 +343,7 @@ ROWS: dict[str, tuple[str, list[tuple[str, str | None]]]] = {
         [("C1,A2,ann@alfa.io,2026-01-01,2026-06-08", NOT_YET)],
     ),
 }
-SHORT = {"repeats": "repeats another act", "unmapped": "activity unmapped"}
+SHORT = {"repeats": "same activity as another row", "unmapped": "activity unmapped"}
 
 
 @pytest.fixture(scope="module")

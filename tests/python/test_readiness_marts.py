@@ -615,8 +615,9 @@ DECIDED = "decision, previous_decision, is_return, reason, valid_from, valid_to"
     ],
 )
 def test_a_hold_ends_and_says_why(readiness: Readiness, name: str, reason: str) -> None:
+    first = "fit strong, can decide: not now; what was decided before is not stored"
     assert readiness.of(name, "marts_detail.account_decision_history", DECIDED) == [
-        ("hold", None, False, "first decision", FIRST, BACK),
+        ("hold", None, False, first, FIRST, BACK),
         ("research", "hold", True, reason, BACK, None),
     ]
     columns = "decision, previous_decision, decision_since, is_return, holds, revisit_on"

@@ -448,7 +448,7 @@ def test_what_differs_from_the_rules_of_the_run_before_is_kept(warehouse: Wareho
     assert keep(warehouse, plan, "more", limit="2", new="3") == 3
     assert keep(warehouse, plan, "rules", limit="1", old="1") == 3
     assert told(warehouse) == [
-        (1, "rules", None, first, "all rules", "The first rules that are kept: 3 seeds and vars."),
+        (1, "rules", None, first, "all rules", "The first rules on record: 3 seeds and vars."),
         (2, "more", "rules", plan.start, "limit", "limit is 2; it was 1."),
         (2, "more", "rules", plan.start, "new", "new is new: 3."),
         (2, "more", "rules", plan.start, "old", "old is gone; it was 1."),
@@ -476,7 +476,7 @@ def test_of_rules_that_were_used_before_any_were_kept_nobody_can_say(warehouse: 
         (2, "newer", "older", date(2026, 6, 20), "all rules", score_store.NOT_KEPT),
         (
             *(3, "rules", "newer", plan.start, "all rules"),
-            "The first rules that are kept: 2 seeds and vars.",
+            "The first rules on record: 2 seeds and vars.",
         ),
     ]
 

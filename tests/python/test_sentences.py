@@ -8,6 +8,7 @@ model's own SQL: rows are put in the place of one of its CTEs, and what stands b
 from __future__ import annotations
 
 import csv
+import json
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -24,7 +25,8 @@ from sqlglot import exp
 from orchestration.commands import match_review
 from orchestration.engine.data_tests import STAND_INS
 from orchestration.engine.warehouse import connect
-from orchestration.rules.ruleset import match_rules
+from orchestration.rules.ruleset import SEED, VAR, Rules, changes_between, match_rules
+from orchestration.runs import score_store
 from orchestration.scoring import matching
 from orchestration.settings import PROJECT_DIR
 
@@ -249,13 +251,15 @@ COMMON_DECISION = {
     "is_return": False,
     "is_stalled": False,
     "is_under_served": False,
-    "rule_reason": "It fits and can decide",
+    "rule_reason": "They fit and can decide",
     "readiness_why": "They can decide.",
     "effort_usd": 1200,
     "usual_effort_usd": 2000,
 }
 COMMON_TURN = {
     "account_id": "a",
+    "stored_since": date(2026, 3, 1),
+    "known_since": date(2026, 3, 1),
     "is_account": True,
     "as_of_date": date(2026, 3, 1),
     "valid_to": date(9999, 12, 31),
@@ -852,7 +856,15 @@ SENTENCES: list[Sentence] = [
         "turns",
         COMMON_TURN,
         {
-            "first": {"previous_decision": None},
+            "first stored day": {"previous_decision": None},
+            "first stored day of a customer": {"previous_decision": None, "lifecycle": "customer"},
+            "new account": {
+                "previous_decision": None,
+                "is_told_to_wait": True,
+                "decision": "hold",
+                "stored_since": date(2026, 1, 1),
+            },
+            "account again": {"previous_decision": None, "known_since": date(2026, 1, 1)},
             "readiness": {"previous_readiness_segment": "unknown"},
             "fit and lifecycle": {
                 "previous_fit_tier": "weak",
@@ -1343,6 +1355,48 @@ def of_pairs() -> list[tuple[str, str]]:
     return [(case, row["evidence"]) for case, row in zip(pairs, judged, strict=True)]
 
 
+def of_rules() -> list[tuple[str, str]]:
+    """What rulesets says of none, one and many: of vars, of rows and of all rules."""
+    name = "fit/weights.csv"
+    header = ["name", "weight"]
+    few, many = [["a", "1"]], [[letter, "1"] for letter in "abcdef"]
+
+    def seed(rows: list[list[str]], columns: Sequence[str] = header) -> dict[tuple[str, str], str]:
+        return {(SEED, name): json.dumps([columns, *rows])}
+
+    def var(value: object) -> dict[tuple[str, str], str]:
+        return {(VAR, "flap_days"): json.dumps(value)}
+
+    uses: dict[str, tuple[dict[tuple[str, str], str], dict[tuple[str, str], str]]] = {
+        "a var": (var(14), var(21)),
+        "a var of words": (var("Berlin"), var("UTC")),
+        "a new var": ({}, var(14)),
+        "a var that is gone": (var(14), {}),
+        "a new seed": ({}, seed(few)),
+        "a new seed without rows": ({}, seed([])),
+        "a seed that is gone": (seed(many), {}),
+        "one row changed": (seed(few), seed([["a", "2"]])),
+        "one row changed to nothing": (seed(few), seed([["a", ""]])),
+        "many rows changed": (seed(many), seed([[letter, "2"] for letter, _ in many])),
+        "one row added": (seed(few), seed([*few, ["b", "1"]])),
+        "one row removed, many added": (seed([["z", "1"]]), seed(many)),
+        "another order": (seed(many), seed(many[::-1])),
+        "columns": (seed(few), seed([["a", "x"]], ["name", "share"])),
+    }
+    said = [
+        (case, change.what_changed)
+        for case, (before, after) in uses.items()
+        for change in changes_between(before, Rules(after, {name: ("name",)}))
+    ]
+    assert [case for case, _ in said] == [*uses], "each case has one sentence"
+    return [
+        *said,
+        ("nothing", score_store.NOTHING_ELSE),
+        ("not kept", score_store.NOT_KEPT),
+        ("the first", score_store.first_kept(1200)),
+    ]
+
+
 def snapshot(connection: duckdb.DuckDBPyConnection) -> str:
     """All sentences, as the file holds them."""
     said: dict[str, list[str]] = {}
@@ -1351,6 +1405,8 @@ def snapshot(connection: duckdb.DuckDBPyConnection) -> str:
             said.setdefault(column, []).append(f"{case}: {value}")
     for case, value in of_pairs():
         said.setdefault("match_proposals.evidence", []).append(f"{case}: {value}")
+    for case, value in of_rules():
+        said.setdefault("rulesets.what_changed", []).append(f"{case}: {value}")
     for column, case, value in of_review_items(connection):
         line = f"{case}: {value}"
         if line not in said.setdefault(column, []):
@@ -1386,7 +1442,6 @@ OTHER_COLUMNS = {
     "hubspot_company_properties.play_name": "account_plays.play_name",
     "crm_field_changes.value": "values of account_change_feed",
     "effort_allocation.group_value": "the name of a group: spend on no account",
-    "rulesets.what_changed": "words of orchestration/rules/ruleset.py, in test_ruleset",
 }
 
 
@@ -1417,7 +1472,6 @@ def test_no_sentence_is_missing_from_the_file(refreshed: Place) -> None:
     assert set(OTHER_COLUMNS.values()) - listed == {
         "values of account_change_feed",
         "the name of a group: spend on no account",
-        "words of orchestration/rules/ruleset.py, in test_ruleset",
     }
 
 

@@ -594,12 +594,13 @@ def test_competitors_employees_programs_and_gateways_move_nobody(laws: Laws, nam
 
 
 def test_what_was_left_out_is_counted(laws: Laws) -> None:
-    excluded = "select category, activity_type, acts from marts_detail.excluded_activity"
+    excluded = "select category, activity_type, activities from marts_detail.excluded_activity"
     found = query(laws.full.warehouse, f"{excluded} where category in ('competitor', 'employee')")
     assert sorted(found) == [("competitor", "meeting", 6), ("employee", "meeting", 6)]
     for category, acts in (("bot", 70), ("scanner", 7 * (2 + 2 + 3))):
         of_machines = (
-            f"select sum(acts) from marts_detail.excluded_activity where category = '{category}'"
+            "select sum(activities) from marts_detail.excluded_activity"
+            f" where category = '{category}'"
         )
         ((planted,),) = query(laws.full.warehouse, of_machines)
         ((before,),) = query(laws.without.warehouse, of_machines)

@@ -1,9 +1,12 @@
-"""The database file: as small as what it holds, and with as much memory as it is given."""
+"""The database file: as small as what it holds, as much memory as it is given, and its lock."""
 
 from __future__ import annotations
 
 import os
 import stat
+import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import duckdb
@@ -11,6 +14,8 @@ import pytest
 
 from orchestration.engine import warehouse as engine
 from orchestration.engine.warehouse import compact, connect
+from orchestration.runs.context import BusyError, lock
+from orchestration.settings import Settings, SettingsError
 
 ROWS = "select range as id, 'name ' || range as name from range(300000)"
 
@@ -110,3 +115,101 @@ def test_memory_and_spill_are_those_of_the_settings(
     asked = "select current_setting('memory_limit'), current_setting('temp_directory')"
     with connect(tmp_path / "warehouse.duckdb") as warehouse:
         assert warehouse.rows(asked) == [("700.0 MiB", str(tmp_path / "it's here"))]
+
+
+# --- the lock -------------------------------------------------------------------------------------
+
+
+def settings_of(warehouse: Path) -> Settings:
+    return Settings(Path("/landing"), warehouse, Path("/published"))
+
+
+def test_only_a_lock_that_is_held_is_another_refresh(tmp_path: Path) -> None:
+    settings = settings_of(tmp_path / "new/warehouse.duckdb")
+    with lock(settings), lock(settings):  # made with its folder, and taken again by the same run
+        pass
+    program = (
+        "import sys\nfrom filelock import FileLock\n"
+        "with FileLock(sys.argv[1]):\n    print('held', flush=True)\n    sys.stdin.read()\n"
+    )
+    holder = subprocess.Popen(
+        [sys.executable, "-c", program, settings.lock_path],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert holder.stdout
+    assert holder.stdout.readline() == "held\n"
+    with pytest.raises(BusyError, match="Another refresh of"), lock(settings):
+        pass
+    holder.communicate()
+    with lock(settings):
+        pass
+
+
+def test_what_a_refresh_fails_with_is_not_told_of_the_lock(tmp_path: Path) -> None:
+    settings = settings_of(tmp_path / "warehouse.duckdb")
+    with pytest.raises(PermissionError), lock(settings):
+        raise PermissionError
+    with lock(settings):
+        pass
+
+
+def a_folder(folder: Path) -> Path:
+    (folder / "w.duckdb.lock").mkdir()
+    return folder / "w.duckdb"
+
+
+def a_link(folder: Path) -> Path:
+    (folder / "w.duckdb.lock").symlink_to(folder / "nowhere")
+    return folder / "w.duckdb"
+
+
+def under_a_file(folder: Path) -> Path:
+    (folder / "notes.txt").touch()
+    return folder / "notes.txt" / "w.duckdb"
+
+
+# No file and no folder can be made in /proc, not by root either.
+IN_PROC = pytest.mark.skipif(not Path("/proc/self").exists(), reason="Linux alone has it")
+
+
+@pytest.mark.parametrize(
+    ("make", "problem", "remedy"),
+    [
+        (a_folder, "Is a directory", "Move that folder away"),
+        (a_link, "symbolic links", "Take that link away"),
+        (under_a_file, "File exists", "Name a file in a folder that can be written to"),
+        (lambda folder: folder / ("w" * 255), "File name too long", "Name a file"),
+        pytest.param(lambda _: Path("/proc/w.duckdb"), "No such", "Name a file", marks=IN_PROC),
+        pytest.param(lambda _: Path("/proc/a/w.duckdb"), "No such", "Name a file", marks=IN_PROC),
+    ],
+)
+def test_a_lock_that_cannot_be_made_is_no_other_refresh(
+    tmp_path: Path, make: Callable[[Path], Path], problem: str, remedy: str
+) -> None:
+    settings = settings_of(make(tmp_path))
+    with pytest.raises(SettingsError) as refused, lock(settings):
+        pass
+    said = str(refused.value)
+    assert said.startswith(f"WAREHOUSE_PATH is {settings.warehouse_path}, and ")
+    assert problem in said
+    assert remedy in said
+
+
+def test_a_lock_without_rights_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Root may do everything, so the answer of the system is put in its place."""
+    settings = settings_of(tmp_path / "w.duckdb")
+    system = os.open
+
+    def refused(path: str, *rest: int, **more: int) -> int:
+        if str(path) == str(settings.lock_path):
+            raise PermissionError(13, "Permission denied", str(path))
+        return system(path, *rest, **more)
+
+    monkeypatch.setattr(os, "open", refused)
+    with (
+        pytest.raises(SettingsError, match="Change its rights"),
+        lock(settings),
+    ):
+        pass

@@ -33,11 +33,19 @@ MISSED = {
 DRIVERS = {
     "poor_fit": "it does not fit",
     "low_intent": "it shows too little interest",
-    "wrong_timing": "they cannot buy now",
+    "wrong_timing": "it cannot buy now",
     "no_signal_detected": "no channel can see its interest",
     "insufficient_coverage": "too few of its buying committee are reached",
 }
 TOO_FEW = DRIVERS["insufficient_coverage"]
+# The same in the sentence of a play, which calls the account they.
+DRIVERS_OF_PLAYS = {
+    "poor_fit": "they do not fit",
+    "low_intent": "they show too little interest",
+    "wrong_timing": "they cannot buy now",
+    "no_signal_detected": "no channel can see their interest",
+    "insufficient_coverage": "too few of their buying committee are reached",
+}
 ACTIVATION = re.compile(
     rf"(?P<state>{STATES}) since (?P<since>{DAY}): (?P<level>none|no|some|strong) signal \(strength"
     rf" (?P<strength>{NUMBER}) of 100(?P<missing>, but from only one person and channel|, but no"
@@ -51,7 +59,7 @@ ACTIVATION = re.compile(
     re.IGNORECASE,
 )
 WITHHELD = re.compile(
-    rf"Excluded(?: until (?P<until>{DAY}))? \((?P<reasons>[a-z, ]+)\): nobody should act on it\."
+    rf"Excluded(?: until (?P<until>{DAY}))? \((?P<reasons>[a-z, ]+)\): nobody should act on them\."
 )
 ACT = re.compile(rf".+ (?P<did>[a-z ]+?)(?:, last)? on (?P<on>{DAY})")
 
@@ -334,7 +342,7 @@ def behind_the_acts(fact: dict[str, Any]) -> list[str]:
     if fact["surging_topic_names"]:
         said.append(f"They read more than usual about {fact['surging_topic_names']}")
     if fact["primary_driver"]:
-        said.append(f"What holds it back: {DRIVERS[fact['primary_driver']]}")
+        said.append(f"What holds them back: {DRIVERS_OF_PLAYS[fact['primary_driver']]}")
     if fact["play_id"] == "none":
         return said
     to_do = TO_DO[fact["play_id"]]
@@ -470,7 +478,7 @@ def check_account_movements(published: Path) -> None:
             if cause == "merge":
                 words = f"it took the place of {other}"
             elif cause == "identity":
-                words = f"it got the domain that is on the list from {other}"
+                words = f"the domain that is on the target list came to it from {other}"
             elif movement == "list_began":
                 words = f"it is on the target list that begins on this day and {state}"
         else:
@@ -479,7 +487,7 @@ def check_account_movements(published: Path) -> None:
             if cause == "merge":
                 words = f"it was merged into {other}"
             elif cause == "identity":
-                words = f"the domain that is on the list went to {other}"
+                words = f"the domain that is on the target list now belongs to {other}"
             elif movement == "list_began":
                 words = "it is not on the target list that begins on this day"
         assert movement in (

@@ -458,7 +458,7 @@ judged_participations as (
             when not coalesce(participations.is_done, false) then 'not done'
             when participations.activity_type is null then 'activity unmapped'
             when participations.identity is null then 'no account'
-            when originals.act_id != participations.act_id then 'repeats another act'
+            when originals.act_id != participations.act_id then 'same activity as another row'
             when rolled_up_acts.feed is null then 'no reason found'
             when activity_types.machine is not null or known_people.reason = 'excluded by a rule'
                 or (blocked.category is not null and not activity_types.is_own_touch)
@@ -604,7 +604,7 @@ judged_pages as (
 -- Of several who took part the one that brings the act furthest says what becomes of it.
 {%- set steps = [
     'not yet known', 'superseded by a later version', 'record merged or deleted', 'not done',
-    'activity unmapped', 'no account', 'repeats another act', 'excluded by a rule',
+    'activity unmapped', 'no account', 'same activity as another row', 'excluded by a rule',
     'person unknown', 'account unknown', 'account left out', 'no reason found'
 ] %}
 act_rows as (
@@ -621,7 +621,7 @@ act_rows as (
         -- What the rollup must hold of it.
         sum(case when reason in (
             'not yet known', 'superseded by a later version', 'record merged or deleted',
-            'not done', 'activity unmapped', 'no account', 'repeats another act'
+            'not done', 'activity unmapped', 'no account', 'same activity as another row'
         ) then 0 else quantity end) as acts
     from judged_participations
     group by file_path, file_row
@@ -649,8 +649,8 @@ select
         {{ reasons_of_versions('attendee_rows.') }}
         when attendee_rows.is_deleted then 'record merged or deleted'
         when attendee_rows.record_id is null and attendee_rows.crm_account_id is null
-            then 'says nothing that is read'
-        when act_ids.act_id is null then 'act unknown'
+            then 'has nothing in it that we use'
+        when act_ids.act_id is null then 'activity unknown'
         when attendee_rows.record_id is not null and known_people.id is null
             then 'person unknown'
         when coalesce(known_people.account_id, known_accounts.account_id) is not null then null

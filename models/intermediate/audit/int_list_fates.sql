@@ -400,7 +400,7 @@ select
         {{ reasons_of_versions('intent_scores.') }}
         when intent_scores.domain is null then 'no account'
         when intent_scores.score is null and intent_scores.interactions is null
-            then 'says nothing that is read'
+            then 'has nothing in it that we use'
         when intent_scores.score is not null and providers.provider is null
             then 'provider unmapped'
         when excluded_domains.domain is not null then 'excluded by a rule'
@@ -483,7 +483,7 @@ select
             and survey_rows.crm_contact_id is null and survey_rows.address_domain is null
             then 'no account'
         when answers.file_path is null then 'superseded by a later version'
-        when answers.understood = 0 then 'says nothing that is read'
+        when answers.understood = 0 then 'has nothing in it that we use'
         else 'account unknown'
     end,
     cast(null as double)

@@ -368,7 +368,7 @@ select
             stage_changes.stage_name is null and stage_changes.stage_id is null
             and stage_changes.previous_stage_name is null
             and stage_changes.amount is null and stage_changes.close_date is null
-            then 'says nothing that is read'
+            then 'has nothing in it that we use'
         when deal_fates.crm_opportunity_id is null then 'deal unknown'
         when deal_fates.reason is not null then deal_fates.reason
         when
@@ -455,7 +455,7 @@ select
     told.file_row,
     case
         when told.known_date > {{ end_date() }} then 'not yet known'
-        when told.is_other then 'says nothing that is read'
+        when told.is_other then 'has nothing in it that we use'
         when known_people.id is null then 'person unknown'
     end,
     cast(null as double)

@@ -180,9 +180,10 @@ worded as (
                 then 'Left the gap: it was merged into ' || other_account_id
             when cause = 'merge' then 'Came into the gap: it took the place of ' || other_account_id
             when cause = 'identity' and change_kind = 'removed'
-                then 'Left the gap: the domain that is on the list went to ' || other_account_id
+                then 'Left the gap: the domain that is on the target list now belongs to '
+                    || other_account_id
             when cause = 'identity' and change_kind = 'listed'
-                then 'Came into the gap: it got the domain that is on the list from '
+                then 'Came into the gap: the domain that is on the target list came to it from '
                     || other_account_id
             when is_list_begun and change_kind = 'listed'
                 then 'Came into the gap: it is on the target list that begins on this day and '

@@ -60,6 +60,8 @@ turns as (
 
     select
         *,
+        min(as_of_date) over () as stored_since,
+        min(as_of_date) over (partition by account_id) as known_since,
         coalesce(
             lead(as_of_date) over (partition by account_id order by as_of_date), {{ forever() }}
         ) as valid_to
@@ -76,7 +78,20 @@ worded as (
             previous_decision in ('hold', 'drop') and decision in ('pursue', 'research'), false
         ) as is_return,
         case
-            when previous_decision is null then 'first decision'
+            -- Nothing changed, so the facts say why, and the rest why there is none before.
+            when previous_decision is null
+                then concat_ws(
+                    ', ',
+                    case when lifecycle = 'customer' then 'a customer' end,
+                    'fit ' || fit_tier,
+                    'can decide: ' || {{ readiness_answer('readiness_segment') }},
+                    case when is_told_to_wait then 'they told us when to come back' end
+                )
+                || case
+                    when as_of_date > known_since then '; it is an account again'
+                    when as_of_date > stored_since then '; it is a new account'
+                    else '; what was decided before is not stored'
+                end
             else
                 previous_decision || ': '
                 || coalesce(

@@ -186,13 +186,13 @@ select
             || cast(decision_since as {{ dbt.type_string() }}) || '.'
         else '' end
     || case when is_stalled
-        then ' Stalled: we have worked on it for more than {{ var("stalled_touch_days") }} days,'
-            || ' and in {{ var("stalled_quiet_days") }} days its state has not risen and no deal'
+        then ' Stalled: we have worked on them for more than {{ var("stalled_touch_days") }} days,'
+            || ' and in {{ var("stalled_quiet_days") }} days their state has not risen and no deal'
             || ' has moved on.'
         else '' end
     || case when is_under_served
         then ' Under-served: we spent about ' || {{ in_words('effort_usd', 0) }}
-            || ' USD on it in {{ var("touched_days") }} days; on half of the targets that we work'
+            || ' USD on them in {{ var("touched_days") }} days; on half of the targets that we work'
             || ' on we spent ' || {{ in_words('usual_effort_usd', 0) }} || ' or more.'
         else '' end as why
 from judged

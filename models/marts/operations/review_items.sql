@@ -283,7 +283,8 @@ items as (
         'unmapped_stage' as item_type,
         stage_name as item,
         count(distinct crm_opportunity_id) as occurrences,
-        'Add the stage to seeds/activation/opportunity_stages.csv; until then it is not committed.'
+        'Add the stage to seeds/activation/opportunity_stages.csv; until then its deals count as'
+        || ' not committed.'
             as remedy
     from opportunities
     -- Before its first known stage a deal has none, and nothing can be mapped.
@@ -377,7 +378,7 @@ items as (
     select
         'unknown_industry', accounts.industry, count(*),
         'Say in seeds/identity/industry_names.csv which industry it is, as a new one under its own'
-        || ' name if it is none of them; until then it stands beside those it may be the same as.'
+        || ' name if it is none of them; until then it counts as one of its own.'
     from accounts
     left join known_industries
         on accounts.industry = known_industries.industry
@@ -418,7 +419,7 @@ items as (
 
     select
         'unmapped_company_status', companies.status, count(distinct companies.company_key),
-        'Add the status to seeds/hierarchy/company_statuses.csv; until then it says nothing.'
+        'Add the status to seeds/hierarchy/company_statuses.csv; until then it is ignored.'
     from companies
     left join company_statuses on companies.status = company_statuses.status
     where companies.status is not null and company_statuses.status is null
@@ -428,7 +429,7 @@ items as (
 
     select
         'unmapped_relationship_type', relationships.relationship_type, count(*),
-        'Add the type to seeds/hierarchy/company_relationship_types.csv; until then it is no link.'
+        'Add the type to seeds/hierarchy/company_relationship_types.csv; until then it is ignored.'
     from relationships
     left join company_relationship_types
         on relationships.relationship_type = company_relationship_types.relationship_type

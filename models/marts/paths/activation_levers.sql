@@ -133,7 +133,8 @@ select
                     || ' USD a year, if '
                     || {{ in_words('100 * win_share', 0) }} || '% of them buy ('
                     || case win_share_basis
-                        when 'assumed' then 'an assumption' else 'as of your own deals'
+                        when 'assumed' then 'an assumption'
+                        else 'the share of your own deals that are won'
                     end
                     || ') at the price of a median deal.'
             end

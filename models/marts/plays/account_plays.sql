@@ -3,9 +3,8 @@
 {%- set play_decision -%}
 case
             when decision = 'drop' then 'drop'
-            when decision = 'hold' and not has_committed_motion then 'hold'
-            when has_timing_conflict then 'watch'
             when decision = 'hold' then 'hold'
+            when has_timing_conflict then 'watch'
             when decision = 'research' and is_asked then 'research'
             else 'pursue'
         end
@@ -790,7 +789,7 @@ worded as (
                             ' until ' || cast(excluded_until as {{ dbt.type_string() }}), ''
                         )
                         || ' (' || replace(exclusion_reason, '_', ' ')
-                        || '): nobody should act on it'
+                        || '): nobody should act on them'
                 when play_decision = 'drop'
                     then 'Does not fit' || coalesce(
                         ': ' || misfits,
@@ -856,7 +855,7 @@ worded as (
                         || ' {{ var("engaged_days") }} days'
                     ),
                     'They read more than usual about ' || surging_topic_names,
-                    'What holds it back: ' || {{ driver_words('primary_driver') }}
+                    'What holds them back: ' || {{ driver_words('primary_driver', 'they') }}
                 )
             end,
             'To do: '

@@ -180,7 +180,7 @@ select
     routed.act_date,
     routed.as_of_date,
     routed.activity_types,
-    cast(routed.acts as bigint) as acts,
+    cast(routed.acts as bigint) as activities,
     routed.route,
     routed.expected_functions,
     case when routed.route = 'account_owner' then routed.owner_id end as expected_owner_id,

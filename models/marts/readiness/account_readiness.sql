@@ -160,8 +160,8 @@ select
             '. Heard from '
             || {{ counted('respondents', 'person', 'people') }}
             || case when is_single_voice and respondents > 1
-                then ', and it rests on one of them' else '' end
-            || '. How far it is so, from 0 to 100: ' || known_words
+                then ', and the answer rests on one of them' else '' end
+            || '. How far each condition is met, from 0 to 100: ' || known_words
             || coalesce('. Not known: ' || unknown_words, '')
             || coalesce(
                 '. From ' || cast(expires_on as {{ dbt.type_string() }})

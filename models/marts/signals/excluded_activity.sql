@@ -81,7 +81,7 @@ select
     feed,
     activity_type,
     cast(max(weight_share) as double) as weight_share,
-    cast(sum(quantity) as bigint) as acts,
+    cast(sum(quantity) as bigint) as activities,
     count(distinct identity) as identities,
     count(distinct account_id) as accounts
 from excluded
