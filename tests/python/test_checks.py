@@ -14,6 +14,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from orchestration.project import project as project_in_force
 from orchestration.rules import checks
 from orchestration.rules.checks import CheckError, check_rules, faults_of_rules, read_vars, ready
 from orchestration.settings import PROJECT_DIR
@@ -36,7 +37,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of the project's rules that a test may change; its models are ours."""
     monkeypatch.setattr(checks, "names_of_vars", lambda _: NAMES)
     folder = tmp_path / "project"
-    shutil.copytree(PROJECT_DIR / "seeds", folder / "seeds")
+    shutil.copytree(project_in_force() / "seeds", folder / "seeds")
     shutil.copy(PROJECT_DIR / VARS, folder)
     for name in ("models", "macros"):
         (folder / name).symlink_to(PROJECT_DIR / name)
@@ -507,7 +508,7 @@ def test_settings_that_can_be_used_are_given_back(tmp_path: Path, places: dict[s
 def test_settings_and_rules_are_told_at_once(
     project: Path, places: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(checks, "PROJECT_DIR", project)
+    monkeypatch.setattr(checks, "project", lambda _: project)
     change(project / VARS, put("keep_factor: 0.8", "keep_factor: 8"))
     change(project / FEEDS, put("account,3,", "account,three,"))
     wrong = {"START_DATE": "soon", "END_DATE": "2026-6-1", "CONFIRM": "all", "DAGSTER_HOME": ""}
@@ -546,7 +547,7 @@ def test_nothing_need_land_where_another_tool_fills_raw_schemas(
     ready(lost, is_landing_needed=False)  # the demo makes it
     with pytest.raises(CheckError, match="does not exist"):
         ready(lost)
-    monkeypatch.setattr(checks, "PROJECT_DIR", project)
+    monkeypatch.setattr(checks, "project", lambda _: project)
     change(project / VARS, put("vars:\n", "vars:\n  raw_schemas: {salesforce: crm}\n"))
     ready(lost)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from orchestration.project import project as project_in_force
 from orchestration.rules.ruleset import (
     NOT_RULES,
     changes_between,
@@ -26,7 +27,7 @@ STATES = "seeds/activation/activation_states.csv"
 def project(tmp_path: Path) -> Path:
     """A copy of the project's rules that a test may change."""
     shutil.copy(PROJECT_DIR / "dbt_project.yml", tmp_path)
-    shutil.copytree(PROJECT_DIR / "seeds", tmp_path / "seeds")
+    shutil.copytree(project_in_force() / "seeds", tmp_path / "seeds")
     (tmp_path / "models").symlink_to(PROJECT_DIR / "models")
     return tmp_path
 
@@ -42,7 +43,7 @@ def test_the_version_is_short_and_stable(project: Path) -> None:
     version = ruleset_version(project)
     assert len(version) == 12
     assert set(version) <= set("0123456789abcdef")
-    assert version == ruleset_version(PROJECT_DIR)
+    assert version == ruleset_version(project_in_force())
 
 
 @pytest.mark.parametrize(

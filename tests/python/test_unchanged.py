@@ -38,7 +38,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     for name in ("seeds/weights.csv", "seeds/names.csv", "seeds/seeds.yml", "macros/text.sql"):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(name)
-    monkeypatch.setattr(unchanged, "PROJECT_DIR", folder)
+    monkeypatch.setattr(unchanged, "project", lambda: folder)
     unchanged._shared.cache_clear()
     yield folder
     unchanged._shared.cache_clear()
