@@ -47,6 +47,7 @@ INSIDE_READ_BY = {
     ("account_readiness", "int_interview_spans"): "the last conversation, and the day it named",
     ("account_plays", "int_account_events"): "the events that trigger plays",
     ("accounts", "int_account_attributes"): "attributes that no segment reads",
+    ("icp_alignment", "int_account_attributes"): "any attribute that a function has a view on",
     ("account_parents", "int_account_parents"): "the parents it lists",
     ("account_crosswalk", "int_account_versions"): "the records it lists",
     ("account_crosswalk", "int_account_links"): "why records are one account",

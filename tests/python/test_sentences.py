@@ -212,6 +212,10 @@ COMMON_PATH = {
     "reached_coverage_share_after": 0.6,
     "vp_points": 18,
 }
+COMMON_VIEW = {
+    "attribute": "employees",
+    "source_kind": "internal",
+}
 COMMON_READINESS = {
     "account_id": "a",
     "as_of_date": DAY,
@@ -1246,6 +1250,56 @@ SENTENCES: list[Sentence] = [
         )
     ),
     *of(
+        "icp_alignment.what_to_do",
+        "compared",
+        {
+            "function_name": "sales",
+            "other_function": "customer_success",
+            "accounts_only_here": 0,
+            "accounts_only_there": 0,
+            "accounts_known": 900,
+            "attribute": "revenue_usd",
+        },
+        {
+            "they agree": {"status": "agree"},
+            "they differ on one": {"status": "differ", "accounts_only_here": 1},
+            "they differ": {
+                "status": "differ",
+                "accounts_known": 9000,
+                "accounts_only_here": 1200,
+                "accounts_only_there": 34,
+            },
+            "settled": {"status": "resolved", "accounts_only_here": 3},
+            "no value": {"status": "nothing known", "accounts_known": 0},
+            "nothing said": {"status": "not said", "function_name": "customer_success"},
+            "not delivered": {
+                "attribute": "account_profit_usd",
+                "status": "missing",
+                "missing_words": "what accounts earn us",
+            },
+        },
+    ),
+    *(
+        (
+            "icp_alignment.says",
+            case,
+            {
+                "views": [
+                    {**COMMON_VIEW, **row, "function_name": name} for name in ("sales", "marketing")
+                ]
+            },
+        )
+        for case, row in (
+            ("a range", {"operator": "between", "min_value": 200, "max_value": 20000}),
+            ("a least", {"operator": "between", "min_value": 200}),
+            ("a most", {"operator": "between", "max_value": 20000}),
+            ("outside", {"operator": "outside", "min_value": 200, "max_value": 20000}),
+            ("a list", {"operator": "in", "list_values": "retail|banking"}),
+            ("not on a list", {"operator": "not_in", "list_values": "retail"}),
+            ("has one of", {"operator": "contains", "list_values": "dbt|kafka"}),
+        )
+    ),
+    *of(
         "data_health.features_off",
         "tables",
         {"source": "salesforce", "table_name": "lead", "has_landed": True},
@@ -1287,6 +1341,13 @@ STAND_INS_OF_ITEMS = {
     "held_on": "date '2026-05-01'",
     "item": "'pressure'",
     "account_named": "null",
+    "rule": "'fit_criteria'",
+    "decides": "'what makes an account fit'",
+    "until_then": "'every account counts as fitting'",
+    "set_by": "'proposed'",
+    "attribute": "'employees'",
+    "function_name": "'sales'",
+    "other_function": "'customer_success'",
 }
 # Seeds whose words marts repeat: file, column, what it stands in.
 SEEDS = (
@@ -1401,7 +1462,9 @@ def snapshot(connection: duckdb.DuckDBPyConnection) -> str:
     """All sentences, as the file holds them."""
     said: dict[str, list[str]] = {}
     for column, case, given in SENTENCES:
-        for value in rendered(connection, column, given):
+        values = rendered(connection, column, given)
+        # Rows beside the case may have no sentence.
+        for value in [value for value in values if value is not None] or values:
             said.setdefault(column, []).append(f"{case}: {value}")
     for case, value in of_pairs():
         said.setdefault("match_proposals.evidence", []).append(f"{case}: {value}")
@@ -1434,6 +1497,7 @@ def test_the_sentences_are_those_that_somebody_has_read(refreshed: Place) -> Non
 
 # Columns that repeat what stands in the file, or whose words are data.
 OTHER_COLUMNS = {
+    "icp_alignment.other_says": "icp_alignment.says",
     "account_change_feed.why": "account_plays.why",
     "account_change_feed.play_name": "account_plays.play_name",
     "salesforce_account_fields.why": "account_plays.why",

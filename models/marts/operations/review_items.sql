@@ -613,6 +613,17 @@ items as (
 
     union all
 
+    select
+        'icp_differs',
+        attribute || ': ' || replace(function_name, '_', ' ') || ' and '
+            || replace(other_function, '_', ' '),
+        accounts_moved,
+        what_to_do
+    from {{ ref('icp_alignment') }}
+    where status = 'differ'
+
+    union all
+
     -- What a person may miss: the rows of a table that count for nothing for one reason.
     select
         'lost_rows',
