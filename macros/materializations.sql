@@ -28,9 +28,22 @@
     {%- if existing is not none and existing.is_view -%}
         {%- do adapter.drop_relation(existing) -%}
     {%- endif -%}
+    {#- Of a contract the columns in its order. dbt would plan the query once more to learn its columns before it
+        builds the table; the table says them as well, and a transaction that fails leaves the old one. -#}
+    {%- set has_contract = config.get('contract').enforced -%}
+    {%- set names = model['columns'].keys() | join(', ') -%}
     {% call statement('main') -%}
-        {{ create_table_as(false, relation, compiled_code) | replace('create  table', 'create or replace table') }}
+        create or replace table {{ relation }} as (
+            {%- if has_contract %}
+            select {{ names }}, * exclude ({{ names }}) from (
+            {%- endif %}
+            {{ compiled_code }}
+            {%- if has_contract %}
+            ) as contracted
+            {%- endif %}
+        )
     {%- endcall %}
+    {%- if has_contract -%} {{ get_assert_columns_equivalent('select * from ' ~ relation) }} {%- endif -%}
     {%- do persist_docs(relation, model) -%}
     {{ run_hooks(post_hooks) }}
     {{ adapter.commit() }}
