@@ -298,7 +298,7 @@ def _first_of_state(story: Story, account: dict[str, Any]) -> str:
     for row in story.rows("select * from account_activation where account_id = $1"):
         words = f"{name} has been {row['state']} since {row['state_since']}"
         if row["kept_by"] == "stale_feed":
-            return f"{words}, not lowered only because feeds stopped ({row['paused_by']})"
+            return f"{words}, held there only because feeds stopped ({row['paused_by']})"
         if row["kept_by"] == "waiting_rule":
             below = counted(row["days_below"], "day")
             words += f"; for {below} now it has had too little to stay"
@@ -866,7 +866,7 @@ def _first_of_day(story: Story, name: str, day: date, states: Sequence[dict[str,
         day,
     )
     # A file of an older version does not say what is held.
-    held = ", not lowered only because feeds had stopped" if gaps and gaps[0].get("is_held") else ""
+    held = ", held there only because feeds had stopped" if gaps and gaps[0].get("is_held") else ""
     story.first(
         f"{name} had been {states[0]['state']} since {states[0]['valid_from']}{held}",
         _held_back(gaps[0]) if gaps else "nothing, for it was no target",

@@ -171,7 +171,7 @@ def test_the_first_five_lines_say_what_counts(refreshed: Place, account: dict[st
                 "update marts.account_activation set kept_by = 'stale_feed',"
                 " paused_by = 'segment.pages'"
             ],
-            {0: ", not lowered only because feeds stopped (segment.pages)"},
+            {0: ", held there only because feeds stopped (segment.pages)"},
         ),
         (
             ["update marts.account_activation set kept_by = 'waiting_rule', days_below = 1"],

@@ -743,7 +743,8 @@ def test_without_research_the_queue_says_where_to_start(readiness: Readiness) ->
     assert {name for name, *_ in queue} == FITTING_TARGETS
     assert sorted(rank for _, rank, _ in queue) == list(range(1, len(queue) + 1))
     for _, _, why in queue:
-        assert why.startswith("Ask the economic buyer first ")
+        assert why.startswith("First find out ")
+        assert " (ask the economic buyer). There is a chance of " in why
         assert "changes what we decide. Nobody inside has been asked. A deal is worth about" in why
 
 

@@ -936,7 +936,7 @@ SENTENCES: list[Sentence] = [
                     {
                         **COMMON_MISFIT,
                         "attribute": "c",
-                        "words": "country Brazil, none that we look for",
+                        "words": "country Brazil, not one that we look for",
                     }
                 ],
             ),
@@ -952,7 +952,7 @@ SENTENCES: list[Sentence] = [
                     {
                         **COMMON_MISFIT,
                         "attribute": "c",
-                        "words": "country Brazil, none that we look for",
+                        "words": "country Brazil, not one that we look for",
                     },
                 ],
             ),

@@ -52,10 +52,11 @@ ACTIVATION = re.compile(
     r" buying signal in \d+ days)?\)(?P<motion>, a committed deal is moving)?,"
     rf" (?P<coverage>{NUMBER})% of its buying committee reached\."
     rf"(?: What holds it back: (?P<driver>[a-z ]+?)(?P<second>, and {TOO_FEW})?\.)?"
-    rf"(?: It has (?:(?P<kept>enough to stay (?:{STATES}), but too little to become it today):"
+    rf"(?: It has (?:(?P<kept>enough to stay (?:{STATES}), but too little to become"
+    rf" (?:{STATES}) today):"
     r" (?P<missed>.+?)|too little to stay: (?P<below>.+?))\.)?"
     r"(?: This is day (?P<day>\d+) of the (?P<days>\d+) after which it falls\.)?"
-    r"(?: It is not lowered while feeds that stopped could be why: (?P<paused>.+?)\.)?",
+    r"(?: It does not fall while feeds that stopped could be why: (?P<paused>.+?)\.)?",
     re.IGNORECASE,
 )
 WITHHELD = re.compile(
@@ -330,7 +331,7 @@ def before_the_acts(fact: dict[str, Any]) -> list[str]:
         left = RULES.days_below_to_fall - fact["days_below"]
         state += f", falls in {left} {'day' if left == 1 else 'days'} if nothing changes"
     if fact["kept_by"] == "stale_feed":
-        state += f", not lowered only because feeds stopped ({fact['paused_by']})"
+        state += f", held there only because feeds stopped ({fact['paused_by']})"
     rule = next(rule for rule in RULES.states if rule.state == fact["state"])
     if has_deal or rule.needs_committed_motion:
         state += f"; {'a' if has_deal else 'no'} committed deal is moving"
@@ -348,7 +349,7 @@ def behind_the_acts(fact: dict[str, Any]) -> list[str]:
     to_do = TO_DO[fact["play_id"]]
     if fact["play_decision"] == "research":
         role = NOUNS.get(fact["respondent_role"], fact["respondent_role"].replace("_", " "))
-        to_do = f"Ask the {role} {ASKED[fact['dimension']]}. {to_do}"
+        to_do = f"Find out {ASKED[fact['dimension']]} (ask the {role}). {to_do}"
     return [*said, f"To do: {to_do}"]
 
 

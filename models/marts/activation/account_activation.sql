@@ -231,11 +231,11 @@ select
         else '' end
     || case kept_by
         when 'keep_thresholds'
-            then ' It has enough to stay ' || state || ', but too little to become it today: '
-                || enter_words || '.'
+            then ' It has enough to stay ' || state || ', but too little to become ' || state
+                || ' today: ' || enter_words || '.'
         when 'stale_feed'
             then ' It has too little to stay: ' || keep_words
-                || '. It is not lowered while feeds that stopped could be why: '
+                || '. It does not fall while feeds that stopped could be why: '
                 || feeds_in_words || '.'
         when 'waiting_rule'
             then ' It has too little to stay: ' || keep_words || '. This is day ' || days_below
@@ -243,7 +243,7 @@ select
         else ''
     end
     || case when is_held and coalesce(kept_by, '') != 'stale_feed'
-        then ' It is not lowered while feeds that stopped could be why: '
+        then ' It does not fall while feeds that stopped could be why: '
             || feeds_in_words || '.'
         else '' end as why
 from kept

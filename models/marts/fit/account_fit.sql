@@ -44,7 +44,7 @@ misfits as (
         || case
             when criteria.operator not in ('between', 'outside') and criteria.is_must_not
                 then ', which we do not serve'
-            when criteria.operator not in ('between', 'outside') then ', none that we look for'
+            when criteria.operator not in ('between', 'outside') then ', not one that we look for'
             when fit_spans.value_number > criteria.max_value
                 then ', we serve up to ' || {{ in_words('criteria.max_value', 0) }}
             when fit_spans.value_number < criteria.min_value

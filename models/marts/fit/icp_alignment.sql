@@ -201,13 +201,14 @@ select
         when 'agree' then 'They mean the same accounts.'
         when 'resolved' then 'Settled; the scorecard (fit_criteria) holds.'
         when 'nothing known' then
-            'Of no target the value is known, so the difference moves none yet. Deliver the attribute '
-            || attribute || ' (docs/landing.md).'
+            'No target has a known value, so the difference changes nothing yet. Deliver the'
+            || ' attribute ' || attribute || ' (docs/landing.md).'
         when 'differ' then
-            {{ in_words('accounts_only_here + accounts_only_there', 0) }} || ' of '
-            || {{ in_words('accounts_known', 0) }} || ' targets with a known value fit the view of one and'
-            || ' not that of the other. Agree on one row of fit_criteria, and write the day into resolved_on'
-            || ' of icp_views.'
+            'They disagree on '
+            || {{ in_words('accounts_only_here + accounts_only_there', 0) }}
+            || ' of ' || {{ in_words('accounts_known', 0) }} || ' targets with a known value.'
+            || ' Agree on one row of the scorecard (fit_criteria), and write the day into'
+            || ' resolved_on of icp_views.'
         when 'not said' then
             'Ask ' || replace(function_name, '_', ' ') || ' what makes an ideal customer, and write it into'
             || ' icp_views.'

@@ -284,7 +284,7 @@ select
                 case when has_coverage_driver and people_to_reach is not null
                     then 'reach ' || personas_to_reach || ' ('
                         || {{ in_words('100 * reached_coverage_share', 0) }}
-                        || '% of its buying committee reached, '
+                        || '% of its buying committee reached now, '
                         || {{ in_words('100 * reached_coverage_share_after', 0) }} || '% then)'
                         || case
                             when people_to_find > 0 and people_to_find = people_to_reach
@@ -300,10 +300,10 @@ select
                         end
                 end,
                 case when has_coverage_driver and people_to_reach is null
-                    then 'require more personas in seeds/coverage/personas.csv: those that are'
-                        || ' required now are too few to get there' end,
+                    then 'require more personas in seeds/coverage/personas.csv: reaching all'
+                        || ' that are required now is not enough' end,
                 case when is_outside_window and next_window_opens_on is not null
-                    then 'wait for its window, which opens on '
+                    then 'wait for its buying window, which opens on '
                         || cast(next_window_opens_on as {{ day_text }}) end,
                 case when is_outside_window and next_window_opens_on is null
                     then 'ask when they can buy, for now they cannot' end

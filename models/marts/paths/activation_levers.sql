@@ -116,7 +116,7 @@ select
                 || ' sell, or what mending this is worth.'
         else
             case
-                when gap_accounts = 1 then 'It'
+                when gap_accounts = 1 then 'The account'
                 when alone_accounts = 0 then 'Each of them'
                 else {{ in_words('alone_accounts', 0) }} || ' of them'
             end

@@ -841,7 +841,7 @@ worded as (
                             || {{ counted(var('days_below_to_fall') ~ ' - days_below', 'day') }}
                             || ' if nothing changes'
                         when 'stale_feed'
-                            then ', not lowered only because feeds stopped (' || paused_by || ')'
+                            then ', held there only because feeds stopped (' || paused_by || ')'
                         else ''
                     end
                     || case
@@ -864,8 +864,8 @@ worded as (
                     concat_ws(
                         '. ',
                         case when play_decision = 'research' then
-                            'Ask the ' || {{ persona_words('respondent_role') }} || ' '
-                            || {{ question_words('asked_dimension') }} end,
+                            'Find out ' || {{ question_words('asked_dimension') }}
+                            || ' (ask the ' || {{ persona_words('respondent_role') }} || ')' end,
                         what_to_do
                     ), ''
                 )

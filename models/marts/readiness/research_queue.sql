@@ -308,8 +308,8 @@ select
     decision as present_decision,
     readiness_segment,
     is_lapsing,
-    'Ask the ' || {{ persona_words('respondent_role') }} || ' first '
-    || {{ question_words('dimension') }} || '. There is a chance of '
+    'First find out ' || {{ question_words('dimension') }}
+    || ' (ask the ' || {{ persona_words('respondent_role') }} || '). There is a chance of '
     || {{ in_words('100 * flip_share', 0) }} || '% that one conversation changes what we decide. '
     || case
         when is_lapsing
@@ -323,7 +323,7 @@ select
         else {{ readiness_words('readiness_segment') }}
     end
     || '. A deal is worth about ' || {{ in_words('account_value_usd', 0) }} || ' USD a year ('
-    || value_basis || '); it fits with '
+    || value_basis || '); the account fits with '
     || {{ in_words('100 * fit_share', 0) }} || ' of 100 points. '
     || case
         when expected_people is null
