@@ -113,7 +113,8 @@ class Finding:
     numbers: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        assert self.area in AREAS and self.code in CODES, (self.area, self.code)
+        assert self.area in AREAS, self.area
+        assert self.code in CODES, self.code
 
     def as_json(self) -> dict[str, Any]:
         return {

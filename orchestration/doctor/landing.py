@@ -610,7 +610,7 @@ def _missing_tables(
 
 
 def _shared_ids(taken: Sequence[Sample], rules: Rules) -> Iterator[Finding]:
-    """Ids that two kinds of records of one source have: a lead and a contact, a deal and a person."""
+    """Ids that two kinds of records of one source have, such as a lead and a contact."""
     ids: dict[tuple[str, str], list[Sample]] = {}
     for sample in taken:
         if sample.ids and _kinds(sample.table, rules):

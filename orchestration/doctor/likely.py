@@ -1,4 +1,4 @@
-"""What was probably meant: which unknown column a missing one is, how dates and numbers are written.
+"""What was probably meant: which column a missing one is, how dates and numbers are written.
 
 Names are compared by their words and letters, values by their look. Nothing is decided: a person
 reads the proposal and writes it down.
@@ -22,6 +22,7 @@ ALIKE_NAME = 0.6  # likeness of names from which on values decide
 ALIKE_VALUES = 0.8  # share of the values that look like what the column holds
 SURE_VALUES = 0.9  # the same where the values alone decide
 ALIKE_WORDS = 0.7  # likeness of names of which one has all words of the other
+NEEDED = 0.15  # by which a column without which no row can be taken goes first
 CLOSE = 0.03  # two columns so close to each other are both told
 MANY_FORMS = 3  # forms of dates in one export
 
@@ -97,7 +98,13 @@ def columns(
                 scored.append((alike, share, column.name, name))
             elif kind in DISTINCT and texts and share >= SURE_VALUES and _is_needed(table, column):
                 scored.append((0.0, share, column.name, name))
-    scored.sort(key=lambda pair: (-pair[0], -pair[1], pair[2], pair[3]))
+    needed = {column.name for column in wanted if _is_needed(table, column)}
+
+    def rank(pair: tuple[float, float, str, str]) -> tuple[float, float, str, str]:
+        alike, share, column_name, name = pair
+        return -alike - (NEEDED if column_name in needed else 0), -share, column_name, name
+
+    scored.sort(key=rank)
     found: list[Likely] = []
     given: set[str] = set()
     for alike, share, column_name, name in scored:

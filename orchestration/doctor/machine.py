@@ -139,7 +139,8 @@ def _disks(settings: Settings) -> Iterator[Finding]:
                 AREA,
                 Severity.WARNING,
                 "disk_low",
-                f"{_bytes(free)} free where {name} lies ({path}); a refresh may want {_bytes(need)}",
+                f"{_bytes(free)} free where {name} lies ({path}); a refresh may want"
+                f" {_bytes(need)}",
                 f"Make room there, or set {name} to a larger disk.",
                 {"setting": name, "path": str(path)},
                 numbers={"free_bytes": free, "wanted_bytes": need},

@@ -14,8 +14,7 @@ import duckdb
 
 from orchestration.doctor.findings import Finding, Severity
 from orchestration.engine.warehouse import WarehouseBusyError, connect
-from orchestration.landing import manifest
-from orchestration.landing.discovery import FoundFile, counted
+from orchestration.landing.discovery import MAIN_INSTANCE, FoundFile, counted
 from orchestration.rules.checks import faults_of_warehouse
 from orchestration.runs import score_store
 from orchestration.runs.planning import History
@@ -88,7 +87,7 @@ def _warehouse(settings: Settings) -> tuple[Stored | None, list[Finding]]:
                     " where scored_at is not null and published_at is null"
                 )
                 unfinished = (start, end) if start else None
-            taken, failed = frozenset[str](), ()
+            taken, failed = frozenset[str](), list[tuple[str, str]]()
             if warehouse.has_table("raw_landing", "files"):
                 taken = frozenset(
                     file
@@ -96,12 +95,13 @@ def _warehouse(settings: Settings) -> tuple[Stored | None, list[Finding]]:
                         "select file from raw_landing.files where status = 'loaded'"
                     )
                 )
-                failed = tuple(
-                    warehouse.rows(
+                failed = [
+                    (file, reason)
+                    for file, reason in warehouse.rows(
                         "select file, reason from raw_landing.files where status = 'unreadable'"
                         " order by file"
                     )
-                )
+                ]
     except WarehouseBusyError as error:
         return None, [
             Finding(
@@ -126,7 +126,7 @@ def _warehouse(settings: Settings) -> tuple[Stored | None, list[Finding]]:
             )
         ]
     day, moment = published or (None, None)
-    return Stored(history, day, moment, unfinished, taken, failed), []
+    return Stored(history, day, moment, unfinished, taken, tuple(failed)), []
 
 
 def _again(path: object) -> str:
@@ -396,7 +396,7 @@ def _rows(connection: duckdb.DuckDBPyConnection, sql: str) -> list[dict[str, Any
 def _where(row: dict[str, Any]) -> dict[str, str]:
     where = {"source": row["source"], "table": row["table_name"]}
     instance = row["source_instance"]
-    return where if instance == manifest.MAIN_INSTANCE else {**where, "instance": instance}
+    return where if instance == MAIN_INSTANCE else {**where, "instance": instance}
 
 
 def _sentence(text: str | None) -> str:
