@@ -26,6 +26,7 @@ CODES = {
     "table_missing": "a table that does not land, and what is off without it",
     "source_missing": "a source that does not land, and what is off without it",
     "column_required": "a required column that a file lacks: none of its rows can be taken",
+    "record_wrapped": "a file with whole records in one column",
     "column_renamed": "a column that is missing and probably has another name in the file",
     "column_missing": "optional columns that never come",
     "column_lost": "columns that earlier files had and the last one lacks",

@@ -274,11 +274,12 @@ def _of_table(
         for finding in of_values
         for cause in finding.numbers.get("causes", ())
     }
+    wrapped = {finding.where["file"] for finding in of_values if finding.code == "record_wrapped"}
     lacking = dict[str, str]()  # required column or group -> the last file that lacks it
     for file, match in sample.matches.items():
         lacking.update(dict.fromkeys(match.missing, file))
     for name, file in lacking.items():
-        if renamed.isdisjoint(name.split(" or ")):
+        if file not in wrapped and renamed.isdisjoint(name.split(" or ")):
             yield Finding(
                 AREA,
                 Severity.FAULT,
@@ -424,6 +425,19 @@ def _of_values(warehouse: Warehouse, sample: Sample) -> Iterator[Finding]:
         return
     values = samples.texts(warehouse, sample)
     extras = {name: values.get(name, []) for name in unknown}
+    if wrapped := likely.wrapped(table, extras):
+        name, columns = wrapped
+        file = next(file for file, match in sample.matches.items() if name in match.extras)
+        yield Finding(
+            AREA,
+            Severity.FAULT,
+            "record_wrapped",
+            f"{file} has its records in the column {name}, as JSON with {columns} columns of the"
+            " contract, so none of its rows can be taken",
+            f"Have the tool unpack {name}, or land its content as JSON lines.",
+            {**_where(sample), "file": file, "column": name},
+        )
+        return
     found = likely.columns(table, sorted(missing), extras)
     yield from _renamed(sample, found)
     # Values of a column under its other name count with those of the column.

@@ -6,6 +6,7 @@ reads the proposal and writes it down.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -14,7 +15,7 @@ from itertools import product
 
 from orchestration.engine.warehouse import Warehouse, literal
 from orchestration.landing.contract import ISO_DAY, Column, Table, plain_name, shape_of
-from orchestration.landing.files import FIRST_YEAR, WRITTEN_DAY, WRITTEN_NUMBER
+from orchestration.landing.files import FIRST_YEAR, WRITTEN_DAY, WRITTEN_NUMBER, met
 from orchestration.landing.flags import WORD
 from orchestration.landing.identities import read_words
 
@@ -92,6 +93,8 @@ def columns(
     for column in wanted:
         kind, fits = _kind(column)
         for name, texts in values.items():
+            if name.startswith("_"):
+                continue  # a copying tool's own
             alike = likeness(column, name)
             share = _share(texts, fits)
             if alike >= ALIKE_NAME and (share >= ALIKE_VALUES if texts else alike >= ALIKE_VALUES):
@@ -137,6 +140,23 @@ def likeness(column: Column, name: str) -> float:
             ratio = max(ratio, ALIKE_WORDS + (1 - ALIKE_WORDS) * shared)
         best = max(best, ratio)
     return best
+
+
+def wrapped(table: Table, values: Mapping[str, Sequence[str]]) -> tuple[str, int] | None:
+    """The column in which whole records stand as JSON objects, and how many columns they have.
+
+    None where there is none. values: by unknown column, as written.
+    """
+    for name, texts in values.items():
+        try:
+            record = json.loads(texts[0]) if texts else None
+        except ValueError:
+            continue
+        if isinstance(record, dict) and record:
+            match = met(table, tuple(record))
+            if len(match.places) > 1 and not match.missing:
+                return name, len(match.places)
+    return None
 
 
 def nothing(texts: Sequence[str]) -> list[str]:

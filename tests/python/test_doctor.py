@@ -190,7 +190,7 @@ def test_a_missing_table_says_what_it_costs(patient: Patient) -> None:
 
 
 def test_renamed_columns_and_the_line_to_write(patient: Patient) -> None:
-    patient.accounts("Record ID,Account name,Web site,Created,system_modstamp")
+    patient.accounts("Record ID,Account name,Company website,Created,system_modstamp")
     found = {finding.where["column"]: finding for finding in patient.found("column_renamed")}
     assert found["id"].severity == found["name"].severity == Severity.FAULT
     assert found["website"].severity == Severity.WARNING
@@ -227,6 +227,15 @@ def test_a_required_column_that_nothing_resembles(patient: Patient) -> None:
     finding = patient.one("column_required")
     assert (finding.where["column"], finding.severity) == ("id", Severity.FAULT)
     assert "colour" in finding.remedy
+
+
+def test_records_in_one_column(patient: Patient) -> None:
+    patient.accounts()
+    record = {"id": "7", "property_createdate": "2026-01-01", "property_email": "ann@acme.com"}
+    line = {"_airbyte_raw_id": "x", "_airbyte_data": record}
+    patient.put("hubspot/contact/c.jsonl", json.dumps(line))
+    assert patient.one("record_wrapped").where["column"] == "_airbyte_data"
+    assert patient.found("column_required") == patient.found("column_renamed") == []
 
 
 def test_a_column_that_the_last_file_lacks(patient: Patient) -> None:
