@@ -213,16 +213,26 @@ def _look(
         connection.execute("set threads = 1")  # small queries, several at a time
         warehouse = Warehouse(connection)
 
-        def look(key: tuple[str, str, str]) -> tuple[Sample, list[Finding]]:
-            table = contract.tables[key[:2]]
+        def look(key: tuple[str, str]) -> list[tuple[Sample, list[Finding]]]:
             place = Path(folder) / "-".join(key)
             place.mkdir()
+            by_instance = {
+                instance: found
+                for (*of_table, instance), found in groups.items()
+                if tuple(of_table) == key
+            }
             with warehouse.another() as own:
-                sample = samples.take(own, table, groups[key], now.date(), place, is_quick=is_quick)
-                return sample, list(_of_values(own, sample)) if sample.sampled else []
+                taken = samples.take(
+                    own, contract.tables[key], by_instance, now.date(), place, is_quick=is_quick
+                )
+                return [
+                    (sample, list(_of_values(own, sample)) if sample.sampled else [])
+                    for sample in taken
+                ]
 
-        with ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1)) as workers:
-            return list(workers.map(look, sorted(groups)))
+        with ThreadPoolExecutor(max_workers=2) as workers:
+            keys = sorted({(source, table) for source, table, _ in groups})
+            return [pair for pairs in workers.map(look, keys) for pair in pairs]
 
 
 def _of_table(

@@ -25,7 +25,6 @@ from orchestration.landing.files import (
     FileToRead,
     Match,
     Outcome,
-    UnreadableError,
     met,
     names_in,
     stage,
@@ -88,79 +87,102 @@ def chosen(found: Sequence[FoundFile]) -> list[FoundFile]:
 def take(
     warehouse: Warehouse,
     table: Table,
-    found: Sequence[FoundFile],
+    by_instance: Mapping[str, Sequence[FoundFile]],
     today: date,
     folder: Path,
     *,
     is_quick: bool = False,
-) -> Sample:
-    """Reads a sample of the files of one table and organisation. folder: for parts of long files.
+) -> list[Sample]:
+    """Reads a sample of a table's files, of each organisation. folder: for parts of long files.
 
     Whatever a file holds, it costs no other anything. is_quick: rows are read of the largest file,
     and of those with other columns than it; of the others only the columns.
     """
-    picked = chosen(found)
-    sample = Sample(table, found[0].instance, found, [])
-    files = []
-    for number, file in enumerate(picked):
-        day = (file.folder_day or today).isoformat()
-        to_read = FileToRead(number, file.path, file.format, file.instance, day)
-        try:
-            to_read = _beginning(to_read, folder)
-            names = _names(to_read, table)
-        except (UnreadableError, OSError, EOFError, pa.ArrowException) as error:
-            sample.unreadable[file.file] = _why(error, file.path)
+    taken: list[Sample] = []
+    of_file: list[Sample] = []  # by the number of a file
+    files: list[FileToRead] = []
+    names_of: list[str] = []
+    for instance, found in sorted(by_instance.items()):
+        sample = Sample(table, instance, found, [])
+        taken.append(sample)
+        readable: list[tuple[FoundFile, FileToRead]] = []
+        for file in chosen(found):
+            day = (file.folder_day or today).isoformat()
+            to_read = FileToRead(len(of_file), file.path, file.format, instance, day)
+            of_file.append(sample)
+            names_of.append(file.file)
+            try:
+                to_read = _beginning(to_read, folder)
+                names = _names(to_read, table)
+            except Exception as error:
+                sample.unreadable[file.file] = _why(error, file.path)
+                continue
+            sample.names[file.file] = names
+            if names:
+                sample.matches[file.file] = met(table, names)
+            readable.append((file, to_read))
+        if is_quick and readable:
+            largest = max(readable, key=lambda pair: pair[0].size)[0].file
+            readable = [
+                (file, to_read)
+                for file, to_read in readable
+                if file.file == largest
+                or set(sample.names[file.file]) != set(sample.names[largest])
+            ]
+        sample.sampled = [to_read for _, to_read in readable]
+        files += sample.sampled
+    if files:
+        outcome = stage(warehouse, table, files)
+        identities.normalise(warehouse, table)
+        _count(warehouse, table, of_file, names_of, outcome)
+        _forget(warehouse)
+    return taken
+
+
+def _count(
+    warehouse: Warehouse,
+    table: Table,
+    of_file: Sequence[Sample],
+    names: Sequence[str],
+    outcome: Outcome,
+) -> None:
+    """Writes into the samples what became of their rows."""
+    for number, reason in (*outcome.unreadable.items(), *outcome.postponed.items()):
+        of_file[number].unreadable[names[number]] = reason
+    refused: dict[tuple[int, str, str], Refusal] = {}
+    for number, column, cause, rows, row, reason in warehouse.rows(
+        "select file_number, column_name, cause, count(*), min(row_number),"
+        " arg_min(reason, row_number) from ("
+        " select _file_number as file_number, _column_name as column_name, _cause as cause,"
+        " _row_number as row_number, _reason as reason from staged"
+        " union all select file_number, null, cause, row_number, reason from staged_lines)"
+        " group by file_number, column_name, cause order by file_number, column_name, cause"
+    ):
+        sample = of_file[number]
+        sample.rows += rows
+        if reason is None:
+            sample.good += rows
             continue
-        except Exception as error:
-            sample.unreadable[file.file] = _why(error, file.path)
-            continue
-        sample.names[file.file] = names
-        if names:
-            sample.matches[file.file] = met(table, names)
-        files.append(to_read)
-    if is_quick:
-        largest = max(files, key=lambda file: picked[file.number].size, default=None)
-        files = [
-            file
-            for file in files
-            if file is largest
-            or not largest
-            or _columns_of(sample, picked[file.number])
-            != _columns_of(sample, picked[largest.number])
-        ]
-    sample.sampled = files
-    if not files:
-        return sample
-    outcome = stage(warehouse, table, files)
-    identities.normalise(warehouse, table)
-    by_number = {number: file.file for number, file in enumerate(picked)}
-    _note_unreadable(sample, outcome, by_number)
-    ((sample.rows, sample.good),) = warehouse.rows(
-        "select (select count(*) from staged) + (select count(*) from staged_lines),"
-        " (select count(*) from staged where _reason is null)"
-    )
-    sample.refusals = [
-        Refusal(column or "", cause or "", rows, by_number[file], row, reason)
-        for column, cause, rows, file, row, reason in warehouse.rows(
-            "select column_name, cause, count(*), arg_min(file_number, (file_number, row_number)),"
-            " arg_min(row_number, (file_number, row_number)),"
-            " arg_min(reason, (file_number, row_number)) from ("
-            " select _column_name as column_name, _cause as cause, _file_number as file_number,"
-            " _row_number as row_number, _reason as reason from staged where _reason is not null"
-            " union all select null, cause, file_number, row_number, reason from staged_lines)"
-            " group by column_name, cause order by count(*) desc, column_name, cause"
+        row -= outcome.rows_before.get(number, 0)
+        key = id(sample), column or "", cause or ""
+        first = refused.setdefault(
+            key, Refusal(column or "", cause or "", 0, names[number], row, reason)
         )
-    ]
+        refused[key] = replace(first, rows=first.rows + rows)
+    for (of_sample, _, _), refusal in refused.items():
+        next(each for each in of_file if id(each) == of_sample).refusals.append(refusal)
+    for sample in of_file:
+        sample.refusals.sort(key=lambda refusal: (-refusal.rows, refusal.column, refusal.cause))
     if len(table.key) == 1 and _is_id(table, table.key[0]):
-        key = quoted(table.key[0])
-        sample.ids = frozenset(
-            text
-            for (text,) in warehouse.rows(
-                f"select distinct {key} from staged where _reason is null and {key} is not null"
-            )
-        )
-    _forget(warehouse)
-    return sample
+        key_column = quoted(table.key[0])
+        ids: dict[int, set[str]] = {}
+        for number, text in warehouse.rows(
+            f"select distinct _file_number, {key_column} from staged"
+            f" where _reason is null and {key_column} is not null"
+        ):
+            ids.setdefault(id(of_file[number]), set()).add(text)
+        for sample in of_file:
+            sample.ids = frozenset(ids.get(id(sample), ()))
 
 
 def good_rows(warehouse: Warehouse, sample: Sample, table: Table) -> tuple[int, list[Refusal]]:
@@ -216,19 +238,10 @@ def texts(warehouse: Warehouse, sample: Sample) -> dict[str, list[str]]:
     return values
 
 
-def _columns_of(sample: Sample, file: FoundFile) -> frozenset[str]:
-    return frozenset(sample.names[file.file])
-
-
 def _is_id(table: Table, name: str) -> bool:
     return any(
         column.name == name and column.identity in ("id", "crm_id") for column in table.columns
     )
-
-
-def _note_unreadable(sample: Sample, outcome: Outcome, by_number: Mapping[int, str]) -> None:
-    for number, reason in (*outcome.unreadable.items(), *outcome.postponed.items()):
-        sample.unreadable[by_number[number]] = reason
 
 
 def _forget(warehouse: Warehouse) -> None:
