@@ -39,14 +39,14 @@ STYLES = {
 }
 # One screen; --all is as long as it takes.
 LINES = 50
-# Findings of one kind that are shown in it: whoever sees these knows what the rest is.
-OF_A_KIND = {Severity.FAULT: 4, Severity.WARNING: 3, Severity.NOTE: 1, Severity.OK: 0}
+# Findings of one kind that may be shown in it: whoever sees these knows what the rest is.
+OF_A_KIND = {Severity.FAULT: 20, Severity.WARNING: 10, Severity.NOTE: 2, Severity.OK: 0}
 FEEDS = 6  # rows of the overview
 WIDEST = 120
 SUMMARY = {
     "results": ("stored_days", "last_publish"),
     "rules": ("rules_folder",),
-    "machine": ("disk",),
+    "machine": ("environment", "disk", "versions"),
 }
 
 
@@ -84,38 +84,49 @@ def as_json(findings: Sequence[Finding]) -> str:
 def show(findings: Sequence[Finding], console: Console, *, everything: bool = False) -> None:
     """Prints the findings area by area, the worst first; all of them, or what fits one screen."""
     width = min(console.width, WIDEST)
+    options = console.options.update(width=width)
     by_area = {area: [finding for finding in findings if finding.area == area] for area in AREAS}
     worst = sorted(AREAS, key=lambda area: -max((f.severity for f in by_area[area]), default=0))
-    chosen = {area: by_area[area] if everything else _few(by_area[area]) for area in AREAS}
-    while True:
+    shown = list(findings) if everything else _few(findings)
+
+    def screen() -> Group:
         parts: list[RenderableType] = [_title(findings)]
         for area in worst:
+            chosen = [finding for finding in shown if finding.area == area]
             parts.append(_heading(area, by_area[area]))
             if area == "landing":
                 parts.append(_overview(by_area[area], everything=everything))
             elif not everything:
                 parts += _summary(area, by_area[area])
-            parts.append(_rows(chosen[area]))
-            parts += _rest(by_area[area], chosen[area])
+            parts.append(_rows(chosen))
+            parts += _rest(by_area[area], chosen)
         if not everything:
             parts.append(Text("All of it: make doctor ALL=1. For scripts: JSON=1.", "dim"))
-        screen = Group(*parts)
-        lines = console.render_lines(screen, console.options.update(width=width), pad=False)
-        if everything or len(lines) <= LINES or not _drop(chosen):
-            break
-    console.print(screen, width=width, highlight=False)
+        return Group(*parts)
+
+    def lines(part: RenderableType) -> int:
+        return len(console.render_lines(part, options, pad=False))
+
+    if not everything:
+        heights = {id(finding): lines(_rows([finding])) for finding in shown}
+        over = lines(screen()) - LINES
+        while shown and over > 0:
+            over -= heights[id(_drop(shown))]
+            if over <= 0:  # what is left out is told, which takes lines too
+                over = lines(screen()) - LINES
+    console.print(screen(), width=width, highlight=False)
 
 
-def _drop(chosen: dict[str, list[Finding]]) -> bool:
-    """Takes the least of what is shown away; whether there was anything left to take."""
-    shown = [finding for of_area in chosen.values() for finding in of_area]
-    if not shown:
-        return False
+def _drop(shown: list[Finding]) -> Finding:
+    """Takes away the least of what is shown: the last of the kind that has most."""
     least = min(finding.severity for finding in shown)
-    area = max(chosen, key=lambda name: sum(finding.severity == least for finding in chosen[name]))
-    place = max(place for place, each in enumerate(chosen[area]) if each.severity == least)
-    del chosen[area][place]
-    return True
+    kinds = Counter(finding.code for finding in shown if finding.severity == least)
+    most = max(kinds.values())
+    finding = next(
+        each for each in reversed(shown) if each.severity == least and kinds[each.code] == most
+    )
+    shown.remove(finding)
+    return finding
 
 
 def _few(findings: Sequence[Finding]) -> list[Finding]:
@@ -210,7 +221,9 @@ def _summary(area: str, findings: Sequence[Finding]) -> list[RenderableType]:
         finding.what
         for code in SUMMARY.get(area, ())
         for finding in findings
-        if finding.code == code and finding.severity == Severity.OK
+        if finding.code == code
+        and finding.severity == Severity.OK
+        and finding.numbers.get("given", "") is not None  # a setting that nobody has set
     ]
     return [Padding(Text(printable("; ".join(said)), "dim"), (0, 0, 0, 2))] if said else []
 

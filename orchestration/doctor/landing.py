@@ -7,7 +7,6 @@ LANDING_DIR and the contract. What does not: reading samples (samples.py), guess
 from __future__ import annotations
 
 import csv
-import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
