@@ -494,26 +494,22 @@ def _forms(
     present = [column for column in table.columns if column.name in sample.columns | renamed]
     of_dates = [column for column in present if column.data_type in ("date", "timestamp")]
     of_numbers = [column for column in present if column.data_type in ("integer", "double")]
-    bad_numbers = {
-        refusal.column for refusal in sample.refusals if refusal.cause == fates.NO_NUMBER
-    }
     typed = [text for column in (*of_dates, *of_numbers) for text in values.get(column.name, ())]
-    declared = table
     words = [word for word in likely.nothing(typed) if word not in table.nulls]
+    nulls = (*table.nulls, *words)
     if words:
-        declared = likely.as_declared(declared, nulls=(*table.nulls, *words))
         yield _form(
             sample,
             "empty_words",
             f"{_some(words)} {'stands' if len(words) == 1 else 'stand'} for no value",
             "",
-            contract_lines.of_table(table, "nulls", declared.nulls),
+            contract_lines.of_table(table, "nulls", nulls),
         )
     texts = [
         text
         for column in of_dates
         for text in values.get(column.name, ())
-        if text.strip() not in declared.nulls
+        if text.strip() not in nulls
     ]
     read = likely.dates(warehouse, table, texts)
     names = ", ".join(column.name for column in of_dates if values.get(column.name))
@@ -534,7 +530,6 @@ def _forms(
     elif read and read.forms and set(read.forms) - {*table.date_formats}:
         kept = [form for form in table.date_formats if form in read.forms]
         forms = [*kept, *(form for form in read.forms if form not in kept)]
-        declared = likely.as_declared(declared, date_formats=tuple(forms))
         yield _form(
             sample,
             "dates_unread",
@@ -542,31 +537,30 @@ def _forms(
             "",
             contract_lines.of_table(table, "date_formats", forms),
         )
-    if bad_numbers and table.number_style == "plain":
-        declared = likely.as_declared(declared, number_style="us")
-    if declared.number_style != table.number_style:
-        _, left = samples.good_rows(warehouse, sample, declared)
-        still = {each.column for each in left if each.cause == fates.NO_NUMBER}
-        for name in sorted(bad_numbers - still):
-            example = next(each for each in sample.refusals if each.column == name)
+    if table.number_style == "plain":
+        numbers = {
+            column.name: [text for text in values.get(column.name, ()) if text.strip() not in nulls]
+            for column in of_numbers
+        }
+        if written := likely.written(numbers):
+            name, example = written
             yield _form(
                 sample,
                 "numbers_unread",
-                f"{name}: {example.reason}; number_style us reads all of the sample",
+                f'{name}: numbers are written as "{example}", which number_style us reads',
                 "",
                 contract_lines.of_table(table, "number_style", "us"),
                 column=name,
             )
-            break
 
 
 def _form(
     sample: Sample, code: str, what: str, remedy: str, *settings: Setting, column: str = ""
 ) -> Finding:
     causes = {
-        "dates_unread": [fates.NO_DATE],
-        "dates_ambiguous": [fates.NO_DATE],
-        "numbers_unread": [fates.NO_NUMBER],
+        "dates_unread": [fates.NO_DATE, fates.SEVERAL],
+        "dates_ambiguous": [fates.NO_DATE, fates.SEVERAL],
+        "numbers_unread": [fates.NO_NUMBER, fates.SEVERAL],
     }.get(code, [])
     refused = [each for each in sample.refusals if each.cause in causes]
     rows = sum(each.rows for each in refused)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from difflib import SequenceMatcher
 from itertools import product
 
@@ -51,6 +51,7 @@ DATE = re.compile(
     r"|\d{1,2}[ -][A-Za-z]{3,9}[ -]\d{2,4}|[A-Za-z]{3,9} \d{1,2},? \d{4})(?:[T ,].*)?"
 )
 NUMBER = re.compile(WRITTEN_NUMBER, re.I)
+PLAIN_NUMBER = re.compile(r"[+-]?[0-9.]+(?:E[+-]?[0-9]+)?", re.I)
 TRUTH = frozenset(("true", "false", "t", "f", "yes", "no", "y", "n", "0", "1"))
 ID = re.compile(r"[0-9A-Za-z_:.{}-]{1,80}")
 # Words of names that are in many of them.
@@ -208,9 +209,20 @@ def dates(warehouse: Warehouse, table: Table, texts: Sequence[str]) -> Dates | N
     return Dates(tuple(forms))
 
 
-def as_declared(table: Table, **declared: object) -> Table:
-    """The table as it would be if it declared this."""
-    return replace(table, **declared)  # type: ignore[arg-type]
+def written(numbers: Mapping[str, Sequence[str]]) -> tuple[str, str] | None:
+    """A column whose numbers are written as people do, and one of them; None if there is none.
+
+    numbers: texts by column. What is neither a plain number nor one as people write it speaks
+    against the style, as 1.234,50 does.
+    """
+    found = None
+    for name, texts in numbers.items():
+        other = [text for text in texts if not PLAIN_NUMBER.fullmatch(text.strip())]
+        if any(not NUMBER.fullmatch(text.strip()) for text in other):
+            continue
+        if other and found is None:
+            found = name, other[0]
+    return found
 
 
 def _words(name: str) -> frozenset[str]:

@@ -185,21 +185,6 @@ def _count(
             sample.ids = frozenset(ids.get(id(sample), ()))
 
 
-def good_rows(warehouse: Warehouse, sample: Sample, table: Table) -> tuple[int, list[Refusal]]:
-    """How many rows of the sample are good by what `table` declares, and why others are not."""
-    stage(warehouse, table, sample.sampled)
-    ((good,),) = warehouse.rows("select count(*) from staged where _reason is null")
-    refusals = [
-        Refusal(column or "", cause, rows, "", 0, reason)
-        for column, cause, rows, reason in warehouse.rows(
-            "select _column_name, _cause, count(*), any_value(_reason) from staged"
-            " where _reason is not null group by all order by all"
-        )
-    ]
-    _forget(warehouse)
-    return good, refusals
-
-
 def texts(warehouse: Warehouse, sample: Sample) -> dict[str, list[str]]:
     """Values as they are written: of the contract's columns that the files have, and of others.
 

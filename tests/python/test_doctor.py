@@ -8,7 +8,7 @@ import os
 import re
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -300,6 +300,14 @@ def test_money_with_signs(patient: Patient) -> None:
     assert finding.where["column"] == "annual_revenue"
 
 
+def test_dates_and_money_of_the_same_rows(patient: Patient) -> None:
+    row = 'A{0},Acme {0},3/1{0}/2026,"$1,{0}00.50"'
+    patient.accounts("id,name,system_modstamp,annual_revenue", row)
+    assert texts(patient.one("dates_unread")) == ["date_formats: ['%m/%d/%Y']"]
+    assert texts(patient.one("numbers_unread")) == ["number_style: us"]
+    assert patient.found("rows_refused") == []
+
+
 def test_money_that_no_style_reads(patient: Patient) -> None:
     patient.accounts(f"{ACCOUNTS},annual_revenue", ACCOUNT + ',"1.{0}00.000,50"')
     assert patient.found("numbers_unread") == []
@@ -313,7 +321,7 @@ def test_words_for_nothing(patient: Patient) -> None:
 
 def test_forms_of_dates_that_are_declared_and_wrong(contract_table: likely.Table) -> None:
     warehouse = Warehouse(duckdb.connect())
-    american = likely.as_declared(contract_table, date_formats=("%m/%d/%Y",))
+    american = replace(contract_table, date_formats=("%m/%d/%Y",))
     assert likely.dates(warehouse, american, ["13/04/2026", "1/2/2026"]) == likely.Dates(
         ("%d/%m/%Y",)
     )
