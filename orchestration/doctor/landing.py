@@ -284,20 +284,25 @@ def _of_table(
         for cause in finding.numbers.get("causes", ())
     }
     wrapped = {finding.where["file"] for finding in of_values if finding.code == "record_wrapped"}
-    lacking = dict[str, str]()  # required column or group -> the last file that lacks it
-    for file, match in sample.matches.items():
-        lacking.update(dict.fromkeys(match.missing, file))
-    for name, file in lacking.items():
+    lacking: dict[str, list[str]] = {}  # the last file that lacks a required column or group
+    for name, file in {
+        name: file for file, match in sample.matches.items() for name in match.missing
+    }.items():
         if file not in wrapped and renamed.isdisjoint(name.split(" or ")):
-            yield Finding(
-                AREA,
-                Severity.FAULT,
-                "column_required",
-                f"{file} lacks the required column {name}, so none of its rows can be taken."
-                f" {_cost(sample)}",
-                f"Export {name}{_described(table, name)}.{_known_as(sample, file)}",
-                {**where, "file": file, "column": name},
-            )
+            lacking.setdefault(file, []).append(name)
+    for file, names in lacking.items():
+        described = "; ".join(f"{name}{_described(table, name)}" for name in names)
+        columns = "columns" if len(names) > 1 else "column"
+        yield Finding(
+            AREA,
+            Severity.FAULT,
+            "column_required",
+            f"{file} lacks the required {columns} {described}, so none of its rows can be taken."
+            f" {_cost(sample)}",
+            f"Export {'them' if len(names) > 1 else names[0]}.{_known_as(sample, file)}",
+            {**where, "file": file, "column": names[0]},
+            numbers={"columns": names},
+        )
     yield from _missing_columns(sample, [name for name in never if name not in renamed])
     yield from _lost_columns(sample, renamed)
     if unknown:
@@ -434,15 +439,16 @@ def _of_values(warehouse: Warehouse, sample: Sample) -> Iterator[Finding]:
         return
     values = samples.texts(warehouse, sample)
     extras = {name: values.get(name, []) for name in unknown}
-    if wrapped := likely.wrapped(table, extras):
+    is_bare = any(match.missing and not match.places for match in sample.matches.values())
+    if is_bare and (wrapped := likely.wrapped(table, extras)):
         name, columns = wrapped
         file = next(file for file, match in sample.matches.items() if name in match.extras)
         yield Finding(
             AREA,
             Severity.FAULT,
             "record_wrapped",
-            f"{file} has its records in the column {name}, as JSON with {columns} columns of the"
-            " contract, so none of its rows can be taken",
+            f"{file} has its records in the column {name}, as JSON with"
+            f" {counted(columns, 'column')} of the contract, so none of its rows can be taken",
             f"Have the tool unpack {name}, or land its content as JSON lines.",
             {**_where(sample), "file": file, "column": name},
         )

@@ -90,12 +90,13 @@ def columns(
     values: by unknown column, as written.
     """
     wanted = [column for column in table.columns if column.name in missing and not column.is_sync]
+    known = {plain_name(name) for column in table.columns for name in column.names}
     scored: list[tuple[float, float, str, str]] = []
     for column in wanted:
         kind, fits = _kind(column)
         for name, texts in values.items():
-            if name.startswith("_"):
-                continue  # a copying tool's own
+            if name.startswith("_") or plain_name(name) in known:
+                continue  # a copying tool's own, or one more name of a column that is there
             alike = likeness(column, name)
             share = _share(texts, fits)
             if alike >= ALIKE_NAME and (share >= ALIKE_VALUES if texts else alike >= ALIKE_VALUES):
@@ -123,7 +124,8 @@ def columns(
             and alike - other_alike <= CLOSE
             and (alike > 0 or share - other_share <= CLOSE)
         ]
-        if alike == 0 and close:
+        rivals = {of for of_alike, _, of, other in scored if other == name and of_alike == 0}
+        if alike == 0 and (close or len(rivals) > 1):
             continue  # values alone do not say which
         found.append(Likely(column_name, (name, *close[:1]), alike == 0))
         given.add(name)
@@ -155,7 +157,7 @@ def wrapped(table: Table, values: Mapping[str, Sequence[str]]) -> tuple[str, int
             continue
         if isinstance(record, dict) and record:
             match = met(table, tuple(record))
-            if len(match.places) > 1 and not match.missing:
+            if match.places:
                 return name, len(match.places)
     return None
 

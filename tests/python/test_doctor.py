@@ -229,6 +229,24 @@ def test_a_required_column_that_nothing_resembles(patient: Patient) -> None:
     assert "colour" in finding.remedy
 
 
+def test_values_alone_do_not_choose_between_columns(patient: Patient) -> None:
+    patient.accounts()
+    rows = (f"acme{n}.com,2026-01-0{n + 1}" for n in range(5))
+    patient.put("targets/target_accounts/t.csv", "domain,begin", *rows)
+    assert patient.found("column_renamed") == []
+    required = patient.one("column_required")
+    assert required.numbers["columns"] == ["listed_on", "recorded_at"]
+    assert "homepage" not in required.remedy
+    assert "begin" in required.remedy
+
+
+def test_one_more_name_of_a_column_is_no_other_column(patient: Patient) -> None:
+    first = {"id": "A1", "name": "Acme", "system_modstamp": "2026-06-01T00:00:00Z"}
+    second = {"Id": "A2", "name": "Brix", "system_modstamp": "2026-06-01T00:00:00Z"}
+    patient.put("salesforce/account/a.jsonl", json.dumps(first), json.dumps(second))
+    assert patient.found("column_renamed") == []
+
+
 def test_records_in_one_column(patient: Patient) -> None:
     patient.accounts()
     record = {"id": "7", "property_createdate": "2026-01-01", "property_email": "ann@acme.com"}
