@@ -404,10 +404,10 @@ def _unknown(sample: Sample) -> list[str]:
 
 
 def _known_as(sample: Sample, file: str) -> str:
-    extras = list(sample.matches[file].extras)
-    return (
-        f" If it is one of {_some(extras)}, give the contract that name (also)." if extras else ""
-    )
+    extras = [name for name in sample.matches[file].extras if not name.startswith("_")]
+    if not extras:
+        return ""
+    return f" If the file calls it {' or '.join(extras[:SHOWN])}, write that name down (also)."
 
 
 def _cost(sample: Sample) -> str:
