@@ -4,7 +4,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo refresh as-of explain guide dev test test-long bench bench-compare lint lint-python lint-types lint-sql format clean
+.PHONY: help demo refresh doctor as-of explain guide dev test test-long bench bench-compare lint lint-python lint-types lint-sql format clean
 
 VENV := .venv
 PYTHON := $(VENV)/bin/python
@@ -44,6 +44,10 @@ demo: $(READY) ## Simulate a company, refresh all of its days, print the activat
 
 refresh: $(READY) ## Take in LANDING_DIR and publish the marts, for START_DATE to END_DATE
 	@$(PYTHON) -m orchestration.commands.refresh
+
+# make itself ends with 2 on any failure, so warnings alone, which are 1, count as no failure here.
+doctor: $(READY) ## Say what lands, what came of it and what to do (ALL=1 for all, JSON=1 for scripts)
+	@$(PYTHON) -m orchestration.commands.doctor $(if $(ALL),--all) $(if $(JSON),--json) || [ $$? -eq 1 ]
 
 as-of: $(READY) ## Show a past day as it was known then: make as-of DATE=2026-06-15
 	@test -n "$(DATE)" || { echo "Which day? make as-of DATE=2026-06-15" >&2; exit 2; }

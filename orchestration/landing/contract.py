@@ -366,7 +366,7 @@ def _check_names(where: str, columns: Sequence[Column]) -> None:
 
 def _check_formats(where: str, formats: Sequence[str]) -> None:
     """Each format says year, month and day, and no text can be read by two of them."""
-    shapes = {_shape(ISO_DAY): ISO_DAY}
+    shapes = {shape_of(ISO_DAY): ISO_DAY}
     for form in formats:
         parts = re.findall("%(.)", form)
         unknown = set(parts) - set().union(*DATE_PARTS, TIME_PARTS)
@@ -375,7 +375,7 @@ def _check_formats(where: str, formats: Sequence[str]) -> None:
                 f"{where}: date format {form!r} must have year (%Y or %y), month (%m, %b or %B) and"
                 " day (%d), and may have a time (%H, %I, %M, %S, %f, %p)"
             )
-        shape = _shape(form)
+        shape = shape_of(form)
         if shape in shapes:
             raise ContractError(
                 f"{where}: date formats {shapes[shape]!r} and {form!r} would read the same text as"
@@ -384,7 +384,7 @@ def _check_formats(where: str, formats: Sequence[str]) -> None:
         shapes[shape] = form
 
 
-def _shape(form: str) -> str:
+def shape_of(form: str) -> str:
     """A date format with numbers of a day, a month and a year told apart no more."""
     return re.sub("%[YymMd]", lambda part: part[0] if part[0] == "%M" else "#", form)
 

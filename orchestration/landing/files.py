@@ -209,6 +209,21 @@ def stage(warehouse: Warehouse, table: Table, files: Sequence[FileToRead]) -> Ou
     return outcome
 
 
+def names_in(file: FileToRead, table: Table) -> tuple[str, ...]:
+    """The columns of a csv or parquet file as it names them; none of an empty one.
+
+    Of JSON lines there are none: each line names its values itself. Raises UnreadableError and
+    OSError.
+    """
+    layout = _layout(file, table)
+    return layout.names if layout else ()
+
+
+def met(table: Table, names: Sequence[str]) -> Match:
+    """How columns of these names would meet the contract."""
+    return _match(table, names)
+
+
 # --- what a file looks like -----------------------------------------------------------------------
 
 

@@ -1,0 +1,121 @@
+"""Where the contract says something, and the very line to write there instead."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from orchestration.doctor.findings import Setting
+from orchestration.landing.contract import YAML_LOADER, Table
+from orchestration.settings import MODELS_DIR, PROJECT_DIR
+
+DOC = re.compile(r"""\{\{\s*doc\(['"](\w+)['"]\)\s*\}\}""")
+
+
+def also(table: Table, column: str, name: str) -> Setting:
+    """The line by which a column is known by one more name."""
+    names = next(each.also for each in table.columns if each.name == column)
+    return _of_column(table, column, {"also": [*names, name]})
+
+
+def of_table(table: Table, key: str, values: Sequence[str] | str) -> Setting:
+    """The line of a table's meta that says how values are written."""
+    file = file_of(table.source)
+    node = _tables(file).get(table.name)
+    meta = _child(_child(node, "config"), "meta")
+    shown = _flow(list(values) if not isinstance(values, str) else values)
+    line = 0
+    if meta is not None:
+        present = [name.start_mark.line for name, _ in meta.value if name.value == key]
+        # In its own place where the key is there, else above the first one of the meta.
+        line = (present[0] if present else meta.start_mark.line) + 1
+    return Setting(_shown(file), line, f"{key}: {shown}")
+
+
+def description(table: Table, column: str) -> str:
+    """What the contract says that a column is, in words; nothing where it says nothing."""
+    file = file_of(table.source)
+    node = _columns(_tables(file).get(table.name)).get(column)
+    text = _child(node, "description")
+    said = str(text.value) if text is not None else ""
+    return DOC.sub(lambda found: _docs().get(found[1], ""), said).strip()
+
+
+@cache
+def file_of(source: str) -> Path:
+    """The source file that declares a source."""
+    usual = MODELS_DIR / "staging" / source / f"_{source}__sources.yml"
+    if usual.exists():
+        return usual
+    for path in sorted(MODELS_DIR.glob("staging/*/_*__sources.yml")):
+        if f"name: {source}\n" in path.read_text(encoding="utf-8"):
+            return path
+    return usual
+
+
+def _of_column(table: Table, column: str, changed: Mapping[str, Any]) -> Setting:
+    file = file_of(table.source)
+    node = _columns(_tables(file).get(table.name)).get(column)
+    meta = _child(_child(node, "config"), "meta")
+    had: dict[str, Any] = {}
+    if meta is not None:
+        had = yaml.load(yaml.serialize(meta), YAML_LOADER) or {}
+    line = 0
+    if node is not None:
+        config = _child(node, "config")
+        line = (config or node).start_mark.line + 1
+    return Setting(_shown(file), line, f"config: {_flow({'meta': {**had, **changed}})}")
+
+
+def _shown(file: Path) -> str:
+    return file.relative_to(PROJECT_DIR).as_posix()
+
+
+def _flow(value: Any) -> str:
+    text = yaml.safe_dump(
+        value, default_flow_style=True, width=10_000, allow_unicode=True, sort_keys=False
+    )
+    return text.strip().removesuffix("\n...").strip()
+
+
+@cache
+def _tables(file: Path) -> dict[str, Any]:
+    root = yaml.compose(file.read_text(encoding="utf-8"), YAML_LOADER)
+    sources = _child(root, "sources")
+    found = {}
+    for source in sources.value if sources is not None else ():
+        tables = _child(source, "tables")
+        for table in tables.value if tables is not None else ():
+            found[str(_child(table, "name").value)] = table
+    return found
+
+
+def _columns(table: Any) -> dict[str, Any]:
+    columns = _child(table, "columns")
+    if columns is None:
+        return {}
+    return {str(_child(column, "name").value): column for column in columns.value}
+
+
+def _child(node: Any, key: str) -> Any:
+    if not isinstance(node, yaml.MappingNode):
+        return None
+    return next((value for name, value in node.value if name.value == key), None)
+
+
+@cache
+def _docs() -> dict[str, str]:
+    texts = {}
+    for path in MODELS_DIR.rglob("*.md"):
+        for name, text in re.findall(
+            r"\{%\s*docs (\w+)\s*%\}(.*?)\{%\s*enddocs\s*%\}",
+            path.read_text(encoding="utf-8"),
+            re.DOTALL,
+        ):
+            texts[name] = " ".join(text.split())
+    return texts

@@ -1,0 +1,769 @@
+"""What lands: folders, files, columns, how values are written, ids, feeds.
+
+Each finding about a column or a form has the setting to write. What belongs here: findings about
+LANDING_DIR and the contract. What does not: reading samples (samples.py), guessing (likely.py).
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import datetime
+from difflib import get_close_matches
+from itertools import combinations
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import duckdb
+
+from orchestration.doctor import contract_lines, likely, samples
+from orchestration.doctor.findings import Finding, Setting, Severity
+from orchestration.doctor.samples import Refusal, Sample
+from orchestration.engine.warehouse import Warehouse
+from orchestration.landing import fates
+from orchestration.landing.contract import Contract, Table
+from orchestration.landing.discovery import MAIN_INSTANCE, FoundFile, counted, discover
+from orchestration.landing.flags import looks_like_a_flag
+from orchestration.project import FEEDS_SEED, source_of
+from orchestration.settings import MODELS_DIR
+
+AREA = "landing"
+SHOWN = 4  # names in a sentence
+# Of more tables than this only one file each is read whole: a look takes seconds, not minutes.
+MANY_TABLES = 30
+# Kinds of records that others name by their ids.
+NAMED_KINDS = ("accounts", "people", "opportunities")
+# How discovery says what it passes over, and what to do about it.
+PASSED_OVER = (
+    ("is no source of the contract", "unknown_source", "Rename the folder to the source it is."),
+    (
+        "names no other organisation",
+        "reserved_name",
+        "Rename the folder: a name after the @, other than main, is another organisation.",
+    ),
+    ("is no table of the contract", "unknown_table", "Rename the folder, if it is that table."),
+    (
+        "the contract has no table",
+        "unknown_table",
+        "Nothing, if you need none of them; docs/adding-a-source.md says how a table is added.",
+    ),
+    (
+        "is no csv, parquet or jsonl file",
+        "ignored_file",
+        "Export it as csv, parquet or jsonl, also zipped (.gz).",
+    ),
+    ("", "ignored_file", "Mend what it says, or take it away."),
+)
+SOURCE_READ = re.compile(r"""['"](\w+)['"]\s*,\s*['"](\w+)['"]""")
+# Whoever lands an EL tool's tables has many that nobody here reads.
+HARMLESS = ("the contract has no table",)
+
+
+@dataclass
+class Landed:
+    """What lies in the landing folder, and what was found about it."""
+
+    files: list[FoundFile] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What of the rules is needed here. project_dir: the project with the company's rules."""
+
+    project_dir: Path
+    variables: Mapping[str, Any]
+
+    @property
+    def sources(self) -> Mapping[str, Mapping[str, Sequence[str]]]:
+        return self.variables.get("sources") or {}
+
+    @property
+    def sources_off(self) -> Sequence[str]:
+        return self.variables.get("sources_off") or ()
+
+    @property
+    def filled_elsewhere(self) -> Sequence[str]:
+        return tuple(self.variables.get("raw_schemas") or ())
+
+
+def examine(
+    landing_dir: Path, contract: Contract, rules: Rules, now: datetime, *, is_thorough: bool = False
+) -> Landed:
+    """All that can be said of the landing folder. now: UTC, without a zone.
+
+    is_thorough: rows of several files are read also where there are many tables.
+    """
+    landed = Landed()
+    if not landing_dir.is_dir():
+        if not rules.filled_elsewhere:
+            landed.findings.append(
+                Finding(
+                    AREA,
+                    Severity.FAULT,
+                    "no_landing_folder",
+                    f"{landing_dir} does not exist",
+                    "Set LANDING_DIR to the folder that holds <source>/<table>/, or make it and put"
+                    " files there (docs/landing.md says which).",
+                    {"setting": "LANDING_DIR"},
+                )
+            )
+        return landed
+    problems: list[str] = []
+    landed.files = discover(landing_dir, contract, problems, now)
+    landed.findings += _passed_over(problems, contract)
+    landed.findings += _passed_over_silently(landing_dir, contract)
+    groups: dict[tuple[str, str, str], list[FoundFile]] = {}
+    for file in landed.files:
+        groups.setdefault((file.source, file.table, file.instance), []).append(file)
+    if not groups:
+        landed.findings.append(
+            Finding(
+                AREA,
+                Severity.FAULT,
+                "nothing_landed",
+                f"{landing_dir} holds no file of a table that the contract knows",
+                "Put files under <source>/<table>/, such as salesforce/account/accounts.csv.",
+                {"setting": "LANDING_DIR"},
+            )
+        )
+    is_quick = len(groups) > MANY_TABLES and not is_thorough
+    taken = _look(contract, groups, now, is_quick)
+    remedies = _remedies(rules.project_dir)
+    words = tuple(rules.variables.get("flag_words") or ())
+    for sample, of_values in taken:
+        landed.findings += _of_table(sample, of_values, remedies, words)
+    landed.findings += _missing_tables(contract, {key[:2] for key in groups}, rules)
+    landed.findings += _shared_ids([sample for sample, _ in taken], rules)
+    landed.findings += _feeds(contract, groups, rules)
+    landed.findings += _unread(contract, {key[:2] for key in groups}, rules)
+    return landed
+
+
+# --- folders --------------------------------------------------------------------------------------
+
+
+def _passed_over(problems: Iterable[str], contract: Contract) -> Iterator[Finding]:
+    own = _own_sources(contract)
+    for problem in problems:
+        words, code, remedy = next(each for each in PASSED_OVER if each[0] in problem)
+        name = problem.split(" ")[0].rstrip(":")
+        where = {"path": name}
+        severity = Severity.NOTE if words in HARMLESS else Severity.WARNING
+        if code == "unknown_source":
+            source, at, instance = name.partition("@")
+            if source in own:
+                code, remedy = "reserved_name", "Rename the folder: the project itself uses it."
+            elif near := get_close_matches(source.lower(), contract.sources, n=1, cutoff=0.5):
+                remedy = f"Rename the folder to {near[0]}{at}{instance}, if it is that source;"
+                remedy += " else docs/adding-a-source.md says how a source is added."
+        yield Finding(AREA, severity, code, problem, remedy, where)
+
+
+def _own_sources(contract: Contract) -> frozenset[str]:
+    """Sources of the project that nothing lands in: its own tables."""
+    folders = {path.name for path in (MODELS_DIR / "staging").glob("*/")}
+    return frozenset(folders - {*contract.sources})
+
+
+def _passed_over_silently(landing_dir: Path, contract: Contract) -> Iterator[Finding]:
+    """Folders and data files whose names say that nobody is to read them."""
+    names = []
+    for depth in ("*", "*/*", "*/*/*", "*/*/*/*"):
+        for path in landing_dir.glob(depth):
+            if not path.name.startswith(("_", ".")):
+                continue
+            bare = path.name.lstrip("_.").lower()
+            is_meant = (
+                bare.partition("@")[0] in contract.sources
+                if depth == "*"
+                else bare in contract.of_source(path.parent.name.partition("@")[0])
+                or re.search(r"[.](csv|parquet|jsonl)([.]gz)?$", bare) is not None
+            )
+            if is_meant:
+                names.append(path.relative_to(landing_dir).as_posix())
+    if names:
+        yield Finding(
+            AREA,
+            Severity.NOTE,
+            "reserved_name",
+            f"{_some(sorted(names))}: passed over, for the name begins with _ or a dot",
+            "Rename them if they are to be read.",
+            {"path": sorted(names)[0]},
+        )
+
+
+# --- tables ---------------------------------------------------------------------------------------
+
+
+def _look(
+    contract: Contract,
+    groups: Mapping[tuple[str, str, str], list[FoundFile]],
+    now: datetime,
+    is_quick: bool,
+) -> list[tuple[Sample, list[Finding]]]:
+    """A sample of each table and organisation, with what its values show."""
+    with TemporaryDirectory() as folder, duckdb.connect() as connection:
+        connection.execute("set TimeZone = 'UTC'")
+        connection.execute("set threads = 1")  # small queries, several at a time
+        warehouse = Warehouse(connection)
+
+        def look(key: tuple[str, str]) -> list[tuple[Sample, list[Finding]]]:
+            place = Path(folder) / "-".join(key)
+            place.mkdir()
+            by_instance = {
+                instance: found
+                for (*of_table, instance), found in groups.items()
+                if tuple(of_table) == key
+            }
+            with warehouse.another() as own:
+                taken = samples.take(
+                    own, contract.tables[key], by_instance, now.date(), place, is_quick=is_quick
+                )
+                return [
+                    (sample, list(_of_values(own, sample)) if sample.sampled else [])
+                    for sample in taken
+                ]
+
+        with ThreadPoolExecutor(max_workers=2) as workers:
+            keys = sorted({(source, table) for source, table, _ in groups})
+            return [pair for pairs in workers.map(look, keys) for pair in pairs]
+
+
+def _of_table(
+    sample: Sample,
+    of_values: Sequence[Finding],
+    remedies: Mapping[str, str],
+    flag_words: Sequence[str],
+) -> Iterator[Finding]:
+    table, where = sample.table, _where(sample)
+    days = sorted(file.folder_day for file in sample.found if file.folder_day)
+    span = f", {days[0]} to {days[-1]}" if days and days[0] < days[-1] else ""
+    unknown = _unknown(sample)
+    matched = len(sample.columns)
+    never = [name for name in table.optional if sample.matches and name not in sample.columns]
+    yield Finding(
+        AREA,
+        Severity.OK,
+        "table_landed",
+        f"{sample.feed}: {counted(len(sample.found), 'file')}{span}; {matched} of"
+        f" {len(table.columns)} columns, {len(unknown)} unknown; {sample.good:,} of"
+        f" {sample.rows:,} sampled rows can be taken",
+        where=where,
+        numbers={
+            "files": len(sample.found),
+            "bytes": sum(file.size for file in sample.found),
+            "first_day": str(days[0]) if days else None,
+            "last_day": str(days[-1]) if days else None,
+            "columns_of_contract": len(table.columns),
+            "columns_matched": sorted(sample.columns),
+            "columns_missing": never,
+            "columns_unknown": unknown,
+            "sampled_rows": sample.rows,
+            "good_rows": sample.good,
+        },
+    )
+    for file, reason in sample.unreadable.items():
+        yield Finding(
+            AREA,
+            Severity.FAULT,
+            "unreadable_file",
+            f"{file} cannot be read: {reason}",
+            "Export it again, or take it away.",
+            {**where, "file": file},
+        )
+    yield from of_values
+    renamed = {finding.where["column"] for finding in of_values if finding.code == "column_renamed"}
+    told = {
+        (finding.where.get("column"), cause)
+        for finding in of_values
+        for cause in finding.numbers.get("causes", ())
+    }
+    wrapped = {finding.where["file"] for finding in of_values if finding.code == "record_wrapped"}
+    lacking: dict[str, list[str]] = {}  # the last file that lacks a required column or group
+    for name, file in {
+        name: file for file, match in sample.matches.items() for name in match.missing
+    }.items():
+        if file not in wrapped and renamed.isdisjoint(name.split(" or ")):
+            lacking.setdefault(file, []).append(name)
+    for file, names in lacking.items():
+        described = "; ".join(f"{name}{_described(table, name)}" for name in names)
+        columns = "columns" if len(names) > 1 else "column"
+        yield Finding(
+            AREA,
+            Severity.FAULT,
+            "column_required",
+            f"{file} lacks the required {columns} {described}, so none of its rows can be taken."
+            f" {_cost(sample)}",
+            f"Export {'them' if len(names) > 1 else names[0]}.{_known_as(sample, file)}",
+            {**where, "file": file, "column": names[0]},
+            numbers={"columns": names},
+        )
+    yield from _missing_columns(sample, [name for name in never if name not in renamed])
+    yield from _lost_columns(sample, renamed)
+    if unknown:
+        yield Finding(
+            AREA,
+            Severity.OK,
+            "column_unknown",
+            f"{sample.feed}: the contract does not know {_some(unknown)}",
+            "They are kept as they are; seeds/identity/custom_fields.csv can make one an attribute"
+            " of the account.",
+            where,
+            numbers={"columns": unknown},
+        )
+    marks = [name for name in unknown if looks_like_a_flag(name, flag_words)]
+    if marks:
+        yield Finding(
+            AREA,
+            Severity.NOTE,
+            "unread_mark",
+            f"{sample.feed}: {_some(marks)} may mark rows to be left out, and nobody reads it",
+            "If so, leave such rows out of the export.",
+            {**where, "column": marks[0]},
+            numbers={"columns": marks},
+        )
+    for refusal in sample.refusals:
+        if refusal.cause != fates.COLUMN_MISSING and not _is_told(refusal, told):
+            yield _refused(sample, refusal, remedies)
+
+
+def _is_told(refusal: Refusal, told: set[tuple[str | None, str]]) -> bool:
+    return (refusal.column, refusal.cause) in told or (None, refusal.cause) in told
+
+
+def _refused(sample: Sample, refusal: Refusal, remedies: Mapping[str, str]) -> Finding:
+    column = f"{refusal.column} " if refusal.column else ""
+    is_all = refusal.rows == sample.rows
+    remedy = remedies.get(refusal.cause, fates.REMEDY)
+    return Finding(
+        AREA,
+        Severity.FAULT if is_all else Severity.WARNING,
+        "rows_refused",
+        f"{sample.feed}: {refusal.rows:,} of {sample.rows:,} sampled rows would go to quarantine:"
+        f" {column}{refusal.cause} (first in {refusal.file}, row {refusal.row}: {refusal.reason})",
+        f"{remedy[:1].upper()}{remedy[1:]}.",
+        {**_where(sample), "file": refusal.file, "column": refusal.column},
+        numbers={
+            "rows": refusal.rows,
+            "sampled_rows": sample.rows,
+            "cause": refusal.cause,
+            "row": refusal.row,
+        },
+    )
+
+
+def _missing_columns(sample: Sample, names: Sequence[str]) -> Iterator[Finding]:
+    table = sample.table
+    names = [name for name in names if name not in {*table.syncs, *table.deletions}]
+    if not names:
+        return
+    described = "; ".join(f"{name}{_described(table, name)}" for name in names[:SHOWN])
+    more = f" and {counted(len(names) - SHOWN, 'more column')}" if len(names) > SHOWN else ""
+    yield Finding(
+        AREA,
+        Severity.NOTE,
+        "column_missing",
+        f"{sample.feed} comes without {described}{more}. {_cost(sample)}",
+        "Add them to the export if you have them.",
+        {**_where(sample), "column": names[0]},
+        numbers={"columns": list(names)},
+    )
+
+
+def _lost_columns(sample: Sample, renamed: set[str]) -> Iterator[Finding]:
+    files = list(sample.matches)
+    if len(files) < 2:
+        return
+    last = sample.matches[files[-1]]
+    table = sample.table
+    lost = [
+        name
+        for name in table.optional
+        if name in sample.columns and name not in last.places and name not in table.syncs
+    ]
+    for name in lost:
+        if name not in renamed:
+            yield Finding(
+                AREA,
+                Severity.WARNING,
+                "column_lost",
+                f"{files[-1]} lacks {name}{_described(table, name)}, which earlier files had."
+                f" {_cost(sample)}",
+                f"Export {name} again.",
+                {**_where(sample), "file": files[-1], "column": name},
+            )
+
+
+def _unknown(sample: Sample) -> list[str]:
+    return sorted({name for match in sample.matches.values() for name in match.extras})
+
+
+def _known_as(sample: Sample, file: str) -> str:
+    extras = [name for name in sample.matches[file].extras if not name.startswith("_")]
+    if not extras:
+        return ""
+    return f" If the file calls it {' or '.join(extras[:SHOWN])}, write that name down (also)."
+
+
+def _cost(sample: Sample) -> str:
+    features = sample.table.features
+    return f"{sample.table.label} serves: {features}." if features else ""
+
+
+def _described(table: Table, names: str) -> str:
+    said = [contract_lines.description(table, name) for name in names.split(" or ")]
+    return f" ({said[0].rstrip('.')})" if said[0] and len(said) == 1 else ""
+
+
+# --- values ---------------------------------------------------------------------------------------
+
+
+def _of_values(warehouse: Warehouse, sample: Sample) -> Iterator[Finding]:
+    """What names and values show together: columns with another name, dates, numbers."""
+    table = sample.table
+    missing = {
+        part
+        for match in sample.matches.values()
+        for name in (*match.missing, *(name for name in table.optional if name not in match.places))
+        for part in name.split(" or ")
+    }
+    causes = {refusal.cause for refusal in sample.refusals}
+    is_unread = not causes.isdisjoint((fates.NO_DATE, fates.NO_NUMBER, fates.SEVERAL))
+    unknown = _unknown(sample)
+    if not is_unread and not (missing and unknown):
+        return
+    values = samples.texts(warehouse, sample)
+    extras = {name: values.get(name, []) for name in unknown}
+    is_bare = any(match.missing and not match.places for match in sample.matches.values())
+    if is_bare and (wrapped := likely.wrapped(table, extras)):
+        name, columns = wrapped
+        file = next(file for file, match in sample.matches.items() if name in match.extras)
+        yield Finding(
+            AREA,
+            Severity.FAULT,
+            "record_wrapped",
+            f"{file} has its records in the column {name}, as JSON with"
+            f" {counted(columns, 'column')} of the contract, so none of its rows can be taken",
+            f"Have the tool unpack {name}, or land its content as JSON lines.",
+            {**_where(sample), "file": file, "column": name},
+        )
+        return
+    found = likely.columns(table, sorted(missing), extras)
+    yield from _renamed(sample, found)
+    # Values of a column under its other name count with those of the column.
+    for each in found:
+        values[each.column] = [*values.get(each.column, ()), *extras[each.names[0]]]
+    if is_unread or found:
+        yield from _forms(warehouse, sample, values, {each.column for each in found})
+
+
+def _renamed(sample: Sample, found: Sequence[likely.Likely]) -> Iterator[Finding]:
+    table = sample.table
+    for each in found:
+        file = next(
+            file
+            for file, match in reversed(sample.matches.items())
+            if any(name in match.extras for name in each.names)
+        )
+        required = [
+            group for group in sample.matches[file].missing if each.column in group.split(" or ")
+        ]
+        either = " or ".join(f'"{name}"' for name in each.names)
+        by = ", by its values" if each.by_values else ""
+        none = ", so none of its rows can be taken" if required else ""
+        yield Finding(
+            AREA,
+            Severity.FAULT if required else Severity.WARNING,
+            "column_renamed",
+            f"{file} lacks {each.column}{_described(table, each.column)}{none};"
+            f" {either} is probably it{by}. {_cost(sample)}",
+            f"Write the line, or export it as {each.column}.",
+            {**_where(sample), "file": file, "column": each.column},
+            tuple(contract_lines.also(table, each.column, name) for name in each.names),
+            {"likely": list(each.names), "by_values": each.by_values},
+        )
+
+
+def _forms(
+    warehouse: Warehouse,
+    sample: Sample,
+    values: Mapping[str, Sequence[str]],
+    renamed: set[str],
+) -> Iterator[Finding]:
+    """How dates and numbers are written, where that is not what the table declares."""
+    table = sample.table
+    present = [column for column in table.columns if column.name in sample.columns | renamed]
+    of_dates = [column for column in present if column.data_type in ("date", "timestamp")]
+    of_numbers = [column for column in present if column.data_type in ("integer", "double")]
+    typed = [text for column in (*of_dates, *of_numbers) for text in values.get(column.name, ())]
+    words = [word for word in likely.nothing(typed) if word not in table.nulls]
+    nulls = (*table.nulls, *words)
+    if words:
+        yield _form(
+            sample,
+            "empty_words",
+            f"{_some(words)} {'stands' if len(words) == 1 else 'stand'} for no value",
+            "",
+            contract_lines.of_table(table, "nulls", nulls),
+        )
+    texts = [
+        text
+        for column in of_dates
+        for text in values.get(column.name, ())
+        if text.strip() not in nulls
+    ]
+    read = likely.dates(warehouse, table, texts)
+    names = ", ".join(column.name for column in of_dates if values.get(column.name))
+    if read and read.rivals:
+        settings = [
+            contract_lines.of_table(table, "date_formats", [form])
+            for form in (read.forms[0], read.rivals[0])
+        ]
+        if read.forms[0] not in table.date_formats and read.rivals[0] not in table.date_formats:
+            yield _form(
+                sample,
+                "dates_ambiguous",
+                f"{names}: {read.example} is one day by {read.forms[0]} and another by"
+                f" {read.rivals[0]}, and both read all dates of the sample: it cannot be told",
+                "Ask who exports it, and write the line that is right.",
+                *settings,
+            )
+    elif read and read.forms and set(read.forms) - {*table.date_formats}:
+        kept = [form for form in table.date_formats if form in read.forms]
+        forms = [*kept, *(form for form in read.forms if form not in kept)]
+        yield _form(
+            sample,
+            "dates_unread",
+            f"{names}: dates are written as {', '.join(read.forms)}, which reads all of the sample",
+            "",
+            contract_lines.of_table(table, "date_formats", forms),
+        )
+    if table.number_style == "plain":
+        numbers = {
+            column.name: [text for text in values.get(column.name, ()) if text.strip() not in nulls]
+            for column in of_numbers
+        }
+        if written := likely.written(numbers):
+            name, example = written
+            yield _form(
+                sample,
+                "numbers_unread",
+                f'{name}: numbers are written as "{example}", which number_style us reads',
+                "",
+                contract_lines.of_table(table, "number_style", "us"),
+                column=name,
+            )
+
+
+def _form(
+    sample: Sample, code: str, what: str, remedy: str, *settings: Setting, column: str = ""
+) -> Finding:
+    causes = {
+        "dates_unread": [fates.NO_DATE, fates.SEVERAL],
+        "dates_ambiguous": [fates.NO_DATE, fates.SEVERAL],
+        "numbers_unread": [fates.NO_NUMBER, fates.SEVERAL],
+    }.get(code, [])
+    refused = [each for each in sample.refusals if each.cause in causes]
+    rows = sum(each.rows for each in refused)
+    is_all = bool(sample.rows) and rows == sample.rows
+    lost = f" As declared now {rows:,} of {sample.rows:,} sampled rows go to quarantine for it."
+    return Finding(
+        AREA,
+        Severity.FAULT if is_all else Severity.WARNING,
+        code,
+        f"{sample.feed}: {what}.{lost if rows else ''}",
+        remedy or "Write the line, or export in the form of the contract (docs/landing.md).",
+        {**_where(sample), **({"column": column} if column else {})},
+        settings,
+        {"causes": causes, "rows": rows, "sampled_rows": sample.rows},
+    )
+
+
+# --- tables that do not land, ids, feeds ----------------------------------------------------------
+
+
+def _missing_tables(
+    contract: Contract, landed: set[tuple[str, str]], rules: Rules
+) -> Iterator[Finding]:
+    elsewhere = {*rules.filled_elsewhere, *rules.sources_off}
+    universe = [table for table in contract.tables.values() if table.is_universe]
+    if landed and not any(
+        (table.source, table.name) in landed or table.source in rules.filled_elsewhere
+        for table in universe
+    ):
+        labels = ", ".join(table.label for table in universe)
+        yield Finding(
+            AREA,
+            Severity.FAULT,
+            "no_accounts",
+            f"None of {labels} lands: there is no account to compute anything for",
+            "Land one of them.",
+        )
+    for source in contract.sources:
+        tables = [contract.tables[source, name] for name in contract.of_source(source)]
+        missing = [table for table in tables if (source, table.name) not in landed]
+        if source in elsewhere or not missing:
+            continue
+        if len(missing) == len(tables):
+            features = "; ".join(dict.fromkeys(table.features for table in tables))
+            yield Finding(
+                AREA,
+                Severity.NOTE,
+                "source_missing",
+                f"{source} does not land; it serves: {features}",
+                "Land it if you have it.",
+                {"source": source},
+                numbers={"tables": [table.name for table in tables]},
+            )
+            continue
+        for table in missing:
+            yield Finding(
+                AREA,
+                Severity.NOTE,
+                "table_missing",
+                f"{table.label} does not land; it serves: {table.features}",
+                "Land it if you have it.",
+                {"source": source, "table": table.name},
+            )
+
+
+def _shared_ids(taken: Sequence[Sample], rules: Rules) -> Iterator[Finding]:
+    """Ids that two kinds of records of one source have, such as a lead and a contact."""
+    ids: dict[tuple[str, str], list[Sample]] = {}
+    for sample in taken:
+        if sample.ids and _kinds(sample.table, rules):
+            ids.setdefault((sample.table.source, sample.instance), []).append(sample)
+    for of_source in ids.values():
+        for one, other in combinations(of_source, 2):
+            shared = one.ids & other.ids
+            if shared:
+                both_people = "people" in _kinds(one.table, rules) & _kinds(other.table, rules)
+                example = min(shared)
+                yield Finding(
+                    AREA,
+                    Severity.WARNING if both_people else Severity.NOTE,
+                    "shared_ids",
+                    f"{one.feed} and {other.feed} have {counted(len(shared), 'id')} in common in"
+                    f" the sample, such as {example}: they are two records, and what names the id"
+                    " alone counts for the account it was logged on only",
+                    "Nothing, if the source counts each kind by itself. Else export ids that say"
+                    " which kind they are of.",
+                    {**_where(one), "column": one.table.key[0]},
+                    numbers={"ids": len(shared), "tables": [one.table.name, other.table.name]},
+                )
+
+
+def _kinds(table: Table, rules: Rules) -> set[str]:
+    """The kinds of records that others name, of which a table is one."""
+    return {
+        kind
+        for kind, models in (rules.sources.get(table.source) or {}).items()
+        if kind in NAMED_KINDS and any(_is_model_of(model, table.name) for model in models)
+    }
+
+
+def _is_model_of(model: str, table: str) -> bool:
+    """Whether a staging model is named after a table: `companies` after `company`."""
+    plural = f"{table[:-1]}ies" if table.endswith("y") else f"{table}s"
+    return model in (table, plural)
+
+
+def _feeds(
+    contract: Contract, groups: Mapping[tuple[str, str, str], object], rules: Rules
+) -> Iterator[Finding]:
+    path = rules.project_dir / FEEDS_SEED
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as handle:
+            feeds = {(row["source"], row["table_name"]) for row in csv.DictReader(handle)}
+    except (OSError, KeyError, UnicodeDecodeError, csv.Error):
+        return  # rules.py says what is wrong with it
+    file = source_of(rules.project_dir, FEEDS_SEED.as_posix())
+    for source, table in sorted({key[:2] for key in groups} - feeds):
+        yield Finding(
+            AREA,
+            Severity.NOTE,
+            "feed_unknown",
+            f"{source}.{table} lands and has no feed: nobody hears of it when it stops",
+            "Write the line, with the days after which it is late.",
+            {"source": source, "table": table},
+            (Setting(file, 0, f"{source},{table},7,,,,Comes each week"),),
+        )
+    for source, table in sorted(feeds - {*contract.tables}):
+        yield Finding(
+            AREA,
+            Severity.WARNING,
+            "feed_without_table",
+            f"{file} names {source}.{table}, which is no table of the contract",
+            "Correct the row or take it out.",
+            {"source": source, "table": table},
+        )
+
+
+def _unread(contract: Contract, landed: set[tuple[str, str]], rules: Rules) -> Iterator[Finding]:
+    """Tables that are taken in and count for nothing."""
+    for source in sorted({source for source, _ in landed} & {*rules.sources_off}):
+        yield Finding(
+            AREA,
+            Severity.NOTE,
+            "source_off",
+            f"{source} lands and is switched off (var sources_off): nothing of it counts",
+            "Take it off the list if it is to count.",
+            {"source": source},
+        )
+    texts = {path: path.read_text(encoding="utf-8") for path in sorted(MODELS_DIR.rglob("*.sql"))}
+    read_by: dict[tuple[str, str], list[str]] = {}
+    for path, text in texts.items():
+        for key in SOURCE_READ.findall(text):
+            read_by.setdefault(key, []).append(path.stem)
+    for source, table in sorted(landed):
+        if source in rules.sources_off or (source, table) not in contract.tables:
+            continue
+        staging = read_by.get((source, table), [])
+        named = {
+            f"stg_{source}__{model}"
+            for models in (rules.sources.get(source) or {}).values()
+            for model in models
+        }
+        idle = [
+            model
+            for model in staging
+            if model not in named
+            and not any(model in text for path, text in texts.items() if path.stem != model)
+        ]
+        if len(idle) == len(staging):
+            why = f"the var sources does not name {_some(idle)}" if idle else "no model reads it"
+            is_alone = any(
+                read_by.get((source, name)) for name in contract.of_source(source) if name != table
+            )
+            yield Finding(
+                AREA,
+                Severity.NOTE if is_alone and not idle else Severity.WARNING,
+                "source_unread",
+                f"{source}.{table} is taken in and counts for nothing: {why}",
+                "Give the source its line in the var sources (docs/adding-a-source.md)."
+                if idle
+                else "If it is to count, it needs a staging model (docs/adding-a-source.md).",
+                {"source": source, "table": table},
+            )
+
+
+def _remedies(project_dir: Path) -> dict[str, str]:
+    try:
+        return fates.read_remedies(project_dir / "seeds" / "landing" / "row_fates.csv")
+    except (ValueError, OSError):
+        return {}
+
+
+def _where(sample: Sample) -> dict[str, str]:
+    where = {"source": sample.table.source, "table": sample.table.name}
+    return where if sample.instance == MAIN_INSTANCE else {**where, "instance": sample.instance}
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return ", ".join(names[:SHOWN]) + more
