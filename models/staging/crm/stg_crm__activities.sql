@@ -5,19 +5,29 @@ with source as (
 
 ),
 
-named as (
-
-    select * from {{ ref('stg_crm__references') }}
-
-),
+{{ crm_references(['account', 'person', 'owner']) }},
 
 -- A deal's first account: that of its acts, where they name none.
 deals as (
 
-    select crm_opportunity_id, min_by(crm_account_id, version_at) as crm_account_id
-    from {{ ref('stg_crm__deals') }}
+    select
+        deal_id,
+        min_by(crm_account_id, _version_at) as crm_account_id,
+        min(_delivery_day) as seen_on
+    from (
+        select
+            source._version_at,
+            source._delivery_day,
+            {{ record_id('source.deal_id') }} as deal_id,
+            coalesce({{ record_id('source.account_id') }}, by_site.id, by_name.id)
+                as crm_account_id
+        from {{ source('crm', 'deals') }} as source
+        {{ crm_named('account', 'by_site', crm_site('source.account_website_registrable'), is_act=true) }}
+        {{ crm_named('account', 'by_name', crm_name('source.account_name'), is_act=true) }}
+        where source._status = 'accepted'
+    ) as versions
     where crm_account_id is not null
-    group by crm_opportunity_id
+    group by deal_id
 
 )
 
@@ -62,8 +72,8 @@ select
         {{ record_id('source.owner_id') }},
         owner_by_address.id,
         owner_by_name.id,
-        {{ record_id(crm_address('source.owner_email')) }},
-        {{ record_id(crm_name('source.owner_name')) }}
+        {{ record_id(normalised_email('source.owner_email')) }},
+        {{ record_id("nullif(trim(source.owner_name), '')") }}
     ) as owner_id,
     1 as quantity,
     source._extra as custom_fields,
@@ -75,14 +85,19 @@ select
     source._file as file_path,
     source._row as file_row
 from source
-{{ crm_named('account', 'by_site', crm_site('source.account_website_registrable')) }}
-{{ crm_named('account', 'by_name', crm_name('source.account_name')) }}
-{{ crm_named('person', 'by_address', crm_address('source.person_email')) }}
-{{ crm_named('person', 'by_person_name', crm_name('source.person_name')) }}
-{{ crm_named('account', 'related_account', "'id:' || source.related_id") }}
-{{ crm_named('person', 'related_person', "'id:' || source.related_id") }}
-left join deals on deals.crm_opportunity_id = {{ record_id('source.deal_id') }}
+{{ crm_named('account', 'by_site', crm_site('source.account_website_registrable'), is_act=true) }}
+{{ crm_named('account', 'by_name', crm_name('source.account_name'), is_act=true) }}
+{{ crm_named('person', 'by_address', crm_address('source.person_email'), is_act=true) }}
+{{ crm_named('person', 'by_person_name', crm_name('source.person_name'), is_act=true) }}
+{{ crm_named('account', 'related_account', "'id:' || source.related_id", is_act=true) }}
+{{ crm_named('person', 'related_person', "'id:' || source.related_id", is_act=true) }}
+left join deals
+    on
+        deals.deal_id = {{ record_id('source.deal_id') }}
+        and deals.seen_on <= source._delivery_day
 left join deals as related_deals
-    on related_deals.crm_opportunity_id = {{ record_id('source.related_id') }}
-{{ crm_named('owner', 'owner_by_address', crm_address('source.owner_email')) }}
-{{ crm_named('owner', 'owner_by_name', crm_name('source.owner_name')) }}
+    on
+        related_deals.deal_id = {{ record_id('source.related_id') }}
+        and related_deals.seen_on <= source._delivery_day
+{{ crm_named('owner', 'owner_by_address', crm_address('source.owner_email'), is_act=true) }}
+{{ crm_named('owner', 'owner_by_name', crm_name('source.owner_name'), is_act=true) }}

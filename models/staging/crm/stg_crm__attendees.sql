@@ -5,11 +5,7 @@ with source as (
 
 ),
 
-named as (
-
-    select * from {{ ref('stg_crm__references') }}
-
-)
+{{ crm_references(['person']) }}
 
 select
     'crm' as source_system,
@@ -24,4 +20,4 @@ select
     source._file as file_path,
     source._row as file_row
 from source
-{{ crm_named('person', 'by_address', crm_address('source.person_email')) }}
+{{ crm_named('person', 'by_address', crm_address('source.person_email'), is_act=true) }}

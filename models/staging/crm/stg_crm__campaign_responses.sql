@@ -5,11 +5,7 @@ with source as (
 
 ),
 
-named as (
-
-    select * from {{ ref('stg_crm__references') }}
-
-)
+{{ crm_references(['account', 'person']) }}
 
 select
     'crm' as source_system,
@@ -37,7 +33,7 @@ select
     source._file as file_path,
     source._row as file_row
 from source
-{{ crm_named('account', 'by_site', crm_site('source.account_website_registrable')) }}
-{{ crm_named('account', 'by_name', crm_name('source.account_name')) }}
-{{ crm_named('person', 'by_address', crm_address('source.person_email')) }}
-{{ crm_named('person', 'by_person_name', crm_name('source.person_name')) }}
+{{ crm_named('account', 'by_site', crm_site('source.account_website_registrable'), is_act=true) }}
+{{ crm_named('account', 'by_name', crm_name('source.account_name'), is_act=true) }}
+{{ crm_named('person', 'by_address', crm_address('source.person_email'), is_act=true) }}
+{{ crm_named('person', 'by_person_name', crm_name('source.person_name'), is_act=true) }}

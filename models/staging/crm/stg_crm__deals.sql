@@ -5,11 +5,7 @@ with source as (
 
 ),
 
-named as (
-
-    select * from {{ ref('stg_crm__references') }}
-
-)
+{{ crm_references(['account', 'owner']) }}
 
 select
     {{ record_id('source.deal_id') }} as crm_opportunity_id,
@@ -35,8 +31,8 @@ select
         {{ record_id('source.owner_id') }},
         owner_by_address.id,
         owner_by_name.id,
-        {{ record_id(crm_address('source.owner_email')) }},
-        {{ record_id(crm_name('source.owner_name')) }}
+        {{ record_id(normalised_email('source.owner_email')) }},
+        {{ record_id("nullif(trim(source.owner_name), '')") }}
     ) as owner_id,
     source.merged_ids as merged_opportunity_ids,
     cast(null as {{ dbt.type_string() }}) as record_type_id,

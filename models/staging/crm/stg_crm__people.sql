@@ -5,11 +5,7 @@ with source as (
 
 ),
 
-named as (
-
-    select * from {{ ref('stg_crm__references') }}
-
-)
+{{ crm_references(['account']) }}
 
 select
     {{ record_id('source.person_id') }} as record_id,

@@ -5,11 +5,7 @@ with source as (
 
 ),
 
-named as (
-
-    select * from {{ ref('stg_crm__references') }}
-
-)
+{{ crm_references(['person']) }}
 
 select
     {{ record_id('source.role_id') }} as crm_opportunity_contact_role_id,
