@@ -4,7 +4,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo refresh as-of explain guide dev test test-long bench bench-compare lint lint-python lint-types lint-sql format clean
+.PHONY: help demo refresh add-source as-of explain guide dev test test-long bench bench-compare lint lint-python lint-types lint-sql format clean
 
 VENV := .venv
 PYTHON := $(VENV)/bin/python
@@ -44,6 +44,10 @@ demo: $(READY) ## Simulate a company, refresh all of its days, print the activat
 
 refresh: $(READY) ## Take in LANDING_DIR and publish the marts, for START_DATE to END_DATE
 	@$(PYTHON) -m orchestration.commands.refresh
+
+add-source: $(READY) ## Write the beginning of a mapping from the files of a CRM: make add-source NAME=acmecrm
+	@test -n "$(NAME)" || { echo "Which folder of LANDING_DIR? make add-source NAME=acmecrm" >&2; exit 2; }
+	@$(PYTHON) -m orchestration.commands.add_source "$(NAME)"
 
 as-of: $(READY) ## Show a past day as it was known then: make as-of DATE=2026-06-15
 	@test -n "$(DATE)" || { echo "Which day? make as-of DATE=2026-06-15" >&2; exit 2; }

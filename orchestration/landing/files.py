@@ -431,9 +431,7 @@ def _match_mapped(table: Table, output: Output, names: Sequence[str]) -> Match:
     for place, name in enumerate(names):
         by_name.setdefault(plain_name(name), place)
     found = {
-        column: [
-            by_name[name] for name in dict.fromkeys(map(plain_name, named)) if name in by_name
-        ]
+        column: [by_name[name] for name in dict.fromkeys(map(plain_name, named)) if name in by_name]
         for column, named in output.columns
     }
     places = {column: at[0] for column, at in found.items() if at}

@@ -177,10 +177,27 @@ def rows(place: Place, sql: str) -> list[tuple[Any, ...]]:
 
 
 def test_each_company_is_an_account(place: Place) -> None:
-    print(rows(place, "select instance, file, delivered, accepted, duplicate, conflicting, quarantined, left_out, reason from raw_landing.files"))
+    print(
+        rows(
+            place,
+            "select instance, file, delivered, accepted, duplicate, conflicting, quarantined, left_out, reason from raw_landing.files",
+        )
+    )
     print(rows(place, "select instance, table_name, reason from raw_landing.quarantine"))
     for m in ("accounts",):
-        for r in rows(place, "select crm_account_id, account_name, primary_domain, industry, employees, revenue_usd, country, owner_name, node_type from marts.accounts order by 1"): print(r)
-    for r in rows(place, "select a.account_name, state, why, has_committed_motion from marts.account_activation join marts.accounts a using (account_id) order by 1"): print(r)
-    for r in rows(place, "select table_name, source_instance, fate, reason, row_count, example_file, example_row from marts_detail.load_audit order by 1,2,3,4"): print(r)
+        for r in rows(
+            place,
+            "select crm_account_id, account_name, primary_domain, industry, employees, revenue_usd, country, owner_name, node_type from marts.accounts order by 1",
+        ):
+            print(r)
+    for r in rows(
+        place,
+        "select a.account_name, state, why, has_committed_motion from marts.account_activation join marts.accounts a using (account_id) order by 1",
+    ):
+        print(r)
+    for r in rows(
+        place,
+        "select table_name, source_instance, fate, reason, row_count, example_file, example_row from marts_detail.load_audit order by 1,2,3,4",
+    ):
+        print(r)
     assert 0

@@ -71,7 +71,7 @@ NAME_A_SOURCE = {
     "salesforce_account_fields": "what goes back into it",
     "hubspot_company_properties": "what goes back into it",
 }
-# Without ids a row of the input layer names accounts, people and owners by website, address or name:
+# A row of the input layer may name accounts, people and owners by website, address or name:
 # whose that is stands in their tables.
 LOOKS_UP = {
     *("stg_crm__accounts", "stg_crm__people", "stg_crm__deals", "stg_crm__activities"),
