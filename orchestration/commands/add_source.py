@@ -20,14 +20,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from difflib import get_close_matches
-from itertools import islice
 from pathlib import Path
 
 import pyarrow.parquet as pq
 
 from orchestration.landing.contract import Column, Table, load_contract, plain_name
 from orchestration.landing.discovery import FORMATS, INSTANCE
-from orchestration.landing.mappings import LAYER, OPEN, Output, load_mappings
+from orchestration.landing.mappings import ELSE, LAYER, OPEN, Output, load_mappings
 from orchestration.project import MAPPINGS, mapping_folders
 from orchestration.rules.checks import faults_of_mappings, shown
 from orchestration.settings import MODELS_DIR, SettingsError, load_settings, rules_path
@@ -52,6 +51,7 @@ KINDS |= {"email": "email", "task": "task"}
 DAY_FIRST = ("%d/%m/%Y", "%d.%m.%Y", "%d-%m-%Y")
 MONTH_FIRST = ("%m/%d/%Y", "%m-%d-%Y")
 WRITTEN_OUT = ("%d %b %Y", "%d-%b-%Y", "%b %d, %Y", "%d %B %Y", "%B %d, %Y")
+TRUTHS = {"true", "false", "yes", "no", "y", "n", "1", "0", "t", "f", "x"}
 TIMES = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
 ISO = re.compile(r"\d{4}-\d{2}-\d{2}([T ].*)?")
 EU_NUMBER = re.compile(r"[^\d]*\d{1,3}([.]\d{3})*,\d{1,2}[^\d]*|[^\d]*\d{1,3}([.]\d{3}){2,}[^\d]*")
@@ -68,13 +68,17 @@ class Folder:
 
 @dataclass
 class Guess:
-    """What a folder may be. columns: ours -> name in the file and whether that is sure."""
+    """What a folder may be. columns: ours -> name in the file and whether that is sure.
+
+    words: ours -> what texts stand for in the mappings at hand.
+    """
 
     folder: Folder
     table: Table
     columns: dict[str, tuple[str, bool]]
     missing: list[str] = field(default_factory=list)
     is_sure: bool = True
+    words: Mapping[str, list[Mapping[str, str | None]]] = field(default_factory=dict)
 
     @property
     def unused(self) -> list[str]:
@@ -157,13 +161,9 @@ def _columns(path: Path) -> dict[str, list[str]]:
         rows: Iterable[Mapping[str, object]] = batch.to_pylist() if batch else []
         names = pq.read_schema(path).names
     else:
-        opened = gzip.open(path, "rt", encoding="utf-8-sig", errors="replace")
-        with (
-            opened
-            if path.suffix == ".gz"
-            else path.open(encoding="utf-8-sig", errors="replace", newline="") as handle
-        ):
-            text = "".join(islice(handle, SAMPLE))
+        data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+        lines = data.decode("utf-8-sig", errors="replace").splitlines(keepends=True)
+        text = "".join(lines[:SAMPLE])
         if ".jsonl" in path.name.lower():
             rows = [json.loads(line) for line in text.splitlines() if line.strip()]
             names = list(dict.fromkeys(name for row in rows for name in row))
@@ -195,7 +195,11 @@ def _guess(folder: Folder, layer: Mapping[str, Table], outputs: Sequence[Output]
         sure = sum(is_sure for _, is_sure in columns.values())
         guesses.append((sure + FOLDER_WEIGHT * is_named, is_named, table, columns))
     _, is_named, table, columns = max(guesses, key=lambda guess: guess[:2])
-    guess = Guess(folder, table, columns, is_sure=is_named)
+    words: dict[str, list[Mapping[str, str | None]]] = {}
+    for output in (one for one in outputs if one.table == table.name):
+        for name, meanings in output.values:
+            words.setdefault(name, []).append(dict(meanings))
+    guess = Guess(folder, table, columns, is_sure=is_named, words=words)
     constant = _kind(folder)
     derived = dict(table.derived)
     for column in table.columns:
@@ -328,13 +332,13 @@ def _folder_lines(guess: Guess) -> list[str]:
     constants = {}
     if guess.table.name == "people":
         constants["person_kind"] = "lead" if "lead" in plain_name(guess.folder.name) else "contact"
-    if guess.table.name == "activities" and "activity_kind" not in guess.columns:
-        if kind := _kind(guess.folder):
-            constants["activity_kind"] = kind
+    is_act = guess.table.name == "activities" and "activity_kind" not in guess.columns
+    if is_act and (kind := _kind(guess.folder)):
+        constants["activity_kind"] = kind
     if constants:
         pairs = ", ".join(f"{column}: {text}" for column, text in constants.items())
         lines.append(f"    constants: {{{pairs}}}")
-    values = _truths(guess, types)
+    values = _values(guess, types)
     if values:
         lines += ["    values:", *values]
     if guess.unused:
@@ -342,16 +346,30 @@ def _folder_lines(guess: Guess) -> list[str]:
     return lines
 
 
-def _truths(guess: Guess, types: Mapping[str, Column]) -> list[str]:
-    """A column of true or false that holds other words needs a map of them."""
+def _values(guess: Guess, types: Mapping[str, Column]) -> list[str]:
+    """What the texts of columns stand for, by a mapping at hand that knows them all.
+
+    A column of true or false that holds other words needs it, so there it is left open.
+    """
     lines = []
     for column, (given, _) in guess.columns.items():
         words = sorted(set(guess.folder.columns[given]), key=str.lower)
-        plain = {"true", "false", "yes", "no", "y", "n", "1", "0", "t", "f", "x"}
-        if types[column].data_type != "boolean" or {word.lower() for word in words} <= plain:
+        is_truth = types[column].data_type == "boolean"
+        if not words or (is_truth and {word.lower() for word in words} <= TRUTHS):
             continue
-        pairs = ", ".join(f'{_quoted(word)}: "{OPEN}"' for word in words[:FEW_WORDS])
-        lines.append(f"      {column}: {{{pairs}}}  # true or false for each")
+        for meanings in guess.words.get(column, ()):
+            if all(word.lower() in meanings or ELSE in meanings for word in words):
+                found = {word: meanings.get(word.lower(), meanings.get(ELSE)) for word in words}
+                pairs = ", ".join(
+                    f"{_quoted(word)}: {'~' if text is None else json.dumps(text)}"
+                    for word, text in found.items()
+                )
+                lines.append(f"      {column}: {{{pairs}}}  # sure?")
+                break
+        else:
+            if is_truth:
+                pairs = ", ".join(f'{_quoted(word)}: "{OPEN}"' for word in words[:FEW_WORDS])
+                lines.append(f"      {column}: {{{pairs}}}  # true or false for each")
     return lines
 
 
