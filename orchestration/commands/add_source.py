@@ -190,8 +190,8 @@ def _guess(folder: Folder, layer: Mapping[str, Table], outputs: Sequence[Output]
     for table in layer.values():
         columns = _match(folder, table, [one for one in outputs if one.table == table.name])
         plain = plain_name(folder.name)
-        words = TABLE_WORDS[table.name].split()
-        is_named = any(word in plain or plain in word for word in words)
+        named = TABLE_WORDS[table.name].split()
+        is_named = any(word in plain or plain in word for word in named)
         sure = sum(is_sure for _, is_sure in columns.values())
         guesses.append((sure + FOLDER_WEIGHT * is_named, is_named, table, columns))
     _, is_named, table, columns = max(guesses, key=lambda guess: guess[:2])
