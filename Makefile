@@ -4,7 +4,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo refresh doctor as-of explain guide dev test test-long bench bench-compare lint lint-python lint-types lint-sql format clean
+.PHONY: help demo refresh doctor add-source as-of explain guide dev test test-long bench bench-compare lint lint-python lint-types lint-sql format clean
 
 VENV := .venv
 PYTHON := $(VENV)/bin/python
@@ -48,6 +48,10 @@ refresh: $(READY) ## Take in LANDING_DIR and publish the marts, for START_DATE t
 # make itself ends with 2 on any failure, so warnings alone, which are 1, count as no failure here.
 doctor: $(READY) ## Say what lands, what came of it and what to do (ALL=1 for all, JSON=1 for scripts)
 	@$(PYTHON) -m orchestration.commands.doctor $(if $(ALL),--all) $(if $(JSON),--json) || [ $$? -eq 1 ]
+
+add-source: $(READY) ## Write the beginning of a mapping from the files of a CRM: make add-source NAME=acmecrm
+	@test -n "$(NAME)" || { echo "Which folder of LANDING_DIR? make add-source NAME=acmecrm" >&2; exit 2; }
+	@$(PYTHON) -m orchestration.commands.add_source "$(NAME)"
 
 as-of: $(READY) ## Show a past day as it was known then: make as-of DATE=2026-06-15
 	@test -n "$(DATE)" || { echo "Which day? make as-of DATE=2026-06-15" >&2; exit 2; }

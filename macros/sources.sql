@@ -63,10 +63,10 @@
     {%- set tables = [] -%}
     {%- if execute -%}
         {%- for node in graph.nodes.values() if node.resource_type == 'model' and node.name in models -%}
-            {%- for source, table in node.sources -%}
-                {%- set entry = {'source': source, 'table': table} -%}
-                {%- if entry not in tables -%} {%- do tables.append(entry) -%} {%- endif -%}
-            {%- endfor -%}
+            {#- Of several the first is its own; the others are only looked up. -#}
+            {%- set source, table = node.sources | first -%}
+            {%- set entry = {'source': source, 'table': table} -%}
+            {%- if entry not in tables -%} {%- do tables.append(entry) -%} {%- endif -%}
         {%- endfor -%}
     {%- endif -%}
     {{ return(tables | sort(attribute='source,table') | list) }}

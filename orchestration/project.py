@@ -28,6 +28,7 @@ from orchestration.settings import PROJECT_DIR, SettingsError, company_name, rul
 PROJECT_FILE = "dbt_project.yml"
 VARS_FILE = "vars.yml"
 PROPOSED = "proposed"
+MAPPINGS = "mappings"
 # Seeds that Python reads, in the project.
 FEEDS_SEED = Path("seeds/landing/feeds.csv")
 LIVE_SINCE_SEED = Path("seeds/landing/live_since.csv")
@@ -117,6 +118,12 @@ def own_vars(folder: Path) -> dict[str, Any]:
     if not isinstance(read, dict):
         raise SettingsError(f"{path}: write one var a line, such as default_currency: EUR.")
     return {str(name): value for name, value in read.items()}
+
+
+def mapping_folders(rules: Path | None) -> tuple[Path, ...]:
+    """Where mappings of systems stand (docs/mappings.md): a company's own go before the shipped."""
+    shipped = PROJECT_DIR / MAPPINGS
+    return (shipped,) if rules is None else (rules / MAPPINGS, shipped)
 
 
 def source_of(project_dir: Path, file: str) -> str:

@@ -9,27 +9,30 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
+
+if TYPE_CHECKING:
+    from orchestration.landing.mappings import Output, System
 
 # The reader in C, where there is one, takes a tenth of the time.
 YAML_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 DATA_TYPES = ("text", "integer", "double", "boolean", "date", "timestamp")
 TABLE_META = {
     *("key", "version", "month", "immutable", "required_any", "features"),
-    *("nulls", "date_formats", "number_style", "universe", "ordered"),
+    *("nulls", "date_formats", "number_style", "universe", "ordered", "derived"),
 }
 COLUMN_META = {
     *("required", "host", "sync", "deletion", "one_of", "also", "between", "open_end", "identity"),
 }
 IDENTITIES = ("id", "crm_id", "ids", "anonymous_id", "email", "ip", "country")
 REGISTRABLE_SUFFIX = "_registrable"
-NUMBER_STYLES = ("plain", "us")
+NUMBER_STYLES = ("plain", "us", "eu")
 ISO_DAY = "%Y-%m-%d"
 # What a column can hold that says nothing closer in `between`. Nothing that companies record
 # happened before 1900, and what systems write for "never" or mistype (9999, 26 for 2026) lies
@@ -105,7 +108,10 @@ class Table:
     date_formats: how dates and times are written where they are not in ISO form, as for strptime.
     number_style: plain = digits and a point; us = also 1,234.5, (1,200.00) for less than nothing,
         K, M and B behind a number, and signs of per cent and currencies, which are dropped (45% is
-        45, $22,700.00 is 22700).
+        45, $22,700.00 is 22700); eu = the same with point and comma the other way round.
+    derived: column -> groups of columns that name the record where it is empty; the first group
+        whose first column is filled counts.
+    mapping: how the files at hand are mapped to the table; None where they have its columns.
     """
 
     source: str
@@ -122,6 +128,8 @@ class Table:
     nulls: tuple[str, ...] = ()
     date_formats: tuple[str, ...] = ()
     number_style: str = "plain"
+    derived: tuple[tuple[str, tuple[tuple[str, ...], ...]], ...] = ()
+    mapping: Output | None = None
 
     @property
     def label(self) -> str:
@@ -171,9 +179,13 @@ class Table:
 
 @dataclass(frozen=True)
 class Contract:
-    """All tables that may land, by (source, table)."""
+    """All tables that may land, by (source, table).
+
+    systems: those that land in their own words, by a mapping.
+    """
 
     tables: Mapping[tuple[str, str], Table]
+    systems: Mapping[str, System] = field(default_factory=dict)
 
     @property
     def sources(self) -> tuple[str, ...]:
@@ -239,6 +251,10 @@ def _table(path: Path, source: str, node: Mapping[str, Any]) -> Table:
         nulls=tuple(str(token).strip() for token in meta.get("nulls", [])),
         date_formats=tuple(meta.get("date_formats", [])),
         number_style=str(meta.get("number_style", "plain")),
+        derived=tuple(
+            (column, tuple(tuple(group) for group in groups))
+            for column, groups in meta.get("derived", {}).items()
+        ),
     )
     _check(where, table)
     return table
@@ -323,6 +339,8 @@ def _check(where: str, table: Table) -> None:
     groups = (*table.required_any, *table.ordered)
     named = [*table.key, *(name for group in groups for name in group)]
     named += [*table.version, *([table.month] if table.month else [])]
+    for column, keys in table.derived:
+        named += [column, *(name for group in keys for name in group)]
     if missing := [name for name in named if name not in types]:
         raise ContractError(f"{where}: meta names columns that it does not have: {missing}")
     if not table.key:
@@ -346,7 +364,7 @@ def _check(where: str, table: Table) -> None:
         raise ContractError(
             f"{where}: number_style {table.number_style} is none of {', '.join(NUMBER_STYLES)}"
         )
-    _check_formats(where, table.date_formats)
+    check_formats(where, table.date_formats)
 
 
 def _check_names(where: str, columns: Sequence[Column]) -> None:
@@ -364,7 +382,7 @@ def _check_names(where: str, columns: Sequence[Column]) -> None:
             taken[plain] = column.name
 
 
-def _check_formats(where: str, formats: Sequence[str]) -> None:
+def check_formats(where: str, formats: Sequence[str]) -> None:
     """Each format says year, month and day, and no text can be read by two of them."""
     shapes = {shape_of(ISO_DAY): ISO_DAY}
     for form in formats:

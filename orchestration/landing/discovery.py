@@ -18,6 +18,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from orchestration.landing.contract import Contract, plain_name
+from orchestration.landing.mappings import LAYER, Output, System
 
 MAIN_INSTANCE = "main"
 FORMATS = ("csv", "parquet", "jsonl")
@@ -30,9 +31,12 @@ SHOWN_FILES = 5  # in a message
 
 @dataclass(frozen=True)
 class FoundFile:
-    """A file in the landing folder that the contract knows."""
+    """A file in the landing folder that the contract knows, as rows of one table.
 
-    file: str  # path relative to the landing folder, with /
+    A file that a mapping makes rows of several tables of stands there once for each.
+    """
+
+    file: str  # path relative to the landing folder, with /; see Output.label
     path: Path
     source: str
     table: str
@@ -42,6 +46,7 @@ class FoundFile:
     written_ns: int  # when it was last written to
     state: tuple[int, int, int]  # another one where its content is another
     folder_day: date | None
+    mapping: Output | None = None  # how its columns become those of the table
 
 
 def discover(
@@ -60,8 +65,10 @@ def discover(
         if not _is_folder(source_entry):
             problems.append(f"{source_entry.name} is no folder of a source; it is ignored")
             continue
-        if source not in contract.sources:
-            problems.append(_unknown_source(source_entry.name, source, contract.sources))
+        system = contract.systems.get(source)
+        if source not in contract.sources and not system:
+            known = [*contract.sources, *contract.systems]
+            problems.append(_unknown_source(source_entry.name, source, known))
             continue
         if at and (instance.lower() == MAIN_INSTANCE or not INSTANCE.fullmatch(instance)):
             problems.append(
@@ -69,10 +76,12 @@ def discover(
                 f" lands as {source}, others as {source}@name, the name in letters, digits, - and _"
             )
             continue
-        tables = contract.of_source(source)
+        tables = system.shown_folders if system else contract.of_source(source)
         table_entries = _sorted_entries(Path(source_entry.path), landing_dir, problems)
         others = [
-            entry.name for entry in table_entries if _is_folder(entry) and entry.name not in tables
+            entry.name
+            for entry in table_entries
+            if _is_folder(entry) and not _takes(entry.name, tables, system)
         ]
         problems += _unknown_tables(
             source_entry.name, others, tables, {entry.name for entry in table_entries}
@@ -82,8 +91,9 @@ def discover(
             if not _is_folder(table_entry):
                 problems.append(f"{shown} is no folder of a table; it is ignored")
                 continue
-            if table_entry.name not in tables:
+            if not _takes(table_entry.name, tables, system):
                 continue
+            outputs = system.of_folder(table_entry.name) if system else (None,)
             for path in _walk(Path(table_entry.path), landing_dir, problems):
                 file = path.relative_to(landing_dir).as_posix()
                 suffixes = path.name.lower().removesuffix(".gz").rsplit(".", 1)
@@ -99,21 +109,28 @@ def discover(
                 except OSError as error:
                     problems.append(f"{file} cannot be opened ({error.strerror}); it is ignored")
                     continue
-                found.append(
+                found += [
                     FoundFile(
-                        file=file,
+                        file=output.label(file) if output else file,
                         path=path,
-                        source=source,
-                        table=table_entry.name,
-                        instance=instance or MAIN_INSTANCE,
+                        source=LAYER if output else source,
+                        table=output.table if output else table_entry.name,
+                        instance=source_entry.name if output else instance or MAIN_INSTANCE,
                         format=suffixes[1],
                         size=stat.st_size,
                         written_ns=_written_ns(stat),
                         state=_state(stat),
                         folder_day=folder_day,
+                        mapping=output,
                     )
-                )
+                    for output in outputs
+                ]
     return found
+
+
+def _takes(folder: str, tables: Collection[str], system: System | None) -> bool:
+    """Whether files of a folder are taken. Of a system that is mapped, case and signs are free."""
+    return bool(system.of_folder(folder)) if system else folder in tables
 
 
 def _written_ns(stat: os.stat_result) -> int:

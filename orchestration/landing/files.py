@@ -51,6 +51,7 @@ from orchestration.landing.fates import (
     faults_of_a_row,
     told_of_a_row,
 )
+from orchestration.landing.mappings import ELSE, EMPTY, Condition, Output, as_mapped
 
 SQL_TYPES = {
     "text": "varchar",
@@ -91,6 +92,8 @@ WRITTEN_NUMBER = (
     "([0-9]{1,3}(?:,[0-9]{3})+(?:[.][0-9]*)?|[0-9]+(?:[.][0-9]*)?|[.][0-9]+)"
     f"{_GAP}(K|MM?|MN|MIO|BN?|TN?)?{_GAP}{_MONEY}?{_GAP}%?{_GAP}[)]?"
 )
+# Exports write true and false in more words than the engine reads.
+YES_AND_NO = {"yes": "true", "no": "false", "y": "true", "n": "false", "x": "true"}
 SHOWN_LETTERS = 80  # of a bad value in a reason
 NOT_TEXT, LONG_VALUE = "not UTF-8", f"field larger than field limit ({LINE_BYTES})"
 NO_CSV_ROWS = {NOT_TEXT: NOT_UTF8, LONG_VALUE: TOO_LONG}  # all else is malformed
@@ -105,6 +108,7 @@ class FileToRead:
     format: str
     instance: str
     delivery_day: str
+    mapping: Output | None = None
 
     @property
     def is_zipped(self) -> bool:
@@ -137,6 +141,7 @@ class Match:
     others: Mapping[str, Sequence[int]]  # contract column -> places of its other names
     extras: Mapping[str, int]  # the other columns
     missing: Mapping[str, str]  # required column -> sentence with the nearest name
+    conditions: Mapping[str, int] = field(default_factory=dict)  # column of a filter -> place
 
     @property
     def fault(self) -> str:
@@ -183,14 +188,16 @@ def stage(warehouse: Warehouse, table: Table, files: Sequence[FileToRead]) -> Ou
     identities.py). What stands beside the contract's columns begins with _, as none of them does,
     so that they may have any name.
     staged_lines: csv and jsonl lines that are no rows: file_number, row_number (the line), reason,
-    cause, row_json. staged_files: file_number, path, instance, delivery_day.
+    cause, row_json. staged_files: file_number, path, instance, delivery_day. staged_left_out:
+    file_number, left_out, the rows that a mapping leaves out; these are not staged.
     """
     _create(warehouse, table, files)
     outcome = Outcome()
-    groups: dict[Layout, list[FileToRead]] = {}
+    groups: dict[tuple[Table, Layout], list[FileToRead]] = {}
     for file in files:
+        read_as = as_mapped(table, file.mapping) if file.mapping else table
         try:
-            layout = _layout(file, table)
+            layout = _layout(file, read_as)
         except NOT_OF_A_FILE:
             raise
         except OSError as error:
@@ -201,11 +208,12 @@ def stage(warehouse: Warehouse, table: Table, files: Sequence[FileToRead]) -> Ou
             if layout is None:
                 outcome.columns[file.number] = ()
             else:
-                groups.setdefault(layout, []).append(file)
+                groups.setdefault((read_as, layout), []).append(file)
                 if layout.has_title:
                     outcome.header_lines[file.number] = layout.skip + 1
-    for layout, group in groups.items():
-        _stage_group(warehouse, table, layout, group, outcome)
+    for (read_as, layout), group in groups.items():
+        _stage_group(warehouse, read_as, layout, group, outcome)
+    _leave_out(warehouse)
     return outcome
 
 
@@ -222,6 +230,15 @@ def names_in(file: FileToRead, table: Table) -> tuple[str, ...]:
 def met(table: Table, names: Sequence[str]) -> Match:
     """How columns of these names would meet the contract."""
     return _match(table, names)
+
+
+def _leave_out(warehouse: Warehouse) -> None:
+    """Takes off what a mapping leaves out, and keeps how many rows that were."""
+    warehouse.execute(
+        "create or replace temp table staged_left_out as select _file_number as file_number,"
+        " count(*) as left_out from staged where _is_left_out group by _file_number"
+    )
+    warehouse.execute("delete from staged where _is_left_out")
 
 
 # --- what a file looks like -----------------------------------------------------------------------
@@ -356,7 +373,7 @@ def _dialect(header: str, table: Table, given: str = "") -> tuple[str, tuple[str
 
     given: the delimiter, where the file says it.
     """
-    known = {plain_name(name) for column in table.columns for name in column.names}
+    known = {plain_name(name) for name in _names_in_files(table)}
 
     def split(delimiter: str) -> tuple[str, ...]:
         return tuple(next(csv.reader(StringIO(header, newline=""), delimiter=delimiter), ()))
@@ -374,6 +391,8 @@ def _match(table: Table, names: Sequence[str]) -> Match:
 
     The nearest name of a column is taken; its others are told too, for JSON lines name each value.
     """
+    if table.mapping:
+        return _match_mapped(table, table.mapping, names)
     wanted = {
         plain_name(name): (column.name, rank)
         for column in table.columns
@@ -414,6 +433,57 @@ def _match(table: Table, names: Sequence[str]) -> Match:
     return Match(places, others, dict(sorted(extras.items())), missing)
 
 
+def _names_in_files(table: Table) -> list[str]:
+    """The names that columns have in the files of a table."""
+    if table.mapping:
+        return [name for _, names in table.mapping.columns for name in names]
+    return [name for column in table.columns for name in column.names]
+
+
+def _match_mapped(table: Table, output: Output, names: Sequence[str]) -> Match:
+    """Meets a file's column names with a mapping, which may give one column to several of ours."""
+    by_name: dict[str, int] = {}
+    for place, name in enumerate(names):
+        by_name.setdefault(plain_name(name), place)
+    found = {
+        column: [by_name[name] for name in dict.fromkeys(map(plain_name, named)) if name in by_name]
+        for column, named in output.columns
+    }
+    places = {column: at[0] for column, at in found.items() if at}
+    others = {column: at[1:] for column, at in found.items() if at[1:]}
+    # What a map of values changed stays as it was written.
+    plain = [place for column, place in places.items() if column not in dict(output.values)]
+    extras: dict[str, int] = {}
+    for place, name in enumerate(names):
+        if place not in plain:
+            label = name.strip() or f"column_{place + 1}"
+            while label in extras:
+                label += "_"
+            extras[label] = place
+    names_of = dict(output.columns)
+    filled = places.keys() | dict(output.constants).keys()
+    derived = dict(table.derived)
+    missing: dict[str, str] = {}
+    for column in table.columns:
+        firsts = [group[0] for group in derived.get(column.name, ())]
+        if column.is_required and not filled.intersection([column.name, *firsts]):
+            wanted = {name: names_of[name] for name in (column.name, *firsts) if name in names_of}
+            missing[column.name] = _missing(tuple(wanted), wanted, extras) + (
+                f"; the mapping of {output.system} takes it from"
+                f" {' or '.join(chr(34) + name + chr(34) for of in wanted.values() for name in of)}"
+            )
+    conditions = {}
+    for condition in output.where:
+        if plain_name(condition.column) in by_name:
+            conditions[condition.column] = by_name[plain_name(condition.column)]
+        else:
+            missing[condition.column] = (
+                f'column "{condition.column}" is missing, by which the mapping of {output.system}'
+                " chooses rows"
+            )
+    return Match(places, others, dict(sorted(extras.items())), missing, conditions)
+
+
 def _missing(
     group: Sequence[str], names_of: Mapping[str, Sequence[str]], extras: Iterable[str]
 ) -> str:
@@ -440,7 +510,7 @@ def _create(warehouse: Warehouse, table: Table, files: Sequence[FileToRead]) -> 
         "create or replace temp table staged (_file_number integer, _row_number bigint,"
         f" _instance varchar, _delivery_day date{columns}, _extra varchar"
         f"{hosts}, _reason varchar, _cause varchar, _column_name varchar, _row_json varchar,"
-        " _is_unusual boolean)"
+        " _is_unusual boolean, _is_left_out boolean)"
     )
     warehouse.execute(
         "create or replace temp table staged_lines"
@@ -669,7 +739,16 @@ def _stage_csv(
         " filename = true, hive_partitioning = false, store_rejects = true,"
         f" {_rejects_into(table)})"
     )
-    values = {name: Value(_filled(raw[place], table.nulls)) for name, place in match.places.items()}
+    values = {
+        name: _first_filled(
+            [
+                Value(_filled(raw[one], table.nulls))
+                for one in (place, *(match.others.get(name, ()) if table.mapping else ()))
+            ]
+        )
+        for name, place in match.places.items()
+    }
+    filters = {name: _filled(raw[place], table.nulls) for name, place in match.conditions.items()}
     if len(match.extras) > MANY_EXTRAS:
         cells = [raw[place] for place in match.extras.values()]
         extras = _many_extras(_pairs(match.extras, cells), "pair[2]", table.nulls)
@@ -685,7 +764,7 @@ def _stage_csv(
         f" from {reader})"
     )
     try:
-        _insert(warehouse, table, match, source, values, extras, row_json + ")")
+        _insert(warehouse, table, match, source, values, extras, row_json + ")", filters)
         _keep_rejects(warehouse, table, "not a csv row")
     finally:
         _drop_rejects(warehouse, table)
@@ -757,8 +836,17 @@ def _stage_parquet(
     raw = [f"_c{place}" for place in range(len(types))]
     wanted = {column.name: column.data_type for column in table.columns}
     values = {
-        name: _parquet_value(raw[place], types[place], wanted[name], table.nulls)
+        name: _first_filled(
+            [
+                _parquet_value(raw[one], types[one], wanted[name], table.nulls)
+                for one in (place, *(match.others.get(name, ()) if table.mapping else ()))
+            ]
+        )
         for name, place in match.places.items()
+    }
+    filters = {
+        name: _parquet_value(raw[place], types[place], "text", table.nulls).text
+        for name, place in match.conditions.items()
     }
     if len(match.extras) > MANY_EXTRAS:
         cells = [
@@ -787,7 +875,7 @@ def _stage_parquet(
         f"(select _read_from as _path, file_row_number + 1 as _row_number, {columns}"
         f" from read_parquet({_paths(files)}, {options}, filename = '_read_from'))"
     )
-    _insert(warehouse, table, match, source, values, extras, row_json + ")")
+    _insert(warehouse, table, match, source, values, extras, row_json + ")", filters)
     _note(outcome, files, match)
 
 
@@ -874,13 +962,14 @@ def _stage_jsonl(
                     for name, place in match.extras.items()
                 }
             )
+        filters = {name: filled[place] for name, place in match.conditions.items()}
         numbers = ", ".join(str(file.number) for file in group)
         source = (
             "(select staged_files.path as _path, row_number as _row_number, line as _line"
             " from staged_json join staged_files using (file_number)"
             f" where is_object and file_number in ({numbers}))"
         )
-        _insert(warehouse, table, match, source, values, extras, "_line")
+        _insert(warehouse, table, match, source, values, extras, "_line", filters)
         _note(outcome, group, match)
     warehouse.execute(
         "insert into staged_lines by name select file_number, row_number, reason,"
@@ -898,12 +987,20 @@ def _insert(
     values: Mapping[str, Value],
     extras: str,
     row_json: str,
+    filters: Mapping[str, str],
 ) -> None:
     """Inserts the rows of `source` (SQL with _path and _row_number) into `staged`.
 
     values: contract column -> how to take it; extras: SQL of a JSON text of the columns that the
-    contract does not know; row_json: SQL of the row as it was delivered.
+    contract does not know; row_json: SQL of the row as it was delivered; filters: column of a
+    condition of the mapping -> SQL of its text.
     """
+    left_out = "false"
+    if table.mapping:
+        values = _mapped(table, table.mapping, values)
+        left_out = _left_out(table, table.mapping, values, filters)
+        if not table.mapping.is_first:
+            extras = "null::varchar"
     columns = [column for column in table.columns if column.name in values]
     texts: list[str] = []
     typed: list[str] = []
@@ -988,7 +1085,7 @@ def _insert(
             select {_list("rows.*", *texts)},
                 files.file_number as _file_number, files.instance as _instance,
                 files.delivery_day as _delivery_day,
-                {extras} as _extra
+                {extras} as _extra, {left_out} as _is_left_out
             from {source} as rows
             inner join staged_files as files on files.path = rows._path
         ),
@@ -997,12 +1094,101 @@ def _insert(
         checked as (select *, {told_of_a_row("_faults")} from faulty)
         select
             {_list(*map(_kept, columns), *hosts, "_file_number, _row_number")},
-            _instance, _delivery_day, _extra,
+            _instance, _delivery_day, _extra, _is_left_out,
             _reason, _cause, _column_name, {is_unusual} as _is_unusual,
             case when _reason is not null or {is_doubtful} then {row_json} end as _row_json
         from checked
         """
     )
+
+
+def _mapped(table: Table, output: Output, values: Mapping[str, Value]) -> dict[str, Value]:
+    """The values as a mapping says them: words, constants, prefixes, ids of what has none."""
+    kinds = {column.name: column for column in table.columns}
+    said = dict(values)
+    for name, text in output.constants:
+        said[name] = Value(literal(text))
+    words = dict(output.values)
+    for name, value in said.items():
+        meanings = dict(words.get(name, ()))
+        if kinds[name].data_type == "boolean" and value.typed is None:
+            meanings = {**YES_AND_NO, **meanings}
+        if meanings:
+            said[name] = Value(_meaning(value.text, meanings))
+    for name, text in output.prefix:
+        if name in said:
+            said[name] = Value(f"{literal(text)} || ({said[name].text})")
+    for name, groups in table.derived:
+        ids = [said[name].text] if name in said else []
+        for group in groups:
+            parts = [_named(kinds[part], said[part].text) for part in group if part in said]
+            if group[0] in said:
+                label = literal(f"{group[0].rpartition('_')[2]}:")
+                name_of_it = f"{label} || concat_ws('|', {_list(*parts)})"
+                ids.append(f"case when {parts[0]} is not null then {name_of_it} end")
+        if ids:
+            said[name] = Value(f"coalesce({_list(*ids)})")
+    return said
+
+
+def _meaning(text: str, meanings: Mapping[str, str | None]) -> str:
+    """SQL of what a text stands for; one that nobody named stays as it is."""
+    cases = " ".join(
+        f"when {literal(word)} then {_or_null(meaning)}"
+        for word, meaning in meanings.items()
+        if word not in (ELSE, EMPTY)
+    )
+    other = _or_null(meanings[ELSE]) if ELSE in meanings else text
+    known = f"case lower(trim({text})) {cases} else {other} end" if cases else other
+    return f"case when ({text}) is null then {_or_null(meanings.get(EMPTY))} else {known} end"
+
+
+def _or_null(text: str | None) -> str:
+    return "null" if text is None else literal(text)
+
+
+def _named(column: Column, text: str) -> str:
+    """SQL of a part of the id of a record that has none; null where it names nobody.
+
+    Staging writes names in the same way (macros/crm.sql).
+    """
+    if column.identity == "email":
+        address = f"lower(regexp_extract({text}, '[^\\s<>,;:\x22]+@[^\\s<>,;:\x22]+'))"
+        return f"nullif(regexp_replace({address}, '[+][^@]*@', '@'), '')"
+    if column.is_host:
+        host = f"regexp_replace({_host(text)}, '^www[.]', '')"
+        shared = _list(*map(literal, identities.nobodys_domains())) or "''"
+        return f"case when {host} like '%_._%' and {host} not in ({shared}) then {host} end"
+    return f"nullif(lower(trim(regexp_replace({text}, '\\s+', ' ', 'g'))), '')"
+
+
+def _left_out(
+    table: Table, output: Output, values: Mapping[str, Value], filters: Mapping[str, str]
+) -> str:
+    """SQL of whether the mapping leaves a row out.
+
+    So it does with one that a condition does not let through. What a file also gives, such as the
+    company of a contact, is not in every row.
+    """
+    reasons = [_fails(one, filters[one.column]) for one in output.where if one.column in filters]
+    if not output.is_first:
+        named = [values[name].text for name in table.key if name in values]
+        reasons.append(" and ".join(f"({text}) is null" for text in named) or "true")
+    return " or ".join(f"({reason})" for reason in reasons) or "false"
+
+
+def _fails(condition: Condition, text: str) -> str:
+    if not condition.words:
+        return f"({text}) is null"
+    is_one = f"coalesce(lower(trim({text})), '') in ({_list(*map(literal, condition.words))})"
+    return is_one if condition.is_not else f"not {is_one}"
+
+
+def _first_filled(values: Sequence[Value]) -> Value:
+    """Of several columns of a file the first that is filled."""
+    if len(values) == 1:
+        return values[0]
+    return Value(f"coalesce({_list(*(value.text for value in values))})")
 
 
 def _outside(column: Column) -> tuple[str, str]:
@@ -1066,7 +1252,9 @@ def _cast(text: str, column: Column, table: Table) -> str:
     """A text as the contract's type; null when it is not one."""
     if column.data_type == "text":
         return text
-    if column.data_type in ("integer", "double") and table.number_style == "us":
+    if column.data_type in ("integer", "double") and table.number_style != "plain":
+        if table.number_style == "eu":
+            text = f"translate({text}, '.,', ',.')"
         text = _plain_number(text)
     if column.data_type == "integer":
         return f"case when regexp_full_match(trim({text}), '[+-]?[0-9]+([.]0*)?') then" + (

@@ -111,6 +111,16 @@ def _read_words(folder: Path) -> Words:
     return Words(words, browsers, mailboxes, addresses, countries)
 
 
+def nobodys_domains() -> tuple[str, ...]:
+    """Domains that name no company: of free mail, of hosts that many share and the like."""
+    return _nobodys_domains(project() / "seeds" / "identity")
+
+
+@lru_cache(maxsize=2)
+def _nobodys_domains(folder: Path) -> tuple[str, ...]:
+    return tuple(sorted({row["domain"] for row in _rows(folder / "excluded_domains.csv")}))
+
+
 def _rows(path: Path) -> Iterator[dict[str, str]]:
     if path.exists():
         with path.open(newline="", encoding="utf-8-sig") as handle:

@@ -85,6 +85,7 @@ def _load(
                 format=file.format,
                 instance=entry.instance,
                 delivery_day=entry.delivery_day.isoformat(),
+                mapping=file.mapping,
             )
             for number, (entry, file) in enumerate(files)
         ],
@@ -163,7 +164,7 @@ def _load(
         problems += messages.conflicts(warehouse, table)
     finally:
         warehouse.connection.unregister("_batch")
-        for name in ("staged", "staged_lines", "staged_files", "verdicts"):
+        for name in ("staged", "staged_lines", "staged_files", "staged_left_out", "verdicts"):
             warehouse.execute(f"drop table if exists temp.{name}")
     return problems
 
@@ -233,7 +234,9 @@ def _summarise(warehouse: Warehouse) -> None:
         )
         select
             batch.*,
-            coalesce(rows.delivered, 0) + coalesce(malformed, 0) as delivered,
+            coalesce(rows.delivered, 0) + coalesce(malformed, 0) + coalesce(left_out, 0)
+                as delivered,
+            coalesce(left_out, 0) as left_out,
             coalesce(rows.quarantined, 0) + coalesce(malformed, 0) as quarantined,
             coalesce(duplicate, 0) as duplicate,
             coalesce(conflicting, 0) as conflicting,
@@ -243,6 +246,7 @@ def _summarise(warehouse: Warehouse) -> None:
         left join rows using (file_number)
         left join lines using (file_number)
         left join repeats using (file_number)
+        left join staged_left_out using (file_number)
         """
     )
 
@@ -318,6 +322,7 @@ def _append(warehouse: Warehouse, table: Table, load_id: int) -> list[tuple[str,
             duplicate = done.duplicate,
             conflicting = done.conflicting,
             quarantined = done.quarantined,
+            left_out = done.left_out,
             reason = done.reason,
             size_bytes = done.size_bytes,
             content_hash = done.content_hash,

@@ -17,7 +17,8 @@ MANIFEST_COLUMNS = """
     first_seen_at timestamp, is_late boolean, is_first_load boolean, status varchar,
     load_id bigint, delivered bigint, accepted bigint, duplicate bigint, conflicting bigint,
     quarantined bigint, reason varchar, size_bytes bigint, columns varchar[],
-    rewritten bigint, rewrites varchar, content_hash varchar, written_ns bigint
+    rewritten bigint, rewrites varchar, content_hash varchar, written_ns bigint,
+    left_out bigint
 """
 LANDING_TABLES = {
     "files": MANIFEST_COLUMNS,

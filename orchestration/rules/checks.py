@@ -14,7 +14,7 @@ import io
 import os
 import re
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
@@ -28,16 +28,20 @@ import duckdb
 import yaml
 
 from orchestration.engine.warehouse import is_locked
-from orchestration.landing.contract import YAML_LOADER
+from orchestration.landing.contract import YAML_LOADER, load_contract
 from orchestration.landing.identities import RESERVED_ENDINGS, registrable_domain
-from orchestration.project import project, source_of
+from orchestration.landing.mappings import load_mappings
+from orchestration.project import mapping_folders, project, source_of
 from orchestration.rules.ruleset import FIT_SEED, STATES, STATES_SEED
 from orchestration.settings import (
+    MODELS_DIR,
+    PROJECT_DIR,
     Settings,
     SettingsError,
     home_path,
     path_of,
     read_settings,
+    rules_dir,
     spill_path,
 )
 
@@ -137,6 +141,7 @@ def ready(
     try:
         place = project(environment)
         of_rules = shown(faults_of_rules(place))
+        of_rules += shown(faults_of_mappings(mapping_folders(rules_dir(environment))))
         is_landing_needed &= not _is_filled_elsewhere(place)
     except SettingsError as error:
         of_rules.append(str(error))
@@ -191,6 +196,17 @@ def faults_of_rules(project_dir: Path) -> list[Fault]:
     if values is not None:
         faults += _faults_of_vars(project_dir, values, seeds)
     return [fault._replace(file=source_of(project_dir, fault.file)) for fault in faults]
+
+
+def faults_of_mappings(folders: Sequence[Path]) -> list[Fault]:
+    """All that is wrong with the mappings of systems (docs/mappings.md)."""
+    _, problems = load_mappings(folders, load_contract(MODELS_DIR).tables.values())
+    return [Fault(_in_checkout(Path(problem.file)), *problem[1:]) for problem in problems]
+
+
+def _in_checkout(path: Path) -> str:
+    """The path as people write it: from the checkout where it is in there."""
+    return str(path.relative_to(PROJECT_DIR) if path.is_relative_to(PROJECT_DIR) else path)
 
 
 # --- paths ----------------------------------------------------------------------------------------

@@ -24,9 +24,10 @@ from orchestration.landing import manifest as landing_manifest
 from orchestration.landing.contract import Contract, load_contract
 from orchestration.landing.discovery import discover
 from orchestration.landing.fates import read_remedies
+from orchestration.landing.mappings import load_mappings
 from orchestration.landing.messages import Unread
 from orchestration.landing.presence import Snapshots, read_snapshots
-from orchestration.project import FEEDS_SEED, ROW_FATES_SEED, project
+from orchestration.project import FEEDS_SEED, ROW_FATES_SEED, mapping_folders, project
 from orchestration.rules.checks import faults_of_landing
 from orchestration.rules.ruleset import project_vars, ruleset_version
 from orchestration.runs import score_store
@@ -41,6 +42,7 @@ from orchestration.settings import (
     as_umask_says,
     load_settings,
     parse_confirm,
+    rules_dir,
 )
 
 # Dagster's names for the days of a run.
@@ -230,9 +232,19 @@ def awaited(settings: Settings, day: date, now: datetime) -> list[str]:
         )
 
 
-@cache
 def contract() -> Contract:
-    return load_contract(MODELS_DIR)
+    """The tables that may land, and the systems that land by a mapping.
+
+    A mapping with a fault is left out; checks.ready tells it before anything runs.
+    """
+    return _contract(rules_dir(os.environ))
+
+
+@cache
+def _contract(rules: Path | None) -> Contract:
+    tables = load_contract(MODELS_DIR).tables
+    systems, _ = load_mappings(mapping_folders(rules), tables.values())
+    return Contract(tables, systems)
 
 
 def settle_seconds() -> float:

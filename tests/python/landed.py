@@ -64,13 +64,14 @@ class Landed:
         """Every file's counts add up, and are what the raw tables and the quarantine hold."""
         for file, source, name, status, *counts in self.rows(
             "select file, source, table_name, status, delivered, accepted, duplicate, conflicting,"
-            " quarantined from raw_landing.files"
+            " quarantined, left_out from raw_landing.files"
         ):
             if status == "pending":
-                assert counts == [None] * 5
+                assert counts == [None] * 6
                 continue
-            delivered, accepted, duplicate, conflicting, quarantined = counts
-            assert delivered == accepted + duplicate + conflicting + quarantined
+            delivered, accepted, duplicate, conflicting, quarantined, left_out = counts
+            taken_off = duplicate + quarantined + left_out
+            assert delivered == accepted + conflicting + taken_off
             held = {"accepted": accepted, "conflicting": conflicting}  # duplicates are not kept
             found = dict(
                 self.warehouse.connection.execute(

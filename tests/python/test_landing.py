@@ -1729,7 +1729,7 @@ def test_the_documentation_lists_the_tables_of_the_contract() -> None:
         ),
         ("key: [a], ordered: [[a, b]]", "data_type: date", "does not have"),
         ("key: []", "data_type: text", "key is empty"),
-        ("key: [a], number_style: eu", "data_type: text", "none of plain, us"),
+        ("key: [a], number_style: german", "data_type: text", "none of plain, us, eu"),
         ("key: [a], date_formats: ['%m/%Y']", "data_type: date", "must have year"),
         ("key: [a], date_formats: ['%Y/%j/%m/%d']", "data_type: date", "must have year"),
         ("key: [a], date_formats: ['%m/%d/%Y', '%d/%m/%y']", "data_type: date", "different days"),

@@ -34,6 +34,7 @@ counts as (
         sum(duplicate) as duplicate,
         sum(conflicting) as conflicting,
         sum(quarantined) as quarantined,
+        sum(left_out) as left_out,
         sum(rewritten) as rewritten,
         -- Of the last delivery in which there was any.
         max_by(rewrites, cast(delivery_date as {{ dbt.type_string() }}) || file_path) as rewrites
@@ -50,7 +51,8 @@ select
     feed_gaps.source is not null as is_stale,
     {%- for count in [
         'files', 'unreadable_files', 'pending_files', 'late_files',
-        'delivered', 'accepted', 'duplicate', 'conflicting', 'quarantined', 'rewritten'
+        'delivered', 'accepted', 'duplicate', 'conflicting', 'quarantined', 'left_out',
+        'rewritten'
     ] %}
     cast(coalesce(counts.{{ count }}, 0) as bigint) as {{ count }},
     {%- endfor %}

@@ -48,6 +48,14 @@ fates as (
     from files
     where conflicting > 0
 
+    union all
+
+    select
+        source, table_name, source_instance, 'left out', 'left out by the mapping', left_out, null,
+        file_path, null
+    from files
+    where left_out > 0
+
 ),
 
 delivered as (

@@ -18,6 +18,7 @@ select
     duplicate,
     conflicting,
     quarantined,
+    coalesce(left_out, 0) as left_out,
     rewritten,
     rewrites,
     reason
