@@ -236,7 +236,7 @@ def rules_dir(environment: Mapping[str, str]) -> Path | None:
     `rules` in the checkout, if it is there, unless RULES_DIR names another. Raises SettingsError
     for one that is not there.
     """
-    folder = _rules_path(environment)
+    folder = rules_path(environment)
     if folder.is_dir():
         return folder
     if _is_named(environment):
@@ -256,14 +256,15 @@ def _is_named(environment: Mapping[str, str]) -> bool:
     return bool(environment.get("RULES_DIR", "").strip())
 
 
-def _rules_path(environment: Mapping[str, str]) -> Path:
+def rules_path(environment: Mapping[str, str]) -> Path:
+    """Where a company's rules are or would be. Raises SettingsError."""
     given = environment.get("RULES_DIR", "").strip()
     return _resolved("RULES_DIR", Path(given or RULES).expanduser())
 
 
 def _data_dir(environment: Mapping[str, str]) -> Path:
     data = PROJECT_DIR / "data"
-    return data / company_name(_rules_path(environment)) if _is_named(environment) else data
+    return data / company_name(rules_path(environment)) if _is_named(environment) else data
 
 
 def keep_files_private() -> None:

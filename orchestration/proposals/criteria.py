@@ -116,11 +116,12 @@ def propose(facts: Facts, findings: Findings) -> None:
     accounts = _accounts(facts, findings)
     measures = _measures(facts, accounts)
     if len(measures[0].accounts) < LEAST_ACCOUNTS:
-        findings.note(
-            HEADING,
+        said = (
             f"{len(measures[0].accounts):,} accounts have a deal that was won or lost (renewals and"
-            f" tests left out). From {LEAST_ACCOUNTS} on their attributes are compared.",
+            f" tests left out). From {LEAST_ACCOUNTS} on their attributes are compared."
         )
+        findings.note(HEADING, said)
+        findings.brief.append(f"fit_criteria: {said}")
         return
     usable = [measure for measure in measures if _varies(measure)]
     for measure in usable:
@@ -140,9 +141,9 @@ def propose(facts: Facts, findings: Findings) -> None:
     standing = splits.discoveries({name: cut.split.p for name, cut in cuts.items()})
     chosen = _chosen(attributes, cuts, standing, findings)
     if not chosen:
-        findings.note(
-            HEADING, "No attribute separates what you won or kept, so no criterion is proposed."
-        )
+        said = "No attribute separates what you won or kept, so no criterion is proposed."
+        findings.note(HEADING, said)
+        findings.brief.append(said)
         return
     findings.rules.append(Proposal(SEED, _rows(chosen, accounts), DECIDES))
     fields = [cut.attribute for cut in chosen if cut.attribute.origins]
@@ -165,6 +166,12 @@ def propose(facts: Facts, findings: Findings) -> None:
                 "fields that separate won from lost deals",
             )
         )
+
+
+def _brief(name: str, said: str, cut: Cut) -> str:
+    """A line for the terminal."""
+    high, low = cut.split.high.share, cut.split.low.share
+    return f"{name}: {said} ({high:.0%} against {low:.0%}; chance alone {cut.split.p:.0%})"
 
 
 def _measures(facts: Facts, accounts: Mapping[str, Account]) -> list[Measure]:
@@ -232,6 +239,7 @@ def _chosen(
         else:
             said = "; ".join(f"{cut}" for cut in own)
             findings.note(HEADING, f"{attribute.name}: this attribute separates nothing ({said}).")
+            findings.brief.append(_brief(attribute.name, "this attribute separates nothing", own[0]))
     chosen: list[Cut] = []
     groups: dict[str, tuple[int, ...]] = {}
     for name, cut in sorted(best.items(), key=lambda item: -item[1].split.evidence):
@@ -248,6 +256,7 @@ def _chosen(
         elif chosen and splits.adds(split.is_high, cut.measure.shares[known], strata) > splits.RATE:
             before = ", ".join(each.attribute.name for each in chosen)
             findings.note(HEADING, f"{name}: separates nothing beyond {before} ({cut}).")
+            findings.brief.append(f"{name}: separates nothing beyond {before}")
         else:
             chosen.append(cut)
             sides = {a: 2 if high else 1 for a, high in zip(here, split.is_high, strict=True)}

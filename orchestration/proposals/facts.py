@@ -43,6 +43,7 @@ MODELS = (
     "int_account_survivors",
     "int_account_versions",
     "int_contract_spans",
+    "int_currency_rates",
     "int_crm_opportunities",
     "int_opportunity_spans",
     "int_opportunity_stages",

@@ -64,6 +64,8 @@ class Findings:
     rules: list[Proposal] = field(default_factory=list)
     values: list[VarProposal] = field(default_factory=list)
     notes: dict[str, list[str]] = field(default_factory=dict)
+    brief: list[str] = field(default_factory=list)
+    """What a terminal shows besides the table, a line each."""
 
     def note(self, heading: str, *lines: str) -> None:
         """Adds lines under a heading."""
@@ -271,6 +273,11 @@ def proposed_names(folder: Path) -> list[str]:
     return names + ([VARS] if (place / VARS_FILE).is_file() else [])
 
 
+def path_of(folder: Path, name: str) -> Path:
+    """Where what is proposed of a rule lies."""
+    return folder / PROPOSED / (VARS_FILE if name == VARS else f"{name}.csv")
+
+
 def accept(folder: Path, names: Collection[str]) -> dict[str, int]:
     """Puts what is proposed of these rules into force; gives the rows of each.
 
@@ -307,7 +314,7 @@ def accept(folder: Path, names: Collection[str]) -> dict[str, int]:
     for file, text in texts.items():
         _write(folder / file, text)
     for name in wanted:
-        (place / (VARS_FILE if name == VARS else f"{name}.csv")).unlink(missing_ok=True)
+        path_of(folder, name).unlink(missing_ok=True)
     return counts
 
 
@@ -322,7 +329,7 @@ def decline(folder: Path, name: str) -> None:
         keys = [_named(seed.key_of(row)) for row in read_rows(place / f"{name}.csv")]
     rows += [{"rule": name, "key": key} for key in keys]
     _write(place / DECLINED, _csv(("rule", "key"), rows))
-    (place / (VARS_FILE if name == VARS else f"{name}.csv")).unlink(missing_ok=True)
+    path_of(folder, name).unlink(missing_ok=True)
 
 
 def _accepted(row: Row) -> dict[str, str]:

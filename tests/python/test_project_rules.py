@@ -128,7 +128,7 @@ AUDIT = "audit"
 # Folders and files of orchestration/, from the ground up, and the tools on top.
 ROOMS = (
     *("demo", "scoring", "settings", "terminal", "stages", "engine", "landing", "rules", "runs"),
-    *("assets", "definitions", "commands", "tools"),
+    *("proposals", "assets", "definitions", "commands", "tools"),
 )
 RESERVED = r"(?:stg|int|feat|fct|dim|mart|base|tmp)_.*|.*_(?:tmp|xf|final|v\d+)"
 
