@@ -32,7 +32,7 @@ WORDS = Lexicon(
         # Work of our own that reaches nobody.
         "nothing": """=note, notiz, remarque, =nota, internal, intern, interne, interno, aufgabe,
             to do, =todo, tache, tarea, erinner, reminder, rappel =interne, recordatorio, wiedervorlage,
-            =task, taak, admin, recherche, research, datenpflege, data entry, vorbereitung, prepar""",
+            =task, taak, admin, recherche, research, datenpflege, data entry, vorbereitung""",
         "mail_campaign": """newsletter, mailing, email blast, mass mail, massen, rundmail,
             infolettre, boletin, emailing, e mailing, drip, sequence mail campaign""",
         "webinar": """webinar, webinair, seminaire en ligne, online seminar, seminario web, webcast,
@@ -45,7 +45,7 @@ WORDS = Lexicon(
             white paper, livre blanc, ebook, e book, content, leitfaden, guide, =guia, registration,
             anmeldung, inscription, inscripc, contact request, kontaktanfrage, demande de contact,
             webformular, landing page, checklist, studie, ratgeber, libro blanco""",
-        "trial": """trial, testversion, teststellung, testzugang, testphase, essai, prueba gratis,
+        "trial": """trial, teststart, testbeginn, testversion, teststellung, testzugang, testphase, essai, prueba gratis,
             periodo de prueba, =prueba, pilot, =poc, proof of concept, sandbox, probezeit, demozugang""",
         "linkedin": "linkedin, linked in, inmail, xing, =sn, sales navigator, social, reseau social",
         "message": """=sms, whatsapp, whats app, =chat, messenger, =message, =messages, nachricht,

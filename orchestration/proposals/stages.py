@@ -6,13 +6,14 @@ stage history, and all of them before names. Where little is known the proposal 
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from orchestration.proposals.facts import Facts
 from orchestration.proposals.store import Findings, Proposal, is_plain, reason
-from orchestration.proposals.words import Lexicon, counted, listed, number_in_front
+from orchestration.proposals.words import Lexicon, counted, listed, number_in_front, plain
 
 SEED = "opportunity_stages"
 DECIDES = "deal flags, probabilities, stage history, then names"
@@ -27,76 +28,124 @@ COMMITTED_MIN_PROBABILITY, EARLY_MAX_PROBABILITY = 0.5, 0.3
 # A stage stands late in history from this place on (0 first, 1 last of the open ones).
 LATE_MIN_PLACE, EARLY_MAX_PLACE = 0.6, 0.35
 
-# Order of meanings by which names are read: what ends a deal goes first, and of two steps the later.
-LOST, WON, PARKED = "lost", "won", "parked"
+# Meanings of names. An order is won unless it is still being negotiated; `closed` alone says only
+# that it is over; a word of waiting makes an end one that is still to come.
+LOST, WON, ORDER, CLOSED, SALE = "lost", "won", "order", "closed", "sale"
+WAITING, NOT, PARKED, NEED = "waiting", "not", "parked", "need"
 STEPS = ("new", "contact", "qualify", "discover", "evaluate", "propose", "negotiate")
-COMMITTED = ("discover", "evaluate", "propose", "negotiate")
+# The later step speaks, but who studies a need is still asking.
+BY_NAME = ("negotiate", "propose", NEED, "evaluate", "discover", "qualify", "contact", "new")
 CLEARLY_COMMITTED = ("evaluate", "propose", "negotiate")
 WORDS = Lexicon(
     {
-        LOST: """lost, =loss, verloren, verlust, perdu, perdid, perdit, =perso, =persa, verlor,
-            reject, declin, refus, rechaz, rifiut, afgewezen, abgelehnt, ablehn, absage, abgesagt,
-            cancel, annul, anul, storn, abgebrochen, abbruch, abandon, disqual, descalif, descart,
-            dead, =tot, =tote, no decision, no deal, no go, =nogo, kein interesse, keine, sans suite,
-            sin interes, pas interess, no interes, not interested, not qualified, unqualif,
-            nicht qualif, no cualif, no calif, no concret, non qualif, non abouti, ausgeschieden,
-            churn, gescheitert, echec, fracas, desist, withdrawn, zuruckgezogen, =retire,
-            dropped, drop out, qualified out, duplicat, dublette, doublon, =spam, unterlegen,
-            competitor, konkurrenz, concurren, competencia, cerrada =sin, cerrado =sin, nicht gewonn,
-            not won, non gagn, no ganad, sin exito, sans succes, ohne erfolg, niedergelegt, verworfen,
-            archiviert, ecart, elimin, negativ, fallido, fallida, geen interesse, sem interesse,
-            recusad, scartat, aufgegeben, geplatzt, expired, verfallen, caduc, abgeschrieben""",
-        WON: """=won, gewonnen, gewinn, gagn, ganad, ganh, =vinto, =vinta, vinci, vencid, signed,
-            =signe, =signee, =signes, firmad, unterschrieb, unterzeich, assinad, firmat, getekend,
-            order received, purchase order, =po received, auftrag, beauftragt, zuschlag, bestell,
-            commande, pedido, ordine, bestelling, closed won, =sold, verkauft, vendu, vendid,
-            deal done, =customer, =kunde, =client, =cliente, live, go live, onboarding, accepted,
-            angenommen, accepte, aceptad, akzeptiert, erfolgreich, success, exito, conclu, adjudic,
-            remport, erteilt, handover, ubergabe, implementation, implementier, conseguid, lograd,
-            abschluss erfolgt, vertragsabschluss, facturad, invoiced, fakturiert, realis, erfolg""",
+        LOST: """lost, verloren, verlust, perdu, perdid, perdit, =perso, =persa, =verlor, reject,
+            declin, refus, rechaz, rifiut, afgewezen, abgelehnt, ablehn, absage, abgesagt, cancel,
+            annul, anul, storn, abgebrochen, abbruch, abandon, disqual, descalif, descart, ^dead,
+            =tot, =tote, =dq, no go, =nogo, unqualif, ausgeschieden, churn, gescheitert, echec,
+            echou, fracas, desist, withdraw, zuruckgezogen, dropped, drop out, qualified out,
+            duplicat, dublette, doublon, =spam, unterlegen, competitor, konkurrenz, concurren,
+            competencia, mitbewerb, wettbewerber, competidor, verworfen, archiviert, ecart, elimin,
+            negativ, fallid, recusad, scartat, aufgegeben, geplatzt, expired, verfallen, caduc,
+            abgeschrieben, ghost, eingestellt, classee, =classe, desestim, unrespons, unreach,
+            stopped, gestoppt, killed, walked, lapsed, ausgefallen, infructu, =caida, =caido,
+            frustrad, denegad, irrelevant, disinterest, desinteres, funkstille, silen, failed,
+            gekundigt, resili, hinfallig, obsolet, rebot, descolg, cayo, fermee sans, gave up,
+            afgevallen, vervallen, verlies, bocciat, fallit, cancelad, eliminad, nada, unfit,
+            ungeeignet, bad fit, poor fit, too small, zu klein, =trash, =junk, closed out, wrong""",
+        WON: """=won, inked, gewonnen, gewinn, gagn, ganad, =ganho, =ganha, =vinto, =vinta, vinci, signed,
+            =signe, =signee, =signes, firmad, unterschrieb, unterzeichnet, assinad, firmat, getekend,
+            closed won, =sold, verkauft, vendu, vendid, =live, go live, onboard, accepted,
+            angenommen, =accepte, =acceptee, aceptad, akzeptiert, erfolgreich, succes, exito,
+            adjudicad, =adjuge, remport, handover, ubergabe, implement, conseguid, lograd,
+            abschluss erfolgt, facturad, facture, invoiced, fakturiert, geholt,
+            dach und fach, formalizad, contratad, decroch, victor, =sieg, converted, umgewandelt,
+            concretad, =cerrada, =cerrado, erteilt, purchased, gekauft, achete, comprad, paid,
+            bezahlt, gewonnen, gegund, akkoord, aangenomen, concluid, fechad, chius vint, en service,
+            deployed, active customer, neukunde, nouveau client, nuevo cliente, finalisee, zugesagt""",
+        ORDER: """=order, orders, order placed, order received, =po, auftrag, beauftrag, zuschlag,
+            bestell, commande, pedido, ordine, opdracht, encomenda, =customer, =kunde, =client,
+            =cliente, =klant, abschluss, vertragsabschluss, adjudic, attribu, erhalten,
+            lieferung, delivery, encargo, compra realizada, booked, =booking""",
+        CLOSED: """closed, geschlossen, abgeschlossen, beendet, cerrad, clos, cloture, ferme, conclu,
+            termine, finalizad, erledigt, fertig, afgesloten, gesloten, chius, encerrad, completed,
+            done, terminad, finished""",
+        SALE: "venta, vente, sale, deal, geschaft, vendita, verkoop, trato, marche, verkauf",
+        WAITING: """ausstehend, pending, await, attente, pendiente, erwart, espera, waiting, outstand,
+            wartet, warten, in vorbereitung, en curso, en cours, laufend, in progress, in arbeit,
+            proceso, imminent, inminent, bevorsteh, kurz vor, soon, expected, =vor, en preparation,
+            in prufung, under review, ongoing, steht an, en revision, in attesa, wacht""",
+        NOT: """kein, ohne, nicht, sans, =pas, =non, =sin, =no, =not, without, never, geen, niet,
+            senza, nessun, =sem, =nao, noch nicht, =nie, jamais, nunca, aucun, ningun, didn""",
         PARKED: """on hold, =hold, paused, =pause, parked, parken, geparkt, pausiert, zuruckgestellt,
-            en attente, en pausa, suspend, stalled, nurtur, dormant, ruht, ruhend, wiedervorlage,
-            aplazad, reporte, later, spater, plus tard, mas tarde, backlog, verschoben, postpon,
-            pospuest, in sospeso, gelee, congelad, eingefroren, frozen""",
+            en attente, en pausa, suspend, stall, nurtur, dormant, ruht, ruhend, wiedervorlage,
+            aplazad, reporte, =later, spater, plus tard, mas tarde, backlog, verschoben, postpon,
+            pospuest, in sospeso, =gele, gelee, congelad, eingefroren, frozen, en sommeil, recycl,
+            deferred, vertagt, ausgesetzt, standby, stand by, en pause, snooz, long term,
+            langfrist, revisit, warmhalten, dormid, en veille""",
         "negotiate": """negotiat, verhandl, =nego, negoci, contrat, contract, vertrag, legal, juridi,
-            recht, procure, einkauf, achats, compras, verbal, mundlich, commit, closing, redlin,
-            approval, freigab, genehmig, approbation, valid, aprobac, signature, unterschrift, =firma,
-            signing, unterzeichnung, bought in, buy in, decision, entscheid, decid, beschluss,
-            trattativ, onderhandel, contratt, final, letzte, abschluss, cierre, cloture,
-            paperwork, msa, terms, konditionen, conditions, condiciones, budget confirm, forecast,
-            best case, zusage, accord, acuerdo, intent, absichtserklarung, security review,
-            vendor onboarding, feilsch, last mile, bon pour, arbitrage, tarifgesprach, preisgesprach,
-            rabatt, ratif, conclusion, schlussrunde, zielgerade, finalis, zeichn, bouclage""",
-        "propose": """propos, quote, quotat, angebot, offer, ofert, offre, offert, devis, presup,
-            cotiz, preis, pricing, tender, ausschreib, rfp, rfq, appel d offres, licita, business case,
-            kostenvoranschlag, preventiv, orcament, propost, voorstel, bid, chiffr, estimat,
-            wirtschaftlichkeit, tarif, kalkul, konzept vorgelegt, valoracion economica""",
-        "evaluate": """evalu, trial, pilot, poc, proof, testphase, =test, teststellung, essai, prueba,
-            prova, prototyp, assess, bewert, prufung, prufen, demo, technical, technisch,
-            techniqu, tecnic, validac, workshop, atelier, taller, shortlist, perception, vergleich,
-            compar, benchmark, sandbox, fachpruf, decision maker, probe, erprob, machbar, feasib,
-            faisab, factib, vorauswahl, presentac, prasent, present, vorfuhr, showcase,
-            vorstellung, pitch, in review, consensus, auswahl, selection, seleccion, concept, konzept,
-            ensayo, maquette, experiment, examin, etude, estudio, audit, champion, sponsor""",
-        "discover": """discover, solution, losung, solucion, scoping, scope, anforder, value prop,
-            exigenc, cadrage, alcance, diagnos, decouvert, descubr, workshop bedarf, solutioning,
-            soluzione, oplossing, analysis call, exploration, explor, design, entwurf,
-            vor ort, on site, deep dive""",
-        "qualify": """qualif, cualif, calific, bedarf, needs, besoin, necesidad, bant, meddic, meddpicc,
-            sql, =sal, mql, prequal, vorquali, bisogn, behoeft, necessidad, abklar, klarung, triage,
-            sondier, bestimm, ermittl, geeignet, eignung, filtr, tri""",
-        "contact": """contact, kontakt, outreach, appointment, termin, rendez, =rdv, cita, reunion,
-            meeting, erstgesprach, gesprach, first call, intro, anruf, appel, llamada, angesproch,
+            jurist, ^recht, procure, einkauf, achats, compras, verbal, mundlich, commit, closing,
+            redlin, approv, freigab, genehmig, approbation, valid, aprob, signature, signatur,
+            unterschrift, =firma, signing, unterzeichnung, bought in, buy in, decision, entscheid,
+            decid, beschluss, trattativ, onderhandel, final, letzte, abschlussphase, cierre,
+            paperwork, paper process, =msa, =nda, terms, konditionen, condition, condicion,
+            budget confirm, best case, zusage, accord, acuerd, =loi, of intent, absichtserkl,
+            security review, feilsch, last mile, bon pour, arbitrage, preisgesprach, rabatt, ratif,
+            schlussrunde, zielgerade, finalis, zeichnung, bouclage, vergabe, attribution, award,
+            gremium, board, vorstand, direction generale, comite de dir, direccion general, vendor,
+            lieferantenfreigabe, bestellanforderung, requisition, nachverhandl, regateo, handover
+            to legal, ultim, dernier, endrunde, tratativa, contraprop, gegenangebot, avtal, juridico,
+            mutual plan, close plan, stichwahl, finalist, preferred, bevorzugt, compliance, dsgvo,
+            avenant, klausel, clausul, clause, bestellung in, avant signature, aval, visto bueno""",
+        "propose": """propos, propale, quote, quotat, angebot, offer, ofert, offre, offert, devis,
+            presup, cotiz, preis, pricing, =price, tender, ausschreib, =rfp, =rfq, =rfi, appel d offres,
+            licita, business case, kostenvoranschlag, kostensch, schatzung, preventiv, orcament,
+            propost, voorstel, chiffr, estimat, estimac, wirtschaftlich, tarif, kalkul, commercials,
+            commercial terms, =sow, statement of work, leistungsbeschreib, valoracion econ, =roi,
+            bepreis, economic, =bid, bidding, konditionsblatt, offerte, prijs, prezz, dossier remis,
+            cahier des charges, pliego, lastenheft, pflichtenheft, cost, kosten, cout, coste,
+            conception commercial, memoire, licenc, paquete, vorschlag, remise de l offre""",
+        NEED: "need, bedarf, besoin, necesidad, requerimient, bisogn, behoeft, necessidad, anforder",
+        "evaluate": """evalu, trial, pilot, =poc, =pov, proof, preuve, ^test, teststell, essai, prueba,
+            prova, prototyp, assess, bewert, prufung, prufen, =demo, demo, technical, technisch,
+            techniqu, tecnic, workshop, atelier, taller, shortlist, short list, perception,
+            vergleich, compar, benchmark, sandbox, decision maker, =probe, probe, erprob, machbar,
+            feasib, faisab, factib, viabil, vorauswahl, presentac, prasent, present, vorfuhr, showcase,
+            vorstellung, =pitch, in review, consensus, auswahl, selection, seleccion, concept,
+            konzept, ensayo, maquette, experiment, examin, etude, estudio, audit, champion, sponsor,
+            soutenance, stakeholder, komitee, comite, committee, musterung, bemuster, muster,
+            sample, muestra, echantillon, referenz, reference, fachlich, validacion, testbetrieb,
+            simulation, analyse technique, business review, buying committee, vorprufung, inspection,
+            inspecc, begeh, aufmass, =poc, beurteil, begutacht, verificac, verific, recette,
+            sichtung der losung, hands on, mvp, proeftuin, proef, valutaz, beoordel, avaliac""",
+        "discover": """discover, avant vente, presales, pre sales, preventa, use case, anwendungsfall, solution, losung, solucion, scoping, =scope, value prop, exigenc,
+            cadrage, alcance, diagnos, decouvert, descubr, solutioning, soluzione, oplossing,
+            explor, design, entwurf, vor ort, on site, deep dive, aushandlung, skizze, esquisse,
+            immersion, levantamiento, analyse, analisis, analysis, recueil, erhebung, ist aufnahme,
+            mapping, value, valor, valeur, tiefen, erkund, ontdek, scoperta, relevamient, mapeo""",
+        "qualify": """qualif, cualif, calific, =bant, meddic, meddpicc, =sql, =sal, =mql, prequal,
+            vorquali, abklar, klarung, triage, sondier, ermittl, geeignet, eignung, filtr, =tri,
+            pain, problem, potenzialpruf, budget, vorprufen, fit check, gekwalific, validar interes,
+            screening, vetting, einordn, precisión, scoring""",
+        "contact": """contact, kontakt, outreach, appointment, termin, rendez, =rdv, =cita, reunion,
+            meeting, erstgesprach, gesprach, first call, =intro, anruf, appel, llamada, angesproch,
             approach, connect, engag, incontro, afspraak, besuch, visit, kennenlern, ansprach,
-            dialog, einladung, invitation, kick off, anbahn, replied, response, repondu, contesto""",
-        "new": """=new, neu, nouv, nuev, prospec, prospek, lead, suspect, identif, =open, eingang,
-            incoming, inbound, piste, interes, intent signal, target, ziel, pre pipeline, idea,
-            =idee, untouched, unbearb, sin contactar, a contacter, nuov, novo, nova, nieuw,
-            anfrage, demande, solicitud, consulta, enquiry, inquiry, entrada, entree, erfasst,
-            raw, potential, potenzial, potenciel, potentiel, created, angelegt, opportunity,
-            chance, oportunidad, recherche, research, detect, reper, verdacht, aufgenommen, signal""",
+            dialog, einladung, invitation, kick off, anbahn, replied, response, repondu, contesto,
+            echange, first touch, premier, primera, primer, erst, conversa, attempt, relance, touch,
+            nachfass, follow up, seguimient, call, cita agendada, introduc, agendad, meet, brief""",
+        "new": """=new, =neu, neue, neuer, neukontakt, nouv, nuev, prospec, prospek, prospect, lead,
+            suspect, identif, =open, eingang, incoming, inbound, piste, interes, signal, target,
+            ziel, pre pipeline, =idea, =idee, untouched, unbearb, nuov, novo, nova, nieuw, anfrage,
+            demande, solicitud, consulta, enquiry, inquiry, entrada, entree, entrant, erfasst, =raw,
+            potential, potenzial, potenciel, potentiel, created, angelegt, opportunity, chance,
+            oportunidad, recherche, research, detect, reper, verdacht, aufgenommen, akquise, vorfeld,
+            awareness, =cible, kalt, froid, =frio, =cold, hunting, sourc, recib, registr, backlog,
+            suche, buscar, verteil, assigned, zugewiesen, asignad, offen, abierta, ouvert, start""",
     }
 )
+
+
+# Words of an end of the deal itself, and not of a step that is done.
+ENDED = re.compile(r"\b(closed|geschlossen|abgeschlossen|cerrad|clos\b|clotur|chius|encerrad)")
 
 
 @dataclass
@@ -175,17 +224,12 @@ def _outcome(stage: Seen, flagged: bool, won_flagged: bool) -> tuple[str, str, b
     """open, won or lost; why; and whether that is sure."""
     if stage.record:
         return stage.record, f"{stage.record} by the CRM's own record of the stage", True
-    name = WORDS.first((LOST, WON), stage.name)
-    step = WORDS.first((PARKED, *reversed(STEPS)), stage.name)
-    by_name = name[0] if name else ("open" if step else None)
-    # A word of an end beside one of a step: "order negotiation" is a step.
-    if name and name[0] == WON and step and step[0] in CLEARLY_COMMITTED:
-        by_name = None
+    by_name, word, is_clear = outcome_by_name(stage.name)
     if flagged and stage.deals:
         share = stage.closed / stage.deals
         if share >= 0.5:
             if won_flagged and 0.1 < stage.won / stage.closed < 0.9 and by_name in (WON, LOST):
-                said = f"is_won in {stage.won:,} of {stage.closed:,}, so '{name[1] if name else ''}' decides"
+                said = f"is_won in {stage.won:,} of {stage.closed:,}, so '{word}' decides"
                 return by_name, said, False
             outcome = WON if stage.won > stage.closed / 2 else LOST
             if won_flagged or outcome == WON or by_name == LOST:
@@ -215,23 +259,68 @@ def _outcome(stage: Seen, flagged: bool, won_flagged: bool) -> tuple[str, str, b
         if stays <= PASSES_MAX_SHARE:
             return "open", seen, True
         if stays >= ENDS_MIN_SHARE and by_name in (WON, LOST):
-            return by_name, f"{seen}; '{name[1] if name else ''}' says {by_name}", True
+            return by_name, f"{seen}; '{word}' says {by_name}", True
         if stays >= ENDS_MIN_SHARE and by_name is None:
             outcome = WON if stage.paid else LOST
             said = f"{counted(stage.paid, 'account')} of its deals have a contract"
             return outcome, f"{seen}; {said}", False
-    if by_name == "open":
-        return "open", f"'{step[1] if step else ''}' in its name", True
     if by_name:
-        return by_name, f"'{name[1] if name else ''}' in its name says {by_name}", stays is None
-    if name and step:
-        return "open", f"'{step[1]}' beside '{name[1]}' in its name", False
+        said = f"'{word}' in its name"
+        return by_name, said if by_name == "open" else f"{said} says {by_name}", is_clear
     return "open", "nothing says that deals end in it", False
+
+
+def outcome_by_name(name: str) -> tuple[str | None, str, bool]:
+    """What a name says of the end, if anything; its words; and whether that is clear."""
+    found = WORDS.meanings(name)
+    step = step_by_name(name)
+    is_open = WAITING in found and LOST not in found
+    if LOST in found:
+        return "lost", found[LOST], True
+    if PARKED in found:
+        return "open", found[PARKED], True
+    if NOT in found and (WON in found or CLOSED in found):
+        return "lost", found[NOT], True
+    if NOT in found and step and step[0] in ("contact", "qualify", "new", "propose"):
+        # Who was not reached yet is new; who has no need, interest or budget is lost.
+        if step[0] == "contact" and "response" not in step[1] and "repon" not in step[1]:
+            return "open", f"{found[NOT]} {step[1]}", False
+        return "lost", f"{found[NOT]} {step[1]}", True
+    if NOT in found:
+        return "lost", found[NOT], False
+    if WON in found and not is_open:
+        return "won", found[WON], CLOSED not in found or SALE in found or "won" in found[WON]
+    if CLOSED in found and not is_open:
+        if SALE in found or ORDER in found:
+            return "won", f"{found[CLOSED]} {found.get(SALE) or found[ORDER]}", True
+        if plain(name) == found[CLOSED]:
+            return None, found[CLOSED], False
+        if step and not ENDED.search(plain(name)):
+            return "open", step[1], True  # a demo that is done
+        return "lost", found[CLOSED], False
+    if ORDER in found and not is_open and (step is None or step[0] == "new"):
+        return "won", found[ORDER], True
+    if step:
+        return "open", step[1], ORDER not in found
+    if is_open and (WON in found or ORDER in found):
+        return "open", found[WAITING], True
+    return None, "", False
+
+
+def step_by_name(name: str) -> tuple[str, str] | None:
+    """The step that a name says, and its words."""
+    found = WORDS.meanings(name)
+    if PARKED in found and not (WAITING in found and any(s in found for s in CLEARLY_COMMITTED)):
+        return PARKED, found[PARKED]
+    if WAITING in found and (WON in found or ORDER in found):
+        return "negotiate", f"{found[WAITING]} {found.get(WON) or found[ORDER]}"
+    step = WORDS.first(BY_NAME, name)
+    return ("qualify", step[1]) if step and step[0] == NEED else step
 
 
 def _is_committed(stage: Seen, place: float | None) -> tuple[bool, str, bool]:
     """Whether both sides work on a deal in an open stage; why; and whether that is sure."""
-    found = WORDS.first((PARKED, *reversed(STEPS)), stage.name)
+    found = step_by_name(stage.name)
     probability = stage.probability
     step = found[0] if found else None
     seen = []
@@ -275,7 +364,7 @@ def _places(stages: Sequence[Seen]) -> list[str]:
     """Names of the open stages in the order in which deals go through them."""
 
     def by_name(stage: Seen) -> float:
-        found = WORDS.first((PARKED, *reversed(STEPS)), stage.name)
+        found = step_by_name(stage.name)
         if found is None:
             return 0.5
         if found[0] == PARKED:
@@ -320,7 +409,7 @@ def _places(stages: Sequence[Seen]) -> list[str]:
 # --- reading --------------------------------------------------------------------------------------
 
 PROBABILITY = r"(probab|wahrscheinlich|vraisemblan)"
-ORDER = r"(display_?order|sort_?order|reihenfolge)"
+PLACE = r"(display_?order|sort_?order|reihenfolge)"
 
 
 def read(facts: Facts) -> dict[str, Seen]:
@@ -454,7 +543,7 @@ def _read_fields(facts: Facts, stages: dict[str, Seen], names: Mapping[str, str]
     for name, values in found.items():
         if name in stages:
             stages[name].probabilities = [v / 100 if most > 1 else v for v in values]
-    for _, relation, value in facts.fields("stages", ORDER):
+    for _, relation, value in facts.fields("stages", PLACE):
         for name, text in facts.rows(
             f"select coalesce(staged.stage_name, staged.stage_id), {value} from {relation}"
             f" where {value} is not null order by all"

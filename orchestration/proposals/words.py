@@ -11,6 +11,8 @@ from functools import cache
 LETTERS = str.maketrans({"ß": "ss", "ø": "o", "æ": "ae", "œ": "oe", "ł": "l", "đ": "d"})
 DIGRAPHS = re.compile(r"(?<=[a-z])(?:ae|oe|ue)")
 VOWEL = {"ae": "a", "oe": "o", "ue": "u"}
+# Letters up to which an entry stands in too many other words.
+SHORT = 4
 CODE_IN_FRONT = re.compile(r"^\W*(?:[a-z]{0,2}\d+[a-z]?\b|[ivx]{1,4}\b(?=\s*[.):-]))[\s.):_/|-]*")
 
 
@@ -40,8 +42,9 @@ def number_in_front(text: str) -> int | None:
 
 
 class Lexicon:
-    """Words by meaning. An entry is found anywhere in a word; `=` in front wants the whole word,
-    `^` its beginning. Several words are found one after the other.
+    """Words by meaning. An entry is found anywhere in a word, one of up to four letters at its
+    beginning; `=` in front wants the whole word, `^` its beginning. Several words are found one
+    after the other.
     """
 
     def __init__(self, words: Mapping[str, str]) -> None:
@@ -71,6 +74,7 @@ def _pattern(entry: str) -> re.Pattern[str]:
     for word in entry.split():
         exact, start = word.startswith("="), word.startswith("^")
         stem = re.escape(plain(word.lstrip("=^")) or word.lstrip("=^"))
+        start = start or len(stem) <= SHORT
         parts.append(
             rf"\b{stem}\b" if exact else rf"\b{stem}\w*" if start else rf"\w*{stem}\w*"
         )
