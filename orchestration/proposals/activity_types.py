@@ -26,13 +26,14 @@ BEHIND, IN_FRONT = 1_000, -1_000
 SHOWN_AS_UNKNOWN = 10
 
 KINDS = ("nothing", "mail_campaign", "webinar", "fair", "form", "trial", "linkedin", "message")
-KINDS += ("mail", "meeting", "call", "letter")
+KINDS += ("mail", "meeting", "call", "letter", "todo")
+NO_ACTS = ("nothing", "todo")
 WORDS = Lexicon(
     {
         # Work of our own that reaches nobody.
-        "nothing": """=note, notiz, remarque, =nota, internal, intern, interne, interno, aufgabe,
-            to do, =todo, tache, tarea, erinner, reminder, rappel =interne, recordatorio, wiedervorlage,
-            =task, taak, admin, recherche, research, datenpflege, data entry, vorbereitung""",
+        "nothing": "internal, intern, interne, interno, admin, datenpflege, data entry",
+        "todo": """=note, notiz, remarque, =nota, aufgabe, to do, =todo, tache, tarea, erinner,
+            reminder, recordatorio, wiedervorlage, =task, taak, recherche, research, vorbereitung""",
         "mail_campaign": """newsletter, mailing, email blast, mass mail, massen, rundmail,
             infolettre, boletin, emailing, e mailing, drip, sequence mail campaign""",
         "webinar": """webinar, webinair, seminaire en ligne, online seminar, seminario web, webcast,
@@ -51,7 +52,7 @@ WORDS = Lexicon(
         "message": """=sms, whatsapp, whats app, =chat, messenger, =message, =messages, nachricht,
             mensaje, texto, slack, teams nachricht, telegram, instant, messaggio, kurznachricht,
             bericht, wechat, viber""",
-        "mail": """mail, correo, courriel, =mel, posta elettronica, sequence, follow up, anschreiben,
+        "mail": """mail, email, correo, courriel, =mel, posta elettronica, sequence, follow up, anschreiben,
             nachfass, relance""",
         "meeting": """meeting, besprech, termin, reunion, =rdv, rendez, =cita, visit, besuch, visite,
             demo, prasent, present, workshop, atelier, taller, video, zoom, webex, vor ort, on site,
@@ -205,7 +206,9 @@ def rows_of(
             rule["activity_type"] == activity_type or not _is_better(rule, kind, is_sure)
         ):
             continue
-        if not all(is_plain(text) or not text for text in (kind.kind, kind.subkind, kind.disposition)):
+        if not all(
+            is_plain(text) or not text for text in (kind.kind, kind.subkind, kind.disposition)
+        ):
             unknown.append(kind)
             continue
         place = "front" if rule is not None else "behind"
@@ -237,8 +240,8 @@ def judge(kind: Kind) -> tuple[str, str, bool] | None:
     table = kind.table.replace("_", " ")
     by_kind = WORDS.first(KINDS, kind.kind)
     found = by_kind
-    if found is None or found[0] == "nothing":
-        found = WORDS.first([each for each in KINDS if each != "nothing"], kind.subkind)
+    if found is None or found[0] in NO_ACTS:
+        found = WORDS.first([each for each in KINDS if each not in NO_ACTS], kind.subkind)
         if found is None and by_kind is not None:
             return None
     is_named = found is not None
@@ -249,7 +252,7 @@ def judge(kind: Kind) -> tuple[str, str, bool] | None:
         found = ("meeting", "an entry in the calendar")
     if found is None and outcome and outcome[0] in ("voicemail", "unreached", "reached"):
         found = ("call", outcome[1])
-    if found is None or found[0] == "nothing":
+    if found is None or found[0] in NO_ACTS:
         return None
     meaning, word = found
     is_response = kind.table == "campaign_member"
@@ -281,7 +284,11 @@ def judge(kind: Kind) -> tuple[str, str, bool] | None:
     if meaning == "message":
         return ("reply_message" if is_inbound else "touch_message"), why, sure
     if meaning == "meeting":
-        return ("touch_meeting_no_show" if said in ("no_show", "cancelled") else "meeting"), why, sure
+        return (
+            ("touch_meeting_no_show" if said in ("no_show", "cancelled") else "meeting"),
+            why,
+            sure,
+        )
     return PLAIN[meaning], why, sure and meaning != "letter"
 
 

@@ -178,9 +178,7 @@ def _measures(facts: Facts, accounts: Mapping[str, Account]) -> list[Measure]:
     """Deals won of those decided, accounts won of those on file, customers kept."""
     decided = sorted(name for name, each in accounts.items() if each.won + each.lost)
     rates = [accounts[name].won / (accounts[name].won + accounts[name].lost) for name in decided]
-    on_file = sorted(
-        {*decided, *(name for name, each in accounts.items() if each.is_on_file)}
-    )
+    on_file = sorted({*decided, *(name for name, each in accounts.items() if each.is_on_file)})
     bought = [float(accounts[name].won > 0) for name in on_file]
     customers = sorted(name for name, each in accounts.items() if each.kept is not None)
     kept = [float(bool(accounts[name].kept)) for name in customers]
@@ -239,7 +237,9 @@ def _chosen(
         else:
             said = "; ".join(f"{cut}" for cut in own)
             findings.note(HEADING, f"{attribute.name}: this attribute separates nothing ({said}).")
-            findings.brief.append(_brief(attribute.name, "this attribute separates nothing", own[0]))
+            findings.brief.append(
+                _brief(attribute.name, "this attribute separates nothing", own[0])
+            )
     chosen: list[Cut] = []
     groups: dict[str, tuple[int, ...]] = {}
     for name, cut in sorted(best.items(), key=lambda item: -item[1].split.evidence):

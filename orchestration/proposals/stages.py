@@ -200,9 +200,7 @@ def rows_of(stages: Sequence[Seen]) -> list[dict[str, str]]:
     for stage, outcome, why, is_sure in judged:
         committed, sure_of_it = False, True
         if outcome == "open":
-            place = (
-                (ranks[stage.name] - 1) / (len(ranks) - 1) if len(ranks) > 2 else None
-            )
+            place = (ranks[stage.name] - 1) / (len(ranks) - 1) if len(ranks) > 2 else None
             committed, said, sure_of_it = _is_committed(stage, place)
             why = f"{why}; {said}"
         rows.append(
@@ -233,13 +231,14 @@ def _outcome(stage: Seen, flagged: bool, won_flagged: bool) -> tuple[str, str, b
                 return by_name, said, False
             outcome = WON if stage.won > stage.closed / 2 else LOST
             if won_flagged or outcome == WON or by_name == LOST:
-                said = (
-                    f"closed in {stage.closed:,} of {stage.deals:,} and is_won in"
-                    f" {stage.won:,}"
-                )
+                said = f"closed in {stage.closed:,} of {stage.deals:,} and is_won in {stage.won:,}"
                 return outcome, said, share >= 0.8
             outcome = WON if by_name == WON else LOST
-            return outcome, f"closed in {stage.closed:,} of {stage.deals:,}; no deal has is_won", False
+            return (
+                outcome,
+                f"closed in {stage.closed:,} of {stage.deals:,}; no deal has is_won",
+                False,
+            )
         enough = stage.deals >= FEW or by_name == "open"
         if stage.deals >= FEW or by_name != LOST:
             said = f"is_closed in {stage.closed:,} of {stage.deals:,}"
@@ -336,8 +335,10 @@ def _is_committed(stage: Seen, place: float | None) -> tuple[bool, str, bool]:
     if probability is not None and not 0 < probability < 1:
         probability = None
     if step in CLEARLY_COMMITTED:
-        doubt = probability is not None and probability < 0.15 or (
-            place is not None and place < 0.2 and stage.entered >= FEW
+        doubt = (
+            probability is not None
+            and probability < 0.15
+            or (place is not None and place < 0.2 and stage.entered >= FEW)
         )
         return True, f"{said}: both sides work on it", not doubt
     if step == "discover":
@@ -375,9 +376,11 @@ def _places(stages: Sequence[Seen]) -> list[str]:
     numbers = {stage.name: number_in_front(stage.name) for stage in stages}
     probabilities = {stage.name: stage.probability for stage in stages}
     placed = [stage for stage in stages if stage.place is not None]
-    if stages and all(value is not None for value in probabilities.values()) and len(
-        {*probabilities.values()}
-    ) > 1:
+    if (
+        stages
+        and all(value is not None for value in probabilities.values())
+        and len({*probabilities.values()}) > 1
+    ):
         main = {name: value or 0.0 for name, value in probabilities.items()}
     elif len(placed) == len(stages) and stages:
         main = {stage.name: stage.place or 0.0 for stage in stages}

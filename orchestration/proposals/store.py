@@ -169,9 +169,7 @@ def write(folder: Path, findings: Findings) -> list[Written]:
         if kept + new:
             _write(path, _csv(seed.columns, kept + new))
             unsure = sum(row.get("reason", "").startswith(UNSURE) for row in kept + new)
-            written.append(
-                Written(proposal.seed, path, len(kept + new), unsure, proposal.decides)
-            )
+            written.append(Written(proposal.seed, path, len(kept + new), unsure, proposal.decides))
         else:
             path.unlink(missing_ok=True)
     written += _write_vars(folder, findings.values, declined, before, digests)

@@ -75,9 +75,7 @@ def _pattern(entry: str) -> re.Pattern[str]:
         exact, start = word.startswith("="), word.startswith("^")
         stem = re.escape(plain(word.lstrip("=^")) or word.lstrip("=^"))
         start = start or len(stem) <= SHORT
-        parts.append(
-            rf"\b{stem}\b" if exact else rf"\b{stem}\w*" if start else rf"\w*{stem}\w*"
-        )
+        parts.append(rf"\b{stem}\b" if exact else rf"\b{stem}\w*" if start else rf"\w*{stem}\w*")
     return re.compile(r"\s+".join(parts))
 
 

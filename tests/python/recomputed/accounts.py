@@ -247,9 +247,7 @@ class World:
     @cached_property
     def nobodys_domains(self) -> set[str]:
         return {
-            row["domain"]
-            for seed in ("excluded_domains", "own_domains")
-            for row in rules()[seed]
+            row["domain"] for seed in ("excluded_domains", "own_domains") for row in rules()[seed]
         }
 
     @cached_property
