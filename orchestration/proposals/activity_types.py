@@ -25,84 +25,118 @@ SEED_PATH = "signals/crm_activity_types.csv"
 BEHIND, IN_FRONT = 1_000, -1_000
 SHOWN_AS_UNKNOWN = 10
 
-KINDS = ("nothing", "mail_campaign", "webinar", "fair", "form", "trial", "linkedin", "message")
+KINDS: tuple[str, ...] = (
+    "nothing",
+    "mail_campaign",
+    "webinar",
+    "fair",
+    "form",
+    "trial",
+    "linkedin",
+    "message",
+)
 KINDS += ("mail", "meeting", "call", "letter", "todo")
 NO_ACTS = ("nothing", "todo")
 WORDS = Lexicon(
     {
         # Work of our own that reaches nobody.
         "nothing": "internal, intern, interne, interno, admin, datenpflege, data entry",
-        "todo": """=note, notiz, remarque, =nota, aufgabe, to do, =todo, tache, tarea, erinner,
-            reminder, recordatorio, wiedervorlage, =task, taak, recherche, research, vorbereitung""",
-        "mail_campaign": """newsletter, mailing, email blast, mass mail, massen, rundmail,
-            infolettre, boletin, emailing, e mailing, drip, sequence mail campaign""",
-        "webinar": """webinar, webinair, seminaire en ligne, online seminar, seminario web, webcast,
+        "todo": """
+            =note, notiz, remarque, =nota, aufgabe, to do, =todo, tache, tarea, erinner,
+            reminder, recordatorio, wiedervorlage, =task, taak, recherche, research,
+            vorbereitung""",
+        "mail_campaign": """
+            newsletter, mailing, email blast, mass mail, massen, rundmail, infolettre, boletin,
+            emailing, e mailing, drip, sequence mail campaign""",
+        "webinar": """
+            webinar, webinair, seminaire en ligne, online seminar, seminario web, webcast,
             virtual event, live stream, web seminar, seminario online""",
-        "fair": """trade show, tradeshow, messe, salon, feria, fiera, =fair, conference, konferenz,
+        "fair": """
+            trade show, tradeshow, messe, salon, feria, fiera, =fair, conference, konferenz,
             conferencia, congres, kongress, congreso, =event, =evento, =evenement, veranstalt,
-            roundtable, round table, stammtisch, tagung, =expo, exhibition, exposi, summit, forum,
-            beurs, kundentag, journee, jornada, symposium, hausmesse, user group, matinee, soiree""",
-        "form": """=form, formular, formulair, download, telecharg, descarg, herunterlad, whitepaper,
-            white paper, livre blanc, ebook, e book, content, leitfaden, guide, =guia, registration,
-            anmeldung, inscription, inscripc, contact request, kontaktanfrage, demande de contact,
-            webformular, landing page, checklist, studie, ratgeber, libro blanco""",
-        "trial": """trial, teststart, testbeginn, testversion, teststellung, testzugang, testphase, essai, prueba gratis,
-            periodo de prueba, =prueba, pilot, =poc, proof of concept, sandbox, probezeit, demozugang""",
-        "linkedin": "linkedin, linked in, inmail, xing, =sn, sales navigator, social, reseau social",
-        "message": """=sms, whatsapp, whats app, =chat, messenger, =message, =messages, nachricht,
-            mensaje, texto, slack, teams nachricht, telegram, instant, messaggio, kurznachricht,
-            bericht, wechat, viber""",
-        "mail": """mail, email, correo, courriel, =mel, posta elettronica, sequence, follow up, anschreiben,
-            nachfass, relance""",
-        "meeting": """meeting, besprech, termin, reunion, =rdv, rendez, =cita, visit, besuch, visite,
-            demo, prasent, present, workshop, atelier, taller, video, zoom, webex, vor ort, on site,
-            onsite, kick off, entrevista, entretien, kundengesprach, =gesprach, beratung, afspraak,
-            incontro, riunione, vorfuhr, lunch, dejeuner, mittagessen, almuerzo, appointment,
-            dejeun, cafe, treffen, face to face, presenciel, presencial, beratungsgesprach, jour fixe,
-            begehung, conferenc call, teams, kennenlern, showroom, encuentro, sitzung, seance,
-            demostrac""",
-        "call": """call, anruf, telefon, =appel, =appels, llamad, tel, phone, ruckruf, chiamat,
-            gebeld, belletje, fernsprech, cold, kaltakquise, rappel, phoning, dial, akquise,
-            bellen, ligac""",
-        "letter": """=letter, brief, courrier, =lettre, =carta, postkarte, post card, paket, geschenk,
+            roundtable, round table, stammtisch, tagung, =expo, exhibition, exposi, summit,
+            forum, beurs, kundentag, journee, jornada, symposium, hausmesse, user group, matinee,
+            soiree""",
+        "form": """
+            =form, formular, formulair, download, telecharg, descarg, herunterlad, whitepaper,
+            white paper, livre blanc, ebook, e book, content, leitfaden, guide, =guia,
+            registration, anmeldung, inscription, inscripc, contact request, kontaktanfrage,
+            demande de contact, webformular, landing page, checklist, studie, ratgeber, libro
+            blanco""",
+        "trial": """
+            trial, teststart, testbeginn, testversion, teststellung, testzugang, testphase,
+            essai, prueba gratis, periodo de prueba, =prueba, pilot, =poc, proof of concept,
+            sandbox, probezeit, demozugang""",
+        "linkedin": """
+            linkedin, linked in, inmail, xing, =sn, sales navigator, social, reseau social""",
+        "message": """
+            =sms, whatsapp, whats app, =chat, messenger, =message, =messages, nachricht, mensaje,
+            texto, slack, teams nachricht, telegram, instant, messaggio, kurznachricht, bericht,
+            wechat, viber""",
+        "mail": """
+            mail, email, correo, courriel, =mel, posta elettronica, sequence, follow up,
+            anschreiben, nachfass, relance""",
+        "meeting": """
+            meeting, besprech, termin, reunion, =rdv, rendez, =cita, visit, besuch, visite, demo,
+            prasent, present, workshop, atelier, taller, video, zoom, webex, vor ort, on site,
+            onsite, kick off, entrevista, entretien, kundengesprach, =gesprach, beratung,
+            afspraak, incontro, riunione, vorfuhr, lunch, dejeuner, mittagessen, almuerzo,
+            appointment, dejeun, cafe, treffen, face to face, presenciel, presencial,
+            beratungsgesprach, jour fixe, begehung, conferenc call, teams, kennenlern, showroom,
+            encuentro, sitzung, seance, demostrac""",
+        "call": """
+            call, anruf, telefon, =appel, =appels, llamad, tel, phone, ruckruf, chiamat, gebeld,
+            belletje, fernsprech, cold, kaltakquise, rappel, phoning, dial, akquise, bellen,
+            ligac""",
+        "letter": """
+            =letter, brief, courrier, =lettre, =carta, postkarte, post card, paket, geschenk,
             cadeau, regalo, =gift, direct mail, postal""",
     }
 )
 OUTCOMES = ("bounced", "no_show", "voicemail", "unreached", "reached", "cancelled")
 SAID = Lexicon(
     {
-        "bounced": "bounce, unzustell, non remis, no entregad, hard bounce, undeliver, rebot, retour",
-        "no_show": """no show, noshow, nicht erschien, absent, no asist, no present, no se present,
-            non presente, ausgeblieben, versetzt, pas venu, ferngeblieb, ausente, inasist,
-            did not attend, nicht gekommen, not attended, lapin, planton""",
-        "voicemail": """voicemail, voice mail, mailbox, anrufbeantworter, messagerie, repondeur, buzon,
-            contestador, =ab, =vm, left message, nachricht hinterlassen, message laisse,
-            mensaje dejado, segreteria, left vm, boite vocale, mailbox besprochen, laisse un message,
+        "bounced": """
+            bounce, unzustell, non remis, no entregad, hard bounce, undeliver, rebot, retour""",
+        "no_show": """
+            no show, noshow, nicht erschien, absent, no asist, no present, no se present, non
+            presente, ausgeblieben, versetzt, pas venu, ferngeblieb, ausente, inasist, did not
+            attend, nicht gekommen, not attended, lapin, planton""",
+        "voicemail": """
+            voicemail, voice mail, mailbox, anrufbeantworter, messagerie, repondeur, buzon,
+            contestador, =ab, =vm, left message, nachricht hinterlassen, message laisse, mensaje
+            dejado, segreteria, left vm, boite vocale, mailbox besprochen, laisse un message,
             dejo mensaje, dejado mensaje, sprachnachricht, voicebox, antwoordapparaat""",
-        "unreached": """nicht erreicht, unreach, niemand, no answer, keine antwort, unbeantwortet,
-            nicht abgenommen, pas de reponse, sans reponse, injoignable, non joint, pas joint,
-            sin respuesta, no contest, no respond, no localiz, no disponible, besetzt, occupe, ocupad,
-            comunica, =busy, wrong number, falsche nummer, kein anschluss, mauvais numero, faux numero,
-            numero equivoc, missed, verpasst, manque, perdida, not connected, nicht verbunden,
-            not reached, nobody, nicht angetroffen, nadie, personne, geen gehoor, non risponde,
-            ilocaliz, pas abouti, nicht da, abwesend, nichts, sonne dans le vide, attempted, versuch,
-            tentative, intento, indisponible, nicht verfugbar, unavailable, ohne erfolg, fehlgeschlag""",
-        "reached": """connected, reached, erreicht, gesprochen, gesprach, verbunden, spoke, talked, joint,
+        "unreached": """
+            nicht erreicht, unreach, niemand, no answer, keine antwort, unbeantwortet, nicht
+            abgenommen, pas de reponse, sans reponse, injoignable, non joint, pas joint, sin
+            respuesta, no contest, no respond, no localiz, no disponible, besetzt, occupe,
+            ocupad, comunica, =busy, wrong number, falsche nummer, kein anschluss, mauvais
+            numero, faux numero, numero equivoc, missed, verpasst, manque, perdida, not
+            connected, nicht verbunden, not reached, nobody, nicht angetroffen, nadie, personne,
+            geen gehoor, non risponde, ilocaliz, pas abouti, nicht da, abwesend, nichts, sonne
+            dans le vide, attempted, versuch, tentative, intento, indisponible, nicht verfugbar,
+            unavailable, ohne erfolg, fehlgeschlag""",
+        "reached": """
+            connected, reached, erreicht, gesprochen, gesprach, verbunden, spoke, talked, joint,
             parle, abouti, hablad, contactad, conectad, atendi, contesto, contestad, answered,
-            beantwortet, completed call, live conversation, decroche, discute, repondu, abgenommen,
-            localizad, habl, echange, conversa, contact etabli, durchgestellt, bereikt, parlato,
-            gesproken, interessiert, interested, interess, positive, positiv, unterhalten, exito,
-            rappel demande, callback, ruckruf vereinbart, termin vereinbart, meeting booked""",
+            beantwortet, completed call, live conversation, decroche, discute, repondu,
+            abgenommen, localizad, habl, echange, conversa, contact etabli, durchgestellt,
+            bereikt, parlato, gesproken, interessiert, interested, interess, positive, positiv,
+            unterhalten, exito, rappel demande, callback, ruckruf vereinbart, termin vereinbart,
+            meeting booked""",
         "cancelled": "cancel, abgesagt, annul, cancelad, anulad, storniert, verschoben, reporte",
     }
 )
 INBOUND = Lexicon(
     {
-        "inbound": """inbound, incoming, eingehend, eingang, entrant, recu, recibid, =in, erhalten,
+        "inbound": """
+            inbound, incoming, eingehend, eingang, entrant, recu, recibid, =in, erhalten,
             received, antwort, =reply, replied, reponse, respuesta, ankommend, hereinkommend,
             ruft uns, hereinbekomm, kundenanruf, appel client, =von kunde, ricevut, ontvangen,
             inkommend, rucklauf, contestacion""",
-        "outbound": """outbound, outgoing, ausgehend, ausgang, sortant, emis, saliente, =out, enviad,
+        "outbound": """
+            outbound, outgoing, ausgehend, ausgang, sortant, emis, saliente, =out, enviad,
             gesendet, envoye, sent, verschickt, versandt, realizada, gehend""",
     }
 )

@@ -16,14 +16,16 @@ DAYS_A_MONTH = 30.4
 LEAST_TERMS = 10
 RENEWALS = Lexicon(
     {
-        "renewal": """renew, verlanger, erneuer, renouvel, reconduc, renovac, renova, prorrog,
-            prolong, verleng, rinnov, folgevertrag, bestandsvertrag, extension de contrat"""
+        "renewal": """
+            renew, verlanger, erneuer, renouvel, reconduc, renovac, renova, prorrog, prolong,
+            verleng, rinnov, folgevertrag, bestandsvertrag, extension de contrat""",
     }
 )
 CUSTOMERS = Lexicon(
     {
-        "former": """former, ehemal, ex client, ancien, antiguo, excliente, churn, lost customer,
-            inactive customer, gekund, resili, baja""",
+        "former": """
+            former, ehemal, ex client, ancien, antiguo, excliente, churn, lost customer, inactive
+            customer, gekund, resili, baja""",
         "customer": "customer, kunde, client, klant, =kd, bestandskund, abonn, install base",
         "no customer": "prospect, interess, lead, target, partner, competitor, vendor, supplier",
     }

@@ -178,7 +178,7 @@ def take(
 def build_with_dbt(settings: Settings, environment: Mapping[str, str]) -> None:
     """Builds seeds, staging and MODELS with what they are made from. Raises DbtError."""
     nodes = dbt_runner.parse(settings).nodes
-    by_name = {node.name: name for name, node in nodes.items() if node.resource_type == "model"}
+    by_name = {node.name: name for name, node in nodes.items() if name.startswith("model.")}
     wanted = {
         name
         for name, node in nodes.items()
@@ -190,7 +190,7 @@ def build_with_dbt(settings: Settings, environment: Mapping[str, str]) -> None:
         if name in nodes and name not in wanted:
             wanted.add(name)
             todo += nodes[name].depends_on_nodes
-    results = [result for result in build(settings, sorted(wanted), environment)]
+    results = list(build(settings, sorted(wanted), environment))
     if any(result.is_failure for result in results):
         raise dbt_runner.DbtError(describe_failures(results))
 

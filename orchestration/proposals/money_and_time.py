@@ -126,7 +126,7 @@ def _propose_basis(facts: Facts, findings: Findings) -> None:
         f" {years:.1f} years long (medians of {counted(len(rows), 'account')})"
     )
     if ratio <= YEARLY_RATIO:
-        findings.values.append(VarProposal("amount_basis", "acv", said, is_unsure=not 0.7 <= ratio))
+        findings.values.append(VarProposal("amount_basis", "acv", said, is_unsure=not ratio >= 0.7))
     else:
         months = round(12 * max(ratio, 1))
         is_unsure = abs(ratio - years) > 0.5 * years

@@ -17,27 +17,34 @@ LEAST_VISITS = 5
 KINDS = ("sent", "service_page", "docs_page", "trial", "pricing_page")
 WORDS = Lexicon(
     {
-        "sent": """thank, danke, merci, gracias, confirm, bestat, success, submitted, bedankt, grazie,
+        "sent": """
+            thank, danke, merci, gracias, confirm, bestat, success, submitted, bedankt, grazie,
             obrigad, erfolg, envoye, enviado""",
-        "service_page": """login, log in, signin, sign in, anmeld, connexion, acceso, iniciar sesion,
-            account, konto, compte, cuenta, career, karriere, carrier, =jobs, =job, stellen, emploi,
+        "service_page": """
+            login, log in, signin, sign in, anmeld, connexion, acceso, iniciar sesion, account,
+            konto, compte, cuenta, career, karriere, carrier, =jobs, =job, stellen, emploi,
             recrut, empleo, trabaja, support, helpdesk, help center, hilfe, =aide, ayuda, status,
-            imprint, impressum, mentions legales, aviso legal, privacy, datenschutz, confidential,
-            privacidad, cookie, terms, =agb, =cgv, =cgu, unsubscribe, abmeld, desabonn, vacature,
-            password, passwort, kundenportal, customer portal, werken bij, lavora""",
-        "docs_page": """=docs, =doc, documentation, dokumentation, documentac, =api, reference,
-            developer, entwickler, knowledge base, wissensdatenbank, changelog, release notes, handbuch,
+            imprint, impressum, mentions legales, aviso legal, privacy, datenschutz,
+            confidential, privacidad, cookie, terms, =agb, =cgv, =cgu, unsubscribe, abmeld,
+            desabonn, vacature, password, passwort, kundenportal, customer portal, werken bij,
+            lavora""",
+        "docs_page": """
+            =docs, =doc, documentation, dokumentation, documentac, =api, reference, developer,
+            entwickler, knowledge base, wissensdatenbank, changelog, release notes, handbuch,
             manual, manuel, tutorial""",
         "trial": "trial started, trial welcome, signup complete, test gestartet, essai demarre",
-        "pricing_page": """pricing, price, =preise, preis, tarif, prix, precio, =plans, cost, kosten,
-            cout, coste, calculator, kalkulator, rechner, calculat, simulateur, calculadora, quote,
-            angebot, devis, presupuesto, prijzen, prezzi, precos, editions, pakete, forfait, planes""",
+        "pricing_page": """
+            pricing, price, =preise, preis, tarif, prix, precio, =plans, cost, kosten, cout,
+            coste, calculator, kalkulator, rechner, calculat, simulateur, calculadora, quote,
+            angebot, devis, presupuesto, prijzen, prezzi, precos, editions, pakete, forfait,
+            planes""",
     }
 )
 FORMS = Lexicon(
     {
-        "form": """demo, contact, kontakt, contacto, anfrage, demande, solicit, request, termin, offer,
-            trial, test, quote, angebot, devis, newsletter, download, whitepaper, webinar"""
+        "form": """
+            demo, contact, kontakt, contacto, anfrage, demande, solicit, request, termin, offer,
+            trial, test, quote, angebot, devis, newsletter, download, whitepaper, webinar""",
     }
 )
 

@@ -192,7 +192,7 @@ def of_words(lists: Sequence[Sequence[str] | None], shares: Floats) -> Split | N
     limit = np.quantile(chance, 1 - RATE)
     high = {number for number in range(len(names)) if observed[number] > limit}
     high = high or {int(observed.argmax())}
-    is_high = flags[:, [*high]].any(axis=1)
+    is_high: Bools = np.asarray(flags[:, [*high]].sum(axis=1) > 0)
     if not 0 < is_high.sum() < len(mine):
         return None
     return _split(observed.max(), chance, names, flags, mine, high, known, is_high)

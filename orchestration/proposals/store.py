@@ -216,7 +216,7 @@ def _readme(findings: Findings, written: Sequence[Written]) -> str:
         "# Proposed rules",
         "",
         "Written by `make init` from your landing files. Nothing here is in force.",
-        "`make init ACCEPT=all` puts all of it into force, `ACCEPT=fit_criteria,vars` a part of it.",
+        "`make init ACCEPT=all` puts all of it into force, `ACCEPT=fit_criteria,vars` a part.",
         "Change or delete rows first if they are wrong: what you write stays.",
         "",
         "| rule | rows | unsure | decided by |",

@@ -72,7 +72,7 @@ def propose(facts: Facts, findings: Findings) -> None:
     rest = [(title, count) for title, count in rest if count >= LEAST_PEOPLE]
     if rest:
         findings.note(
-            "Titles that no rule reads, the most frequent first (docs/titles.md says how to add one)",
+            "Titles that no rule reads, by frequency (docs/titles.md says how to add one)",
             *(f"{title}: {counted(count, 'person', 'people')}" for title, count in rest[:SHOWN]),
             *([f"and {len(rest) - SHOWN:,} more titles"] if len(rest) > SHOWN else []),
         )

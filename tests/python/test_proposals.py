@@ -1,4 +1,4 @@
-"""Rules proposed from landing files: whether they are right, and that nothing written is touched."""
+"""Rules proposed from landing files: whether they are right, and what was written stays."""
 
 from __future__ import annotations
 
