@@ -16,6 +16,7 @@ import tempfile
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 import yaml
@@ -109,6 +110,7 @@ def is_plain(text: str) -> bool:
     return bool(text) and text == text.strip() and printable(text) == text
 
 
+@cache
 def seed_files() -> dict[str, SeedFile]:
     """The seeds of the project, by name."""
     found = {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -47,6 +48,16 @@ def land(folder: Path, tables: Mapping[str, Rows]) -> Path:
     return folder
 
 
+TAKEN: dict[str, tuple[Path, dict[str, tuple[str, ...]]]] = {}
+
+
+def _content(landing: Path) -> str:
+    digest = hashlib.sha256()
+    for path in sorted(landing.rglob("*.csv")):
+        digest.update(str(path.relative_to(landing)).encode() + path.read_bytes())
+    return digest.hexdigest()
+
+
 @cache
 def manifest() -> dict[str, Any]:
     """That of the project as the tests have it: staging is the same for every company."""
@@ -76,8 +87,17 @@ class Company:
         kept = self.template.warehouse
 
         def from_template(settings: Settings, *arguments: Any) -> dict[str, tuple[str, ...]]:
+            # What the same files come to is known after the first time.
+            again = TAKEN.get(_content(settings.landing_dir))
+            if again is not None:
+                shutil.copyfile(again[0], arguments[0])
+                return again[1]
             shutil.copyfile(kept, arguments[0])
-            return take(settings, *arguments)
+            tables = take(settings, *arguments)
+            copy = self.folder / "taken.duckdb"
+            shutil.copyfile(arguments[0], copy)
+            TAKEN[_content(settings.landing_dir)] = copy, tables
+            return tables
 
         take = facts.take
         with self.monkeypatch.context() as patched:

@@ -6,9 +6,11 @@ import io
 import subprocess
 import sys
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import pytest
+from fit_of_proposals import f1_of_both
 from pipelines import PIPELINES, tables
 from proposing import Company, land
 from runner import PROJECT_DIR, Place
@@ -294,3 +296,29 @@ def test_where_nothing_separates_no_criterion_is_proposed(company: Company) -> N
         assert f"{attribute}: this attribute separates nothing" in readme
     stages = {row["stage_name"]: row["outcome"] for row in company.rows("opportunity_stages")}
     assert stages == {"Prospecting": "open", "Engaging": "open", "Won": "won", "Lost": "lost"}
+
+
+# --- the simulated company ------------------------------------------------------------------------
+
+# Of the hand-written rules' F1.
+LEAST_PART = 0.8
+
+
+def test_criteria_from_own_deals_find_the_accounts_that_fit(
+    template: Place, tmp_path: Path
+) -> None:
+    found = f1_of_both(7, 500, tmp_path, template)
+    print(found)
+    assert found["proposed"][0] >= LEAST_PART * found["written"][0]
+    assert found["proposed"][1] >= LEAST_PART * found["written"][1]
+
+
+@pytest.mark.long
+def test_criteria_of_five_companies_find_the_accounts_that_fit(
+    template: Place, tmp_path: Path
+) -> None:
+    found = [f1_of_both(seed, 2_000, tmp_path / str(seed), template) for seed in range(1, 6)]
+    for side in (0, 1):
+        parts = [each["proposed"][side] / each["written"][side] for each in found]
+        print([f"{part:.3f}" for part in parts])
+        assert median(parts) >= LEAST_PART
