@@ -4,7 +4,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo refresh doctor add-source as-of explain guide dev test test-long bench bench-compare lint lint-python lint-types lint-sql format clean
+.PHONY: help demo init refresh doctor add-source as-of explain guide dev test test-long bench bench-compare lint lint-python lint-types lint-sql format clean
 
 VENV := .venv
 PYTHON := $(VENV)/bin/python
@@ -41,6 +41,9 @@ help: ## List the commands
 
 demo: $(READY) ## Simulate a company, refresh all of its days, print the activation gap
 	@$(PYTHON) -m orchestration.commands.demo_refresh --folder $(DEMO) $(SIMULATION)
+
+init: $(READY) ## Propose rules from the files in LANDING_DIR; take them: make init ACCEPT=all
+	@$(PYTHON) -m orchestration.commands.init
 
 refresh: $(READY) ## Take in LANDING_DIR and publish the marts, for START_DATE to END_DATE
 	@$(PYTHON) -m orchestration.commands.refresh

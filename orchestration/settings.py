@@ -257,6 +257,7 @@ def _is_named(environment: Mapping[str, str]) -> bool:
 
 
 def rules_path(environment: Mapping[str, str]) -> Path:
+    """Where a company's rules are or would be. Raises SettingsError."""
     given = environment.get("RULES_DIR", "").strip()
     return _resolved("RULES_DIR", Path(given or RULES).expanduser())
 

@@ -20,7 +20,7 @@ hierarchy as (
 
 excluded_domains as (
 
-    select domain from {{ ref('excluded_domains') }}
+    select domain from {{ ref('int_excluded_domains') }}
 
 ),
 

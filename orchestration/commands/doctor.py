@@ -65,7 +65,7 @@ def main(arguments: Sequence[str] | None = None, console: Console | None = None)
 
 
 def as_json(findings: Sequence[Finding]) -> str:
-    """The findings for a script; docs/first-day.md says what the keys are."""
+    """The findings for a script; docs/doctor.md says what the keys are."""
     return json.dumps(
         {
             "schema_version": SCHEMA_VERSION,

@@ -320,7 +320,9 @@ def match_rules(project_dir: Path) -> MatchRules:
         weights=weights,
         levels=levels_from_rows(seed_rows(project_dir, "identity/match_levels.csv")),
         free_mail=frozenset(
-            row["domain"] for row in seed_rows(project_dir, "identity/excluded_domains.csv")
+            row["domain"]
+            for seed in ("excluded_domains", "own_domains")
+            for row in seed_rows(project_dir, f"identity/{seed}.csv")
         ),
         pairs_per_account=dict(values["match_pairs_per_account"]),
         list_prior=dict(values["match_list_prior"]),

@@ -17,6 +17,12 @@ where not (kind = 'reserved' and regexp_matches(domain, '^[a-z]+$')) and (
 
 union all
 
+select domain, 'own_domains'
+from {{ ref('own_domains') }}
+where not regexp_matches(domain, '^[a-z0-9][a-z0-9.-]*[.][a-z0-9-]+$') or domain like 'www.%'
+
+union all
+
 select domain, 'account_exclusions'
 from {{ ref('account_exclusions') }}
 where not regexp_matches(domain, '^[a-z0-9][a-z0-9.-]*[.][a-z0-9-]+$') or domain like 'www.%'

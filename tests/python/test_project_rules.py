@@ -135,7 +135,7 @@ AUDIT = "audit"
 # Folders and files of orchestration/, from the ground up, and the tools on top.
 ROOMS = (
     *("demo", "scoring", "settings", "project", "terminal", "stages", "engine", "landing", "rules"),
-    *("runs", "doctor", "assets", "definitions", "commands", "tools"),
+    *("runs", "doctor", "proposals", "assets", "definitions", "commands", "tools"),
 )
 RESERVED = r"(?:stg|int|feat|fct|dim|mart|base|tmp)_.*|.*_(?:tmp|xf|final|v\d+)"
 

@@ -83,7 +83,7 @@ websites as (
         versions.valid_to
     from versions
     inner join ages on versions.crm_account_id = ages.crm_account_id
-    left join {{ ref('excluded_domains') }} as excluded_domains
+    left join {{ ref('int_excluded_domains') }} as excluded_domains
         on versions.website_domain = excluded_domains.domain
     where versions.website_domain is not null
         and excluded_domains.domain is null

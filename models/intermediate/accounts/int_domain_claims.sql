@@ -7,7 +7,7 @@ with stated as (
 
 excluded_domains as (
 
-    select * from {{ ref('excluded_domains') }}
+    select * from {{ ref('int_excluded_domains') }}
 
 ),
 

@@ -41,7 +41,7 @@ overrides as (
 
 excluded_domains as (
 
-    select * from {{ ref('excluded_domains') }}
+    select * from {{ ref('int_excluded_domains') }}
 
 ),
 

@@ -6,7 +6,7 @@ with targets as (
 
 excluded_domains as (
 
-    select domain from {{ ref('excluded_domains') }}
+    select domain from {{ ref('int_excluded_domains') }}
 
 ),
 

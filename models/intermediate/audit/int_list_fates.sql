@@ -26,7 +26,7 @@ known_domains as (
 
 excluded_domains as (
 
-    select distinct domain from {{ ref('excluded_domains') }}
+    select distinct domain from {{ ref('int_excluded_domains') }}
 
 ),
 

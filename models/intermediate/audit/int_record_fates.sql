@@ -40,7 +40,7 @@ known_deals as (
 
 excluded_domains as (
 
-    select distinct domain from {{ ref('excluded_domains') }}
+    select distinct domain from {{ ref('int_excluded_domains') }}
 
 ),
 

@@ -6,7 +6,7 @@ with responses as (
 
 excluded_domains as (
 
-    select * from {{ ref('excluded_domains') }}
+    select * from {{ ref('int_excluded_domains') }}
 
 ),
 

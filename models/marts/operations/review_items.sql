@@ -220,7 +220,7 @@ known_industries as (
 
 excluded_domains as (
 
-    select * from {{ ref('excluded_domains') }}
+    select * from {{ ref('int_excluded_domains') }}
 
 ),
 

@@ -246,7 +246,9 @@ class World:
 
     @cached_property
     def nobodys_domains(self) -> set[str]:
-        return {row["domain"] for row in rules()["excluded_domains"]}
+        return {
+            row["domain"] for seed in ("excluded_domains", "own_domains") for row in rules()[seed]
+        }
 
     @cached_property
     def members(self) -> dict[str, list[Record]]:
