@@ -10,24 +10,25 @@ with source as (
 -- A deal's first account: that of its acts, where they name none.
 deals as (
 
-    select
-        deal_id,
-        min_by(crm_account_id, _version_at) as crm_account_id,
-        min(_delivery_day) as seen_on
+    select deal_id, crm_account_id, seen_on
     from (
         select
-            source._version_at,
-            source._delivery_day,
             {{ record_id('source.deal_id') }} as deal_id,
             coalesce({{ record_id('source.account_id') }}, by_site.id, by_name.id)
-                as crm_account_id
+                as crm_account_id,
+            source._delivery_day as seen_on,
+            row_number() over (
+                partition by source._instance, source.deal_id
+                order by source._delivery_day, source._version_at
+            ) as version_order
         from {{ source('crm', 'deals') }} as source
         {{ crm_named('account', 'by_site', crm_site('source.account_website_registrable'), is_act=true) }}
         {{ crm_named('account', 'by_name', crm_name('source.account_name'), is_act=true) }}
-        where source._status = 'accepted'
+        where
+            source._status = 'accepted'
+            and coalesce({{ record_id('source.account_id') }}, by_site.id, by_name.id) is not null
     ) as versions
-    where crm_account_id is not null
-    group by deal_id
+    where version_order = 1
 
 )
 
