@@ -127,19 +127,8 @@ FLOORS = ("accounts", "people", "happenings", "spans", "features", "judgements")
 AUDIT = "audit"
 # Folders and files of orchestration/, from the ground up, and the tools on top.
 ROOMS = (
-    *(
-        "demo",
-        "scoring",
-        "settings",
-        "project",
-        "terminal",
-        "stages",
-        "engine",
-        "landing",
-        "rules",
-        "runs",
-    ),
-    *("proposals", "assets", "definitions", "commands", "tools"),
+    *("demo", "scoring", "settings", "project", "terminal", "stages", "engine", "landing"),
+    *("rules", "runs", "proposals", "assets", "definitions", "commands", "tools"),
 )
 RESERVED = r"(?:stg|int|feat|fct|dim|mart|base|tmp)_.*|.*_(?:tmp|xf|final|v\d+)"
 
