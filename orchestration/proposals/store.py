@@ -339,7 +339,6 @@ def _accepted(row: Row) -> dict[str, str]:
         said = "unsure: " + said[len(UNSURE) :]
     elif said.startswith(MARK):
         said = said[len(MARK) :]
-        said = said[:1].upper() + said[1:]
     return {**row, "reason": said}
 
 

