@@ -24,9 +24,9 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from orchestration.landing.contract import Column, Table, load_contract, plain_name
+from orchestration.landing.contract import Column, Output, Table, load_contract, plain_name
 from orchestration.landing.discovery import FORMATS, INSTANCE
-from orchestration.landing.mappings import ELSE, LAYER, OPEN, Output, load_mappings
+from orchestration.landing.mappings import ELSE, LAYER, OPEN, load_mappings
 from orchestration.project import MAPPINGS, mapping_folders
 from orchestration.rules.checks import faults_of_mappings, shown
 from orchestration.settings import MODELS_DIR, SettingsError, load_settings, rules_path

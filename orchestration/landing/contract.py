@@ -13,12 +13,9 @@ from dataclasses import dataclass, field
 from datetime import date
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import yaml
-
-if TYPE_CHECKING:
-    from orchestration.landing.mappings import Output, System
 
 # The reader in C, where there is one, takes a tenth of the time.
 YAML_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -88,6 +85,67 @@ class Column:
     def names(self) -> tuple[str, ...]:
         """The names by which a file may call the column, the contract's own first."""
         return (self.name, *self.also)
+
+
+# --- how the exports of another system fill a table (mappings.py reads these) ---------------------
+
+
+@dataclass(frozen=True)
+class Condition:
+    """What a column of the file must hold for a row to be taken.
+
+    words: in small letters; is_not: none of them. Without words the column must hold something.
+    """
+
+    column: str
+    words: tuple[str, ...] = ()
+    is_not: bool = False
+
+
+@dataclass(frozen=True)
+class Output:
+    """How the files of a folder become rows of one table of the input layer.
+
+    columns: column -> names in the file, of which the first that is filled counts. constants:
+    column -> its text in every row. values: column -> what its texts stand for (in small letters).
+    prefix: column -> what is written before its text. where: conditions for a row to be taken.
+    keys: column -> groups of columns that name a record without an id, instead of the contract's;
+    the first of a group must be filled. is_first: whether it is the file's own, which keeps the
+    columns that nobody named; what it also gives does not.
+    """
+
+    system: str
+    folder: str
+    table: str
+    columns: tuple[tuple[str, tuple[str, ...]], ...]
+    constants: tuple[tuple[str, str], ...] = ()
+    values: tuple[tuple[str, tuple[tuple[str, str | None], ...]], ...] = ()
+    prefix: tuple[tuple[str, str], ...] = ()
+    where: tuple[Condition, ...] = ()
+    keys: tuple[tuple[str, tuple[tuple[str, ...], ...]], ...] = ()
+    nulls: tuple[str, ...] = ()
+    date_formats: tuple[str, ...] = ()
+    number_style: str = "plain"
+    is_first: bool = True
+
+    def label(self, file: str) -> str:
+        """The file as the manifest names it: of what it also gives, with the table."""
+        return file if self.is_first else f"{file} ({self.table})"
+
+
+@dataclass(frozen=True)
+class System:
+    """A system that is mapped: outputs by the plain name of the folder of their files."""
+
+    name: str
+    folders: Mapping[str, tuple[Output, ...]]
+
+    @property
+    def shown_folders(self) -> tuple[str, ...]:
+        return tuple(outputs[0].folder for outputs in self.folders.values())
+
+    def of_folder(self, folder: str) -> tuple[Output, ...]:
+        return self.folders.get(plain_name(folder), ())
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,8 @@ from datetime import UTC, date, datetime, timedelta
 from difflib import get_close_matches
 from pathlib import Path
 
-from orchestration.landing.contract import Contract, plain_name
-from orchestration.landing.mappings import LAYER, Output, System
+from orchestration.landing.contract import Contract, Output, System, plain_name
+from orchestration.landing.mappings import LAYER
 
 MAIN_INSTANCE = "main"
 FORMATS = ("csv", "parquet", "jsonl")

@@ -34,7 +34,7 @@ import pyarrow.parquet as pq
 
 from orchestration.engine.warehouse import Warehouse, literal, quoted
 from orchestration.landing import identities
-from orchestration.landing.contract import Column, Table, plain_name
+from orchestration.landing.contract import Column, Condition, Output, Table, plain_name
 from orchestration.landing.fates import (
     AHEAD,
     COLUMN_MISSING,
@@ -51,7 +51,7 @@ from orchestration.landing.fates import (
     faults_of_a_row,
     told_of_a_row,
 )
-from orchestration.landing.mappings import ELSE, EMPTY, Condition, Output, as_mapped
+from orchestration.landing.mappings import ELSE, EMPTY, as_mapped
 
 SQL_TYPES = {
     "text": "varchar",
