@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping, Sequence
 from functools import cache
@@ -11,20 +12,30 @@ from typing import Any
 import yaml
 
 from orchestration.doctor.findings import Setting
-from orchestration.landing.contract import YAML_LOADER, Table
-from orchestration.settings import MODELS_DIR, PROJECT_DIR
+from orchestration.landing.contract import YAML_LOADER, Output, Table
+from orchestration.project import mapping_folders
+from orchestration.settings import MODELS_DIR, PROJECT_DIR, rules_dir
 
+# How a mapping calls what a table's meta says.
+IN_A_MAPPING = {"nulls": "nulls", "date_formats": "dates", "number_style": "numbers"}
 DOC = re.compile(r"""\{\{\s*doc\(['"](\w+)['"]\)\s*\}\}""")
 
 
 def also(table: Table, column: str, name: str) -> Setting:
     """The line by which a column is known by one more name."""
+    if table.mapping:
+        of_files = dict(table.mapping.columns).get(column, ())
+        place = ("files", table.mapping.folder, "columns")
+        return _of_mapping(table.mapping, place, f"{column}: {_flow([*of_files, name])}")
     names = next(each.also for each in table.columns if each.name == column)
     return _of_column(table, column, {"also": [*names, name]})
 
 
 def of_table(table: Table, key: str, values: Sequence[str] | str) -> Setting:
     """The line of a table's meta that says how values are written."""
+    if table.mapping:
+        said = values if isinstance(values, str) else list(values)
+        return _of_mapping(table.mapping, (), f"{IN_A_MAPPING[key]}: {_flow(said)}")
     file = file_of(table.source)
     node = _tables(file).get(table.name)
     meta = _child(_child(node, "config"), "meta")
@@ -56,6 +67,21 @@ def file_of(source: str) -> Path:
         if f"name: {source}\n" in path.read_text(encoding="utf-8"):
             return path
     return usual
+
+
+def _of_mapping(output: Output, place: Sequence[str], text: str) -> Setting:
+    """A line of the mapping by which another system's files are read. place: the keys above it."""
+    folders = mapping_folders(rules_dir(os.environ))
+    paths = [folder / f"{output.system}.yml" for folder in folders]
+    file = next((path for path in paths if path.exists()), paths[0])
+    line = 1
+    if file.exists():
+        node: Any = yaml.compose(file.read_text(encoding="utf-8"), YAML_LOADER)
+        for key in place:
+            node = _child(node, key)
+        line = node.start_mark.line + 1 if node is not None else 1
+    shown = file.relative_to(PROJECT_DIR) if file.is_relative_to(PROJECT_DIR) else file
+    return Setting(shown.as_posix(), line, text)
 
 
 def _of_column(table: Table, column: str, changed: Mapping[str, Any]) -> Setting:

@@ -9,10 +9,11 @@ from typing import Any
 
 from orchestration.doctor import landing, machine, results, rules
 from orchestration.doctor.findings import Finding, Severity
-from orchestration.landing.contract import ContractError, load_contract
+from orchestration.landing.contract import ContractError
 from orchestration.landing.discovery import FoundFile
 from orchestration.rules.ruleset import project_vars
-from orchestration.settings import MODELS_DIR, PROJECT_DIR
+from orchestration.runs.context import contract as contract_of_run
+from orchestration.settings import PROJECT_DIR
 
 # Where the var cannot be read.
 LOST_ROWS_MIN_SHARE = 0.01
@@ -50,7 +51,7 @@ def examine(
 
         def look_at_landing() -> list[Finding]:
             try:
-                contract = load_contract(MODELS_DIR)
+                contract = contract_of_run()
             except ContractError as error:
                 return [Finding(landing.AREA, Severity.FAULT, "contract_broken", str(error))]
             landed = landing.examine(

@@ -25,9 +25,10 @@ from orchestration.doctor.findings import Finding, Setting, Severity
 from orchestration.doctor.samples import Refusal, Sample
 from orchestration.engine.warehouse import Warehouse
 from orchestration.landing import fates
-from orchestration.landing.contract import Contract, Table
+from orchestration.landing.contract import Contract, Output, Table
 from orchestration.landing.discovery import MAIN_INSTANCE, FoundFile, counted, discover
 from orchestration.landing.flags import looks_like_a_flag
+from orchestration.landing.mappings import as_mapped
 from orchestration.project import FEEDS_SEED, source_of
 from orchestration.settings import MODELS_DIR
 
@@ -39,7 +40,11 @@ MANY_TABLES = 30
 NAMED_KINDS = ("accounts", "people", "opportunities")
 # How discovery says what it passes over, and what to do about it.
 PASSED_OVER = (
-    ("is no source of the contract", "unknown_source", "Rename the folder to the source it is."),
+    (
+        "is no source of the contract",
+        "unknown_source",
+        "Rename the folder to the source it is, or write a mapping: make add-source NAME=<folder>.",
+    ),
     (
         "names no other organisation",
         "reserved_name",
@@ -120,6 +125,11 @@ def examine(
     groups: dict[tuple[str, str, str], list[FoundFile]] = {}
     for file in landed.files:
         groups.setdefault((file.source, file.table, file.instance), []).append(file)
+    # Files of several folders may become rows of one table, each in its own way.
+    read_alike: dict[tuple[str, str, Output | None], dict[str, list[FoundFile]]] = {}
+    for file in landed.files:
+        alike = read_alike.setdefault((file.source, file.table, file.mapping), {})
+        alike.setdefault(file.instance, []).append(file)
     if not groups:
         landed.findings.append(
             Finding(
@@ -132,7 +142,7 @@ def examine(
             )
         )
     is_quick = len(groups) > MANY_TABLES and not is_thorough
-    taken = _look(contract, groups, now, is_quick)
+    taken = _look(contract, read_alike, now, is_quick)
     remedies = _remedies(rules.project_dir)
     words = tuple(rules.variables.get("flag_words") or ())
     for sample, of_values in taken:
@@ -160,7 +170,9 @@ def _passed_over(problems: Iterable[str], contract: Contract) -> Iterator[Findin
                 code, remedy = "reserved_name", "Rename the folder: the project itself uses it."
             elif near := get_close_matches(source.lower(), contract.sources, n=1, cutoff=0.5):
                 remedy = f"Rename the folder to {near[0]}{at}{instance}, if it is that source;"
-                remedy += " else docs/adding-a-source.md says how a source is added."
+                remedy += (
+                    f" else make add-source NAME={source} begins a mapping (docs/mappings.md)."
+                )
         yield Finding(AREA, severity, code, problem, remedy, where)
 
 
@@ -202,7 +214,7 @@ def _passed_over_silently(landing_dir: Path, contract: Contract) -> Iterator[Fin
 
 def _look(
     contract: Contract,
-    groups: Mapping[tuple[str, str, str], list[FoundFile]],
+    read_alike: Mapping[tuple[str, str, Output | None], Mapping[str, Sequence[FoundFile]]],
     now: datetime,
     is_quick: bool,
 ) -> list[tuple[Sample, list[Finding]]]:
@@ -212,26 +224,28 @@ def _look(
         connection.execute("set threads = 1")  # small queries, several at a time
         warehouse = Warehouse(connection)
 
-        def look(key: tuple[str, str]) -> list[tuple[Sample, list[Finding]]]:
-            place = Path(folder) / "-".join(key)
+        def look(
+            number: int, of_table: tuple[str, str], mapping: Output | None
+        ) -> list[tuple[Sample, list[Finding]]]:
+            place = Path(folder) / str(number)
             place.mkdir()
-            by_instance = {
-                instance: found
-                for (*of_table, instance), found in groups.items()
-                if tuple(of_table) == key
-            }
+            table = contract.tables[of_table]
+            by_instance = read_alike[(*of_table, mapping)]
+            if mapping:
+                table = as_mapped(table, mapping)
             with warehouse.another() as own:
-                taken = samples.take(
-                    own, contract.tables[key], by_instance, now.date(), place, is_quick=is_quick
-                )
+                taken = samples.take(own, table, by_instance, now.date(), place, is_quick=is_quick)
                 return [
                     (sample, list(_of_values(own, sample)) if sample.sampled else [])
                     for sample in taken
                 ]
 
         with ThreadPoolExecutor(max_workers=2) as workers:
-            keys = sorted({(source, table) for source, table, _ in groups})
-            return [pair for pairs in workers.map(look, keys) for pair in pairs]
+            jobs = [
+                workers.submit(look, number, (source, table), mapping)
+                for number, (source, table, mapping) in enumerate(read_alike)
+            ]
+            return [pair for job in jobs for pair in job.result()]
 
 
 def _of_table(

@@ -108,7 +108,9 @@ def take(
         readable: list[tuple[FoundFile, FileToRead]] = []
         for file in chosen(found):
             day = (file.folder_day or today).isoformat()
-            to_read = FileToRead(len(of_file), file.path, file.format, instance, day)
+            to_read = FileToRead(
+                len(of_file), file.path, file.format, instance, day, mapping=file.mapping
+            )
             of_file.append(sample)
             names_of.append(file.file)
             try:
