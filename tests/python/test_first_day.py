@@ -67,8 +67,20 @@ def with_rules(place: Place) -> None:
             )
 
 
-@pytest.mark.parametrize("is_accepted", [False, True], ids=["not accepted", "accepted"])
-@pytest.mark.parametrize("name", CASES)
+# Each company one way in every run, the other way where there is time.
+@pytest.mark.parametrize(
+    ("name", "is_accepted"),
+    [
+        pytest.param(
+            name,
+            is_accepted,
+            id=f"{name}, {'accepted' if is_accepted else 'not accepted'}",
+            marks=() if is_accepted == (name in ("zoho", "spreadsheet")) else pytest.mark.long,
+        )
+        for name in CASES
+        for is_accepted in (False, True)
+    ],
+)
 def test_the_first_day(
     name: str,
     is_accepted: bool,
