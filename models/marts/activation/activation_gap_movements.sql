@@ -163,7 +163,7 @@ select
                             || ' more because a new target list began to count'
                     when list_began < 0
                         then {{ in_words('-list_began', 0) }}
-                            || ' fewer because a new target list began to count'
+                            || ' fewer because a new target list took the place of the old one'
                 end,
                 case when listed > 0 then {{ in_words('listed', 0) }} || ' newly listed' end,
                 case when removed > 0

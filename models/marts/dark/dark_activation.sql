@@ -96,22 +96,22 @@ select
     cast(lower_bound_on_list as double) as lower_bound,
     cast(upper_bound_on_list as double) as upper_bound,
     case
-        when channels_used = 0 then 'No estimate: no channel shows an active target.'
+        when channels_used = 0 then 'No estimate: no channel shows a target that is interested.'
         when channels_used = 1
             then 'No estimate: only the channel ' || used_channels
-                || ' shows active targets, and it takes two to tell how many one of them misses.'
-        when observed_accounts = 0 then 'No estimate: no channel shows an active account here.'
+                || ' shows interested targets, and it takes two to tell how many one of them misses.'
+        when observed_accounts = 0 then 'No estimate: no channel shows an interested account here.'
         else
             {{ in_words('observed_accounts', 0) }} || ' of '
             || {{ counted('target_accounts', 'target') }}
-            || case when observed_accounts = 1 then ' is' else ' are' end
-            || ' seen to be active: ' || {{ in_words('caught_once', 0) }}
+            || case when observed_accounts = 1 then ' shows' else ' show' end
+            || ' clear interest (not the state active): ' || {{ in_words('caught_once', 0) }}
             || ' on one channel only and ' || {{ in_words('caught_twice', 0) }}
             || ' on two (channels: ' || used_channels
             || '). About ' || {{ in_words('estimated_dark_accounts_on_list', 0) }}
             || ' more (between ' || {{ in_words('lower_bound_on_list', 0) }} || ' and '
             || {{ in_words('upper_bound_on_list', 0) }}
-            || ') are probably active and seen by no channel.'
+            || ') are probably interested too, but no channel shows it.'
             || case
                 when caught_once <= 1
                     then ' This is rough: almost no account was seen on one channel only.'

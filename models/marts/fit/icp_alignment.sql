@@ -47,7 +47,11 @@ said as (
         function_name,
         attribute,
         string_agg(
-            {{ criterion_in_words('views') }} || ' (' || source_kind || ')', ' and '
+            {{ criterion_in_words('views') }} || ' (known from ' || case source_kind
+                when 'internal' then 'our own systems'
+                when 'external' then 'market data'
+                else 'conversations'
+            end || ')', ' and '
             order by source_kind
         ) as says,
         case when count(resolved_on) = count(*) then max(resolved_on) end as resolved_on
@@ -213,7 +217,7 @@ select
             'Ask ' || replace(function_name, '_', ' ') || ' what makes an ideal customer, and write it into'
             || ' icp_views.'
         else
-            'No source says ' || missing_words || '. Where a CRM has it, name the field ' || attribute
-            || ' in custom_fields.'
+            'No source says ' || missing_words || '. If the CRM has a field for it, give that field a row in the seed'
+            || ' custom_fields, with ' || attribute || ' for attribute.'
     end as what_to_do
 from compared

@@ -300,8 +300,8 @@ select
                         end
                 end,
                 case when has_coverage_driver and people_to_reach is null
-                    then 'require more personas in seeds/coverage/personas.csv: reaching all'
-                        || ' that are required now is not enough' end,
+                    then 'ask whoever keeps the seed personas for more roles: reaching everybody'
+                        || ' in those it asks for now is not enough' end,
                 case when is_outside_window and next_window_opens_on is not null
                     then 'wait for its buying window, which opens on '
                         || cast(next_window_opens_on as {{ day_text }}) end,
