@@ -217,7 +217,7 @@ select
             'Ask ' || replace(function_name, '_', ' ') || ' what makes an ideal customer, and write it into'
             || ' icp_views.'
         else
-            'No source says ' || missing_words || '. If the CRM has a field for it, give that field a row in the seed'
-            || ' custom_fields, with ' || attribute || ' for attribute.'
+            'No source says ' || missing_words || '. If the CRM has a field for it, give that field'
+            || ' a row in the seed custom_fields, with ' || attribute || ' for attribute.'
     end as what_to_do
 from compared
