@@ -99,7 +99,8 @@ select
         when channels_used = 0 then 'No estimate: no channel shows a target that is interested.'
         when channels_used = 1
             then 'No estimate: only the channel ' || used_channels
-                || ' shows interested targets, and it takes two to tell how many one of them misses.'
+                || ' shows interested targets, and it takes two to tell how many one of them'
+                || ' misses.'
         when observed_accounts = 0 then 'No estimate: no channel shows an interested account here.'
         else
             {{ in_words('observed_accounts', 0) }} || ' of '

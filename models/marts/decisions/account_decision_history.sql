@@ -88,7 +88,8 @@ worded as (
                     case when is_told_to_wait then 'they told us when to come back' end
                 )
                 || case
-                    when as_of_date > known_since then '; its record was gone for a time and is back'
+                    when as_of_date > known_since
+                        then '; its record was gone for a time and is back'
                     when as_of_date > stored_since then '; it is a new account'
                     else '; what was decided before is not stored'
                 end
