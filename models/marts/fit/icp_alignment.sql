@@ -60,7 +60,7 @@ said as (
 
 ),
 
--- An account is what a function looks for where it meets all that the function says of the attribute.
+-- An account is what a function looks for where it meets all that it says of the attribute.
 judged as (
 
     select
@@ -144,12 +144,17 @@ inputs as (
 
 ),
 
+delivered as (
+
+    select distinct attribute from attributes
+
+),
+
 missing_inputs as (
 
     select inputs.attribute, inputs.words
     from inputs
-    left join (select distinct attribute from attributes) as delivered
-        on inputs.attribute = delivered.attribute
+    left join delivered on inputs.attribute = delivered.attribute
     where delivered.attribute is null
 
 ),
@@ -214,8 +219,8 @@ select
             || ' Agree on one row of the scorecard (fit_criteria), and write the day into'
             || ' resolved_on of icp_views.'
         when 'not said' then
-            'Ask ' || replace(function_name, '_', ' ') || ' what makes an ideal customer, and write it into'
-            || ' icp_views.'
+            'Ask ' || replace(function_name, '_', ' ') || ' what makes an ideal customer, and write it'
+            || ' into icp_views.'
         else
             'No source says ' || missing_words || '. If the CRM has a field for it, give that field'
             || ' a row in the seed custom_fields, with ' || attribute || ' for attribute.'
