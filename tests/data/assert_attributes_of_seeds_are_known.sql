@@ -1,12 +1,14 @@
--- Guards: the attributes that fit criteria, views of the ideal customer and personas name are attributes of accounts or custom
--- fields; a misspelt one would hold for no account and nobody would see it.
+-- Guards: the attributes that fit criteria, views of the ideal customer and personas name are
+-- attributes of accounts or custom fields; a misspelt one would hold for no account and nobody
+-- would see it.
 -- Does not guard: that the values they name occur.
 with known as (
 
     {% for attribute in [
         'all', 'employee_band', 'region', 'account_name', 'industry', 'country', 'account_type',
         'owner_id', 'parent_crm_account_id', 'employees', 'revenue_usd', 'technologies',
-        'fiscal_year_end_month', 'target_tier', 'primary_domain', 'satisfaction', 'account_profit_usd'
+        'fiscal_year_end_month', 'target_tier', 'primary_domain', 'satisfaction',
+        'account_profit_usd'
     ] -%}
     select '{{ attribute }}' as attribute
     union all

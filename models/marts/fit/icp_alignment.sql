@@ -219,8 +219,8 @@ select
             || ' Agree on one row of the scorecard (fit_criteria), and write the day into'
             || ' resolved_on of icp_views.'
         when 'not said' then
-            'Ask ' || replace(function_name, '_', ' ') || ' what makes an ideal customer, and write it'
-            || ' into icp_views.'
+            'Ask ' || replace(function_name, '_', ' ')
+            || ' what makes an ideal customer, and write it into icp_views.'
         else
             'No source says ' || missing_words || '. If the CRM has a field for it, give that field'
             || ' a row in the seed custom_fields, with ' || attribute || ' for attribute.'

@@ -604,8 +604,8 @@ items as (
         1,
         'Say ' || decides || '; until then ' || until_then || '. '
         || case set_by when 'proposed'
-            then 'A proposal waits: read RULES_DIR/proposed/' || rule || '.csv, then make init ACCEPT='
-                || rule || '.'
+            then 'A proposal waits: read RULES_DIR/proposed/' || rule || '.csv, then make init'
+                || ' ACCEPT=' || rule || '.'
             else 'make init proposes it from your data.'
         end
     from {{ ref('company_rules') }}
