@@ -226,7 +226,8 @@ def rows_of(stages: Sequence[Seen]) -> list[dict[str, str]]:
         if outcome == "open":
             place = (ranks[stage.name] - 1) / (len(ranks) - 1) if len(ranks) > 2 else None
             committed, said, sure_of_it = _is_committed(stage, place)
-            why = f"{why}; {said}"
+            # A name that says both is given once.
+            why = said if said.startswith(why) else f"{why}; {said}"
         rows.append(
             {
                 "stage_name": stage.name,
