@@ -17,7 +17,7 @@ import os
 import re
 import shutil
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +44,24 @@ def project(environment: Mapping[str, str] | None = None) -> Path:
     The checkout itself where no company has rules. Raises SettingsError.
     """
     folder = rules_dir(os.environ if environment is None else environment)
-    return PROJECT_DIR if folder is None else compose(folder, PROJECT_DIR)
+    if folder is None:
+        return PROJECT_DIR
+    # Asked for hundreds of times in a run. Files that come and go change their folder; what stands
+    # in a rule needs no other link.
+    made_from = (folder, folder / PROPOSED, folder / VARS_FILE, PROJECT_DIR / PROJECT_FILE)
+    changed_at = tuple(_changed_at(path) for path in made_from)
+    if not _composed(folder, changed_at).exists():  # somebody has tidied up
+        _composed.cache_clear()
+    return _composed(folder, changed_at)
+
+
+@lru_cache(maxsize=8)
+def _composed(folder: Path, _: tuple[int, ...]) -> Path:
+    return compose(folder, PROJECT_DIR)
+
+
+def _changed_at(path: Path) -> int:
+    return path.stat().st_mtime_ns if path.exists() else 0
 
 
 def compose(folder: Path, project_dir: Path) -> Path:
