@@ -22,11 +22,11 @@
     end
 {%- endmacro %}
 
-{#- What it asks for, in words: `200 to 20,000`, `one of retail, banking`. -#}
+{#- What it asks for, in words: `200 to 20,000`, `retail or banking`. -#}
 {% macro criterion_in_words(criteria) -%}
     case {{ criteria }}.operator
-        when 'in' then 'one of ' || replace({{ criteria }}.list_values, '|', ', ')
-        when 'not_in' then 'none of ' || replace({{ criteria }}.list_values, '|', ', ')
+        when 'in' then replace({{ criteria }}.list_values, '|', ' or ')
+        when 'not_in' then 'not ' || replace({{ criteria }}.list_values, '|', ' or ')
         when 'contains' then 'has ' || replace({{ criteria }}.list_values, '|', ' or ')
         when 'outside' then
             coalesce('below ' || {{ in_words(criteria ~ '.min_value', 0) }}, '')

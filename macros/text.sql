@@ -70,6 +70,14 @@
     {{ in_words(number, 0) }} || case when {{ number }} = 1 then ' {{ one }}' else ' {{ many or one ~ 's' }}' end
 {%- endmacro %}
 
+{#- A feed or feeds, by their list: 'segment.pages', or 'marketo.forms, segment.pages'. -#}
+{% macro feed_words(feeds) -%} case when {{ feeds }} like '%, %' then 'feeds' else 'a feed' end {%- endmacro %}
+
+{#- A list as it stands in a sentence: 'one, two, three' as 'one, two and three'. What it lists has no comma. -#}
+{% macro with_and(list) -%} {{ adapter.dispatch('with_and')(list) }} {%- endmacro %}
+{% macro default__with_and(list) -%} regexp_replace({{ list }}, ', ([^,]*)$', ' and \1') {%- endmacro %}
+{% macro spark__with_and(list) -%} regexp_replace({{ list }}, ', ([^,]*)$', ' and $1') {%- endmacro %}
+
 {#- Somebody of a persona as a noun that takes an s; a persona of one's own is taken to be one. -#}
 {% macro persona_words(persona) -%}
     case {{ persona }}

@@ -36,6 +36,11 @@ def marked_up(text: Any) -> str:
     return escape(printable(text))
 
 
+def feed_words(feeds: str) -> str:
+    """The words a feed, or feeds, by their list as marts have it: segment.pages, marketo.forms."""
+    return "feeds" if ", " in feeds else "a feed"
+
+
 def _shown(character: str) -> str:
     code = ord(character)
     # Cc: what a terminal obeys; Cs: half a character, as of a file name that is no UTF-8.

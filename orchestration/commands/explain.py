@@ -29,7 +29,7 @@ from orchestration.settings import (
     load_settings,
     parse_date,
 )
-from orchestration.terminal import lines, marked_up, printable
+from orchestration.terminal import feed_words, lines, marked_up, printable
 
 # Matches that are listed when a name says too little.
 MOST_MATCHES = 20
@@ -265,9 +265,9 @@ def _tell_all(story: Story) -> None:
     rows = story.rows("select * from accounts where account_id = $1")
     if not rows:
         story.first(
-            f"{story.account_id} is no account on {story.last_date} any more (merged, deleted or"
+            f"{story.account_id} is no longer an account on {story.last_date} (merged, deleted or"
             " off the target list)",
-            "nothing, for it is not there any more",
+            "nothing, for it is gone",
             "nobody has one to make",
             "nobody has anything to do",
             "nothing is to be done",
@@ -298,7 +298,8 @@ def _first_of_state(story: Story, account: dict[str, Any]) -> str:
     for row in story.rows("select * from account_activation where account_id = $1"):
         words = f"{name} has been {row['state']} since {row['state_since']}"
         if row["kept_by"] == "stale_feed":
-            return f"{words}, held there only because feeds stopped ({row['paused_by']})"
+            feeds = feed_words(row["paused_by"])
+            return f"{words}, held there only because {feeds} stopped ({row['paused_by']})"
         if row["kept_by"] == "waiting_rule":
             below = counted(row["days_below"], "day")
             words += f"; for {below} now it has had too little to stay"
@@ -318,7 +319,7 @@ def _first_of_drivers(story: Story, account: dict[str, Any]) -> str:
     if named:
         words = " and ".join(named)
     elif not account["is_target"]:
-        words = "nothing, for it is no target"
+        words = "nothing, for it is not a target"
     else:
         words = "nothing, it is activated"
     for row in _rows_of(story, "account_coverage"):
@@ -366,7 +367,7 @@ def _tell_who(story: Story, account: dict[str, Any]) -> None:
         account["lifecycle"].replace("_", " "),
         "target" + (f" of {account['target_tier']}" if account["target_tier"] else "")
         if account["is_target"]
-        else "no target",
+        else "not a target",
         account["industry"],
         f"{account['employees']:,} employees" if account["employees"] else None,
         account["region"],
@@ -689,7 +690,7 @@ def _tell_question(story: Story) -> None:
         if row["is_excluded"]:
             reason = "the account is excluded"
         if not row["is_target"]:
-            reason = "it is no target"
+            reason = "it is not a target"
         story.title("Whom to ask next")
         story.say(f"It is not in the research queue: {reason}.")
 
@@ -866,10 +867,10 @@ def _first_of_day(story: Story, name: str, day: date, states: Sequence[dict[str,
         day,
     )
     # A file of an older version does not say what is held.
-    held = ", held there only because feeds had stopped" if gaps and gaps[0].get("is_held") else ""
+    held = ", held there only because a feed had stopped" if gaps and gaps[0].get("is_held") else ""
     story.first(
         f"{name} had been {states[0]['state']} since {states[0]['valid_from']}{held}",
-        _held_back(gaps[0]) if gaps else "nothing, for it was no target",
+        _held_back(gaps[0]) if gaps else "nothing, for it was not a target",
         f"{decisions[0]['decision']} since {decisions[0]['valid_from']}: {decisions[0]['reason']}"
         if decisions
         else "nobody had made one",
@@ -929,7 +930,7 @@ def _held_back(row: dict[str, Any]) -> str:
     named = " and ".join(DRIVER_WORDS.get(driver, driver) for driver in drivers if driver)
     if row["is_gap"]:
         return named
-    return "nothing, it was activated" if row["is_target"] else "nothing, for it was no target"
+    return "nothing, it was activated" if row["is_target"] else "nothing, for it was not a target"
 
 
 def _tell_states(story: Story, day: date) -> None:

@@ -13,10 +13,22 @@ from rich.table import Table
 from orchestration.project import project
 from orchestration.rules.ruleset import project_vars, state_rules
 from orchestration.runs.publish import open_published
-from orchestration.terminal import marked_up
+from orchestration.terminal import feed_words, marked_up
 
 # Places of the research queue, and lines on lost rows, that are printed.
 FIRST_PLACES = 3
+# What to ask and whom, in the words of macros/text.sql (question_words, persona_words).
+QUESTIONS = {
+    "pressure": "what forces them to act",
+    "ownership": "who answers for the problem",
+    "authority_alignment": "who controls budget and priority",
+    "timing_tolerance": "how long they can wait",
+}
+ROLES = {
+    "technical": "technical evaluator",
+    "procurement": "procurement contact",
+    "blocker": "security or legal reviewer",
+}
 
 
 def print_gap(published_path: Path, console: Console | None = None) -> None:
@@ -122,7 +134,8 @@ def print_lost_rows(published_path: Path, console: Console | None = None) -> Non
     lines = ["Delivered rows that count for nothing (marts_detail.load_audit):"]
     for table, reason, count, share, remedy in rows[:FIRST_PLACES]:
         lines.append(
-            f"  {table}: {count:,} ({share:.0%}) {reason}{f'. {remedy}' if remedy else ''}"
+            f"  {table}: {count:,} {'row' if count == 1 else 'rows'} ({share:.0%}), {reason}"
+            f"{f'. {remedy}' if remedy else ''}"
         )
     if len(rows) > FIRST_PLACES:
         more = f"{len(rows) - FIRST_PLACES:,} more"
@@ -157,7 +170,8 @@ def _missing(connection: duckdb.DuckDBPyConnection) -> list[str]:
         lines.append(
             f"Unknown: who sits in the buying committee of {unknown:,} of {targets:,} targets"
             f" ({reasons}). Neither their state nor what holds them back rests on it:"
-            f" {activated:,} of them count as activated by what they did alone."
+            f" {activated:,} of them {'counts' if activated == 1 else 'count'} as activated by"
+            " what people there did alone."
         )
     settings = project_vars(project())
     providers = [
@@ -189,8 +203,9 @@ def _missing(connection: duckdb.DuckDBPyConnection) -> list[str]:
     if not has_intent:
         lines.append(
             "Unknown: who researches your topics elsewhere (no intent source delivered). Signal is"
-            f" only what accounts did with you. {unseen:,} accounts of the gap that web and ads do"
-            " not show either count as no_signal_detected, not as low_intent."
+            f" only what accounts did with you. {unseen:,} of the gap, whom web and ads do not show"
+            f" either, {'counts' if unseen == 1 else 'count'} as no_signal_detected, not as"
+            " low_intent."
         )
     return lines
 
@@ -238,14 +253,14 @@ def _held(
     if held:
         count, it = ("counts", "it") if held == 1 else ("count", "they")
         told.append(
-            f"{held:,} of the {activated:,} activated {count} only because feeds stopped ({feeds})."
-            f" If {it} fell meanwhile, the gap is {without:,}, not {gap:,}."
+            f"{held:,} of the {activated:,} activated {count} only because {feed_words(feeds)}"
+            f" stopped ({feeds}). If {it} fell meanwhile, the gap is {without:,}, not {gap:,}."
         )
     if risen:
-        by = "" if held else f" because feeds stopped ({feeds})"
+        by = "" if held else f" because {feed_words(feeds)} stopped ({feeds})"
         told.append(
             f"{risen:,} of the gap may be active without our seeing it{by}."
-            f" Then the gap is {with_risen:,}."
+            f" If {'it is' if risen == 1 else 'they are'}, the gap is {with_risen:,}."
         )
     return " ".join(told)
 
@@ -290,7 +305,8 @@ def _readiness(
         f" contradict each other (contested) {contested:,}, known in part (partial) {partial:,}",
         *(["Ask next (chance that the answer changes our decision):"] if questions else []),
         *(
-            f"  {rank}. {name}: {_words(role)}, {_words(dimension)} first ({flip_share:.0%})"
+            f"  {rank}. {name}: ask the {ROLES.get(role, _words(role))}"
+            f" {QUESTIONS.get(dimension, _words(dimension))} ({flip_share:.0%})"
             for rank, name, role, dimension, flip_share in questions
         ),
     ]

@@ -325,8 +325,8 @@ def _of_table(
             Severity.OK,
             "column_unknown",
             f"{sample.feed}: the contract does not know {_some(unknown)}",
-            "They are kept as they are; seeds/identity/custom_fields.csv can make one an attribute"
-            " of the account.",
+            f"{'It is' if len(unknown) == 1 else 'They are'} kept as delivered;"
+            " seeds/identity/custom_fields.csv can make one an attribute of the account.",
             where,
             numbers={"columns": unknown},
         )
@@ -336,7 +336,8 @@ def _of_table(
             AREA,
             Severity.NOTE,
             "unread_mark",
-            f"{sample.feed}: {_some(marks)} may mark rows to be left out, and nobody reads it",
+            f"{sample.feed}: {_some(marks)} may mark rows to be left out, and no model reads"
+            f" {'it' if len(marks) == 1 else 'them'}",
             "If so, leave such rows out of the export.",
             {**where, "column": marks[0]},
             numbers={"columns": marks},
@@ -378,12 +379,13 @@ def _missing_columns(sample: Sample, names: Sequence[str]) -> Iterator[Finding]:
         return
     described = "; ".join(f"{name}{_described(table, name)}" for name in names[:SHOWN])
     more = f" and {counted(len(names) - SHOWN, 'more column')}" if len(names) > SHOWN else ""
+    it = "it" if len(names) == 1 else "them"
     yield Finding(
         AREA,
         Severity.NOTE,
         "column_missing",
         f"{sample.feed} comes without {described}{more}. {_cost(sample)}",
-        "Add them to the export if you have them.",
+        f"Add {it} to the export if you have {it}.",
         {**_where(sample), "column": names[0]},
         numbers={"columns": list(names)},
     )

@@ -358,7 +358,7 @@ def _fates(audit: Sequence[dict[str, Any]], min_share: float) -> Iterator[Findin
             AREA,
             Severity.WARNING if is_much else Severity.NOTE,
             "rows_lost",
-            f"{row['feed']}: {row['row_count']:,} rows ({row['share']:.0%}) {row['fate']}:"
+            f"{row['feed']}: {counted(row['row_count'], 'row')} ({row['share']:.0%}) {row['fate']}:"
             f" {row['reason']}" + (f" (such as {example})" if row["example_file"] else ""),
             _sentence(row["remedy"]) or "Look at marts_detail.load_audit.",
             {**_where(row), "file": str(row["example_file"] or "")},

@@ -682,7 +682,8 @@ def _names_in_words(alignment: Alignment) -> list[str]:
     said = []
     same = [a.left[0].raw for a in alignment.agreements if a.kind == "same"]
     if same:
-        said.append(f"both names say {', '.join(same)}")
+        first = f"{', '.join(same[:-1])} and " if same[1:] else ""
+        said.append(f"both names say {first}{same[-1]}")
     spoken = {
         "joined": "{} and {} are the same letters",
         "acronym": "{} stands for {}",

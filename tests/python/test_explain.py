@@ -126,7 +126,7 @@ def test_the_first_five_lines_say_what_counts(refreshed: Place, account: dict[st
                 "update marts.accounts set is_target = false",
                 "delete from marts.account_gap_drivers",
             ],
-            {1: "nothing, for it is no target"},
+            {1: "nothing, for it is not a target"},
         ),
         (["delete from marts.account_gap_drivers"], {1: "nothing, it is activated"}),
         (
@@ -171,7 +171,7 @@ def test_the_first_five_lines_say_what_counts(refreshed: Place, account: dict[st
                 "update marts.account_activation set kept_by = 'stale_feed',"
                 " paused_by = 'segment.pages'"
             ],
-            {0: ", held there only because feeds stopped (segment.pages)"},
+            {0: ", held there only because a feed stopped (segment.pages)"},
         ),
         (
             ["update marts.account_activation set kept_by = 'waiting_rule', days_below = 1"],
@@ -200,7 +200,7 @@ def test_the_first_five_lines_of_an_account_that_is_gone(
         refreshed, tmp_path, f"delete from marts.accounts where account_id = '{account['id']}'"
     )
     said = five(tell(settings, account["id"]))
-    assert "is no account on" in said[0]
+    assert "is no longer an account on" in said[0]
     assert said[2:4] == ["nobody has one to make", "nobody has anything to do"]
     before = five(tell(settings, account["id"], FIRST))
     assert before[0].startswith(f"{account['id']} had been ")
@@ -510,7 +510,7 @@ def test_it_tells_the_place_in_the_research_queue(
     words = {
         "update marts.account_plays set play_decision = 'pursue'": "no conversation could change",
         "update marts.account_plays set play_decision = 'withheld'": "the account is excluded",
-        "update marts.accounts set is_target = false": "it is no target",
+        "update marts.accounts set is_target = false": "it is not a target",
     }
     for number, (statement, expected) in enumerate(words.items()):
         folder = tmp_path / str(number)
@@ -651,16 +651,16 @@ def test_the_report_says_what_stopped_feeds_hold(
     )
     line = {
         0: "",
-        1: "1 of the 9 activated counts only because feeds stopped (segment.pages since"
+        1: "1 of the 9 activated counts only because a feed stopped (segment.pages since"
         " 2026-06-19). If it fell meanwhile, the gap is 52, not 51.",
-        2: "2 of the 9 activated count only because feeds stopped (segment.pages since"
+        2: "2 of the 9 activated count only because a feed stopped (segment.pages since"
         " 2026-06-19). If they fell meanwhile, the gap is 53, not 51.",
     }[held]
     report = printed(settings.published_path)
     assert line in report
-    assert ("only because feeds" in report) == bool(held)
-    by = "" if held else " because feeds stopped (segment.pages since 2026-06-19)"
-    unseen = f"3 of the gap may be active without our seeing it{by}. Then the gap is 48."
+    assert ("only because a feed" in report) == bool(held)
+    by = "" if held else " because a feed stopped (segment.pages since 2026-06-19)"
+    unseen = f"3 of the gap may be active without our seeing it{by}. If they are, the gap is 48."
     assert (unseen in report) == bool(risen)
 
 

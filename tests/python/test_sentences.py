@@ -119,6 +119,7 @@ def rendered(
 
 COMMON_ACTIVATION = {
     "account_id": "a",
+    "as_of_date": DAY,
     "state": "active",
     "state_since": date(2026, 3, 1),
     "strength_score": 43.1,
@@ -394,6 +395,7 @@ SENTENCES: list[Sentence] = [
                 "kept_by": "stale_feed",
                 "is_held": True,
                 "keep_words": "30.0% of its buying committee reached (38.4% needed)",
+                "feeds": "segment.pages",
                 "feeds_in_words": "segment.pages (since 2026-03-20)",
             },
             **{
@@ -453,6 +455,7 @@ SENTENCES: list[Sentence] = [
                 "is_by_strength": True,
                 "min_strength": 8.0,
                 "strength_score": 3.2,
+                "is_attribution_changed": True,
             },
             "fall after days": {
                 "reason_code": "fall",
@@ -561,7 +564,7 @@ SENTENCES: list[Sentence] = [
                 "opening_gap": 1200,
                 "closing_gap": 1200,
                 "closing_gap_if_risen": 1189,
-                "held_by": "segment.pages since 2026-03-05",
+                "held_by": "marketo.forms since 2026-03-03, segment.pages since 2026-03-05",
             },
         },
     ),
@@ -648,6 +651,10 @@ SENTENCES: list[Sentence] = [
             },
             "about to fall": {"kept_by": "waiting_rule", "days_below": 2},
             "held by a feed": {"kept_by": "stale_feed", "paused_by": "segment.pages"},
+            "held by two feeds": {
+                "kept_by": "stale_feed",
+                "paused_by": "marketo.forms, segment.pages",
+            },
             "news": {"trigger": "executive_change"},
             "spike": {"trigger": "spike"},
             "topics": {"surging_topic_names": "data warehouse, data quality and 2 more"},
@@ -676,7 +683,7 @@ SENTENCES: list[Sentence] = [
                 "is_broad": False,
                 "has_recent_buying_signal": False,
             },
-            "several meetings": {"points_missing": 40, "has_recent_buying_signal": False},
+            "several VPs": {"points_missing": 40, "has_recent_buying_signal": False},
             "no meeting is worth points": {"points_missing": 10, "vp_points": None},
             "only breadth": {"is_broad": False},
             "only a buying signal": {"has_recent_buying_signal": False},
@@ -720,6 +727,13 @@ SENTENCES: list[Sentence] = [
                 "people_to_reach": 2,
                 "people_to_find": 2,
                 "personas_to_reach": "2 champions",
+            },
+            "all of three to find": {
+                "needs_signal": False,
+                "has_coverage_driver": True,
+                "people_to_reach": 6,
+                "people_to_find": 6,
+                "personas_to_reach": "2 champions, 3 economic buyers, 1 user",
             },
             "too few personas required": {"needs_signal": False, "has_coverage_driver": True},
             "window opens": {
@@ -768,6 +782,10 @@ SENTENCES: list[Sentence] = [
             "nobody asked": {"readiness_segment": "unknown", "last_research_date": None},
             "too old": {"readiness_segment": "unknown"},
             "contested": {"readiness_segment": "contested", "contested_words": "pressure to act"},
+            "contested in two": {
+                "readiness_segment": "contested",
+                "contested_words": "pressure to act, urgency",
+            },
             **{
                 f"blocked by {dimension}": {
                     "readiness_segment": "blocked",
@@ -904,6 +922,11 @@ SENTENCES: list[Sentence] = [
             "one seen": {"observed_accounts": 1, "caught_once": 1, "caught_twice": 0},
             "never twice": {"caught_once": 10, "caught_twice": 0},
             "many, one left out": {"left_out_channels": "marketing"},
+            "one more": {
+                "estimated_dark_accounts_on_list": 1.3,
+                "lower_bound_on_list": 0,
+                "left_out_channels": "ads, marketing",
+            },
         },
     ),
     *of(
@@ -1033,6 +1056,16 @@ SENTENCES: list[Sentence] = [
                 {"attribute": "country", "operator": "in", "is_must_not": False},
                 {"value_text": "Brazil", "is_match": False},
             ),
+            (
+                "a tool that is ruled out",
+                {"attribute": "technologies", "operator": "contains"},
+                {"value_text": "dbt;kafka"},
+            ),
+            (
+                "tools that nobody looks for",
+                {"attribute": "technologies", "operator": "contains", "is_must_not": False},
+                {"value_text": "dbt;kafka", "is_match": False},
+            ),
         )
     ),
     *(
@@ -1118,7 +1151,7 @@ SENTENCES: list[Sentence] = [
                     {
                         **COMMON_WINDOW,
                         "effect": "open",
-                        "words": "planning from 2026-01-01 to 2026-04-30",
+                        "words": "budget planning from 2026-01-01 to 2026-04-30",
                         "by_end": "1",
                     }
                 ],
@@ -1146,7 +1179,7 @@ SENTENCES: list[Sentence] = [
                         "is_current": False,
                         "starts_on": date(2026, 1, 1),
                         "ends_on": date(2026, 2, 1),
-                        "words": "planning from 2026-01-01 to 2026-02-01",
+                        "words": "budget planning from 2026-01-01 to 2026-02-01",
                         "by_end": "1",
                     }
                 ],
@@ -1246,6 +1279,7 @@ SENTENCES: list[Sentence] = [
         for case, topics in (
             ("none", [("b", "data quality")]),
             ("one", [("a", "data quality")]),
+            ("two", [("a", "data quality"), ("a", "data lake")]),
             ("four", [("a", f"data {name}") for name in ("quality", "lake", "mesh", "apps")]),
         )
     ),

@@ -354,7 +354,7 @@ def test_accounts_say_what_holds_them(stopped: Stopped) -> None:
     for _, feeds, why in held:
         assert feeds == STAYS_AWAY
         since = STOPPED + timedelta(days=5)
-        assert f"feeds that stopped could be why: {STAYS_AWAY} (since {since})." in why
+        assert f"a feed that stopped could be why: {STAYS_AWAY} (since {since})." in why
     assert not query(
         stopped.stopped,
         "select account_id from marts.account_activation"

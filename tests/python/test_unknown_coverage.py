@@ -225,7 +225,7 @@ def test_the_first_lines_say_what_is_missing(before: Place) -> None:
     assert first == (
         "Unknown: who sits in the buying committee of 4 of 6 targets (no titles delivered for 3 and"
         " no contacts with titles delivered for 1). Neither their state nor what holds them back"
-        " rests on it: 1 of them count as activated by what they did alone."
+        " rests on it: 1 of them counts as activated by what people there did alone."
     )
     assert second.startswith("Unknown: which accounts you target (no target list delivered).")
     assert third.startswith("Unknown: who researches your topics elsewhere (no intent source")

@@ -55,8 +55,10 @@ ACTIVATION = re.compile(
     rf"(?: It has (?:(?P<kept>enough to stay (?:{STATES}), but too little to become"
     rf" (?:{STATES}) today):"
     r" (?P<missed>.+?)|too little to stay: (?P<below>.+?))\.)?"
-    r"(?: This is day (?P<day>\d+) of the (?P<days>\d+) after which it falls\.)?"
-    r"(?: It does not fall while feeds that stopped could be why: (?P<paused>.+?)\.)?",
+    rf"(?: It falls on (?P<falls>{DAY}) if nothing changes: this is day (?P<day>\d+) of"
+    r" (?P<days>\d+)\.)?"
+    r"(?: It does not fall while (?P<feeds>a feed|feeds) that stopped could be why:"
+    r" (?P<paused>.+?)\.)?",
     re.IGNORECASE,
 )
 WITHHELD = re.compile(
@@ -147,6 +149,7 @@ def test_why_an_account_is_in_its_state(facts: list[dict[str, Any]]) -> None:
         assert {"no": "none"}.get(said["level"], said["level"]) == fact["signal_level"]
         assert bool(said["motion"]) == fact["has_committed_motion"]
         assert feeds_of(said["paused"]) == fact["paused_by"]
+        assert said["feeds"] == (fact["paused_by"] and feed_words(fact["paused_by"]))
         assert bool(said["second"]) == (fact["drivers"] == 2)
         if said["missing"]:
             assert ("one person" in said["missing"]) == (not fact["is_broad"])
@@ -187,6 +190,7 @@ def check_kept(said: re.Match[str], fact: dict[str, Any]) -> None:
     if said["day"]:
         assert int(said["day"]) == fact["days_below"]
         assert int(said["days"]) == RULES.days_below_to_fall
+        assert said["falls"] == str(falls_on(fact))
         assert 1 <= fact["days_below"] < RULES.days_below_to_fall
     elif not fact["paused_by"]:
         assert fact["days_below"] == 0
@@ -235,7 +239,15 @@ def check_missed(words: str | None, fact: dict[str, Any]) -> None:
 
 
 def feeds_of(held: str | None) -> str | None:
-    return held and re.sub(rf" \(since {DAY}\)", "", held)
+    return held and re.sub(rf" \(since {DAY}\)", "", held).replace(" and ", ", ")
+
+
+def feed_words(feeds: str) -> str:
+    return "a feed" if len(feeds.split(", ")) == 1 else "feeds"
+
+
+def falls_on(fact: dict[str, Any]) -> date:
+    return fact["as_of_date"] + timedelta(days=RULES.days_below_to_fall - fact["days_below"])
 
 
 def test_a_hold_names_the_day_since_which_its_feed_is_stale(
@@ -328,10 +340,10 @@ def before_the_acts(fact: dict[str, Any]) -> list[str]:
         state = f"{moved} from {fact['previous_state']} to {fact['state']} on "
     state += str(fact["state_since"])
     if fact["kept_by"] == "waiting_rule":
-        left = RULES.days_below_to_fall - fact["days_below"]
-        state += f", falls in {left} {'day' if left == 1 else 'days'} if nothing changes"
+        state += f", falls on {falls_on(fact)} if nothing changes"
     if fact["kept_by"] == "stale_feed":
-        state += f", held there only because feeds stopped ({fact['paused_by']})"
+        feeds = feed_words(fact["paused_by"])
+        state += f", held there only because {feeds} stopped ({fact['paused_by']})"
     rule = next(rule for rule in RULES.states if rule.state == fact["state"])
     if has_deal or rule.needs_committed_motion:
         state += f"; {'a' if has_deal else 'no'} committed deal is moving"
@@ -423,7 +435,9 @@ def check_reasons(published: Path) -> None:
         assert is_rounded(said["strength"], strength)
         assert is_rounded(said["coverage"], 100 * coverage)
         assert has_motion or "a committed deal" not in said["rest"]
-        assert ("moved to or from another account" in reason) == is_moved
+        assert ("activities turned out to belong to" in reason) == is_moved
+        several = code == "fall" and days > 1
+        assert ("on these days" in reason) == (is_moved and several), reason
 
 
 def test_what_moved_an_account_into_or_out_of_the_gap(refreshed: Place) -> None:
@@ -465,10 +479,8 @@ def check_account_movements(published: Path) -> None:
     for why, movement, cause, change, other, segment, value, other_value, *facts in rows:
         state, is_target, was_target, reason = facts
         if cause == "segment":
-            tense = f"is {value} and was {other_value}"
-            if change == -1:
-                tense = f"was {value} and is {other_value}"
-            assert why == f"In the gap as before; its {segment} {tense}."
+            before, after = (value, other_value) if change == -1 else (other_value, value)
+            assert why == f"In the gap as before; its {segment} changed from {before} to {after}."
             continue
         assert is_target or was_target
         if is_target and was_target:
@@ -484,7 +496,7 @@ def check_account_movements(published: Path) -> None:
                 words = f"it is on the target list that begins on this day and {state}"
         else:
             kind = "removed"
-            words = f"it is no {'target' if state else 'account'} any more"
+            words = f"it is no longer {'a target' if state else 'an account'}"
             if cause == "merge":
                 words = f"it was merged into {other}"
             elif cause == "identity":
@@ -586,15 +598,15 @@ def check_gap_movements(published: Path) -> None:
             f"The gap {verb} {closing} {accounts}: {moves}."
             + (
                 f" {held} activated {'account counts' if held == 1 else 'accounts count'} as such"
-                f" only because feeds stopped ({feeds}); without these accounts the gap is"
-                f" {closing + held}."
+                f" only because {feed_words(feeds)} stopped ({feeds});"
+                f" if {'it' if held == 1 else 'they'} fell meanwhile, the gap is {closing + held}."
                 if held
                 else ""
             )
             + (
-                f" {risen} {'account' if risen == 1 else 'accounts'} may have risen unseen while"
-                f" these feeds are stopped ({feeds}); if they have risen, the gap is"
-                f" {closing - risen}."
+                f" {risen} {'account' if risen == 1 else 'accounts'} may have risen unseen because"
+                f" {feed_words(feeds)} stopped ({feeds});"
+                f" if {'it' if risen == 1 else 'they'} rose, the gap is {closing - risen}."
                 if risen
                 else ""
             )

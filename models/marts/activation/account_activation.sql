@@ -234,16 +234,19 @@ select
             then ' It has enough to stay ' || state || ', but too little to become ' || state
                 || ' today: ' || enter_words || '.'
         when 'stale_feed'
-            then ' It has too little to stay: ' || keep_words
-                || '. It does not fall while feeds that stopped could be why: '
-                || feeds_in_words || '.'
+            then ' It has too little to stay: ' || keep_words || '.'
         when 'waiting_rule'
-            then ' It has too little to stay: ' || keep_words || '. This is day ' || days_below
-                || ' of the {{ var("days_below_to_fall") }} after which it falls.'
+            then ' It has too little to stay: ' || keep_words || '. It falls on '
+                || cast(
+                    {{ add_days('as_of_date', var('days_below_to_fall') ~ ' - days_below') }}
+                    as {{ dbt.type_string() }}
+                )
+                || ' if nothing changes: this is day ' || days_below
+                || ' of {{ var("days_below_to_fall") }}.'
         else ''
     end
-    || case when is_held and coalesce(kept_by, '') != 'stale_feed'
-        then ' It does not fall while feeds that stopped could be why: '
-            || feeds_in_words || '.'
+    || case when is_held
+        then ' It does not fall while ' || {{ feed_words('feeds') }}
+            || ' that stopped could be why: ' || {{ with_and('feeds_in_words') }} || '.'
         else '' end as why
 from kept

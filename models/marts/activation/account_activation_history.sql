@@ -141,8 +141,9 @@ select
     || case
         when is_attribution_changed
             then
-                '; on these days activities moved to or from another account, or it became known'
-                || ' or unknown who sits in its buying committee'
+                case when is_fall and days_below > 1 then '; on these days' else '; on this day' end
+                || ' our records changed too: activities turned out to belong to it or to another'
+                || ' account, or it became known or unknown who sits in its buying committee'
         else ''
     end as reason,
     reason_code,

@@ -192,8 +192,8 @@ worded as (
                 then 'Left the gap: it is not on the target list that begins on this day'
             when change_kind = 'listed' then 'Came into the gap: it is a new target and ' || state
             when change_kind = 'removed' and state is null
-                then 'Left the gap: it is no account any more'
-            when change_kind = 'removed' then 'Left the gap: it is no target any more'
+                then 'Left the gap: it is no longer an account'
+            when change_kind = 'removed' then 'Left the gap: it is no longer a target'
             when change_kind = 'activated' then 'Left the gap: it ' || reason
             when change_kind = 'cooled' then 'Came into the gap: it ' || reason
         end
@@ -250,11 +250,9 @@ select
     other_account_id,
     case
         when not (was_gap and is_gap) then why
-        when gap_change = 1
-            then 'In the gap as before; its ' || replace(segment_type, '_', ' ') || ' is '
-                || segment_value || ' and was ' || other_value || '.'
-        else 'In the gap as before; its ' || replace(segment_type, '_', ' ') || ' was '
-            || segment_value || ' and is ' || other_value || '.'
+        else 'In the gap as before; its ' || replace(segment_type, '_', ' ') || ' changed from '
+            || case when gap_change = 1 then other_value else segment_value end || ' to '
+            || case when gap_change = 1 then segment_value else other_value end || '.'
     end as why,
     ruleset_version
 from sides

@@ -184,15 +184,18 @@ select
     || case when closing_held_accounts > 0
         then ' ' || {{ counted('closing_held_accounts', 'activated account') }}
             || case when closing_held_accounts = 1 then ' counts' else ' count' end
-            || ' as such only because feeds stopped (' || held_by
-            || '); without these accounts the gap is '
+            || ' as such only because ' || {{ feed_words('held_by') }} || ' stopped (' || held_by
+            || '); if ' || case when closing_held_accounts = 1 then 'it' else 'they' end
+            || ' fell meanwhile, the gap is '
             || {{ in_words('closing_gap_without_held', 0) }} || '.'
         else ''
     end
     || case when closing_gap_if_risen < closing_gap
         then ' ' || {{ counted('closing_gap - closing_gap_if_risen', 'account') }}
-            || ' may have risen unseen while these feeds are stopped (' || held_by
-            || '); if they have risen, the gap is '
+            || ' may have risen unseen because ' || {{ feed_words('held_by') }} || ' stopped ('
+            || held_by || '); if '
+            || case when closing_gap - closing_gap_if_risen = 1 then 'it' else 'they' end
+            || ' rose, the gap is '
             || {{ in_words('closing_gap_if_risen', 0) }} || '.'
         else ''
     end as why

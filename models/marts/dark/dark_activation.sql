@@ -106,13 +106,15 @@ select
             {{ in_words('observed_accounts', 0) }} || ' of '
             || {{ counted('target_accounts', 'target') }}
             || case when observed_accounts = 1 then ' shows' else ' show' end
-            || ' clear interest (not the state active): ' || {{ in_words('caught_once', 0) }}
+            || ' clear interest, whatever the state: ' || {{ in_words('caught_once', 0) }}
             || ' on one channel only and ' || {{ in_words('caught_twice', 0) }}
             || ' on two (channels: ' || used_channels
             || '). About ' || {{ in_words('estimated_dark_accounts_on_list', 0) }}
             || ' more (between ' || {{ in_words('lower_bound_on_list', 0) }} || ' and '
             || {{ in_words('upper_bound_on_list', 0) }}
-            || ') are probably interested too, but no channel shows it.'
+            || ')'
+            || case when round(estimated_dark_accounts_on_list) = 1 then ' is' else ' are' end
+            || ' probably interested too, but no channel shows it.'
             || case
                 when caught_once <= 1
                     then ' This is rough: almost no account was seen on one channel only.'
@@ -122,7 +124,7 @@ select
     end
     || case
         when left_out_channels is not null
-            then ' Not counted, because their feeds stopped: ' || left_out_channels || '.'
+            then ' Not counted, for want of fresh data: ' || left_out_channels || '.'
         else ''
     end as note
 from bounds

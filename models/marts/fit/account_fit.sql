@@ -42,14 +42,16 @@ misfits as (
                 || replace(substring(fit_spans.value_text, 1, 100), ';', ', ')
         end
         || case
+            when criteria.operator = 'contains' and criteria.is_must_not then ', which rules it out'
+            when criteria.operator = 'contains' then ', none that we look for'
             when criteria.operator not in ('between', 'outside') and criteria.is_must_not
-                then ', which we do not serve'
+                then ', one that we do not serve'
             when criteria.operator not in ('between', 'outside') then ', not one that we look for'
             when fit_spans.value_number > criteria.max_value
                 then ', we serve up to ' || {{ in_words('criteria.max_value', 0) }}
             when fit_spans.value_number < criteria.min_value
                 then ', we serve ' || {{ in_words('criteria.min_value', 0) }} || ' and more'
-            else ', which we do not serve'
+            else ', in a range that we do not serve'
         end as words,
         row_number() over (
             partition by fit_spans.account_id, criteria.attribute

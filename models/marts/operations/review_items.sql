@@ -410,7 +410,7 @@ items as (
         accounts.account_name || ' ' || accounts.account_id || ' was succeeded by '
         || successors.account_name || ' ' || successors.account_id,
         1,
-        'Merge the two in the CRM, or keep both: the old one is no company of its own any more.'
+        'Merge the two in the CRM, or keep both: the old one is no longer a company of its own.'
     from hierarchy
     inner join accounts on hierarchy.account_id = accounts.account_id
     inner join accounts as successors on hierarchy.successor_account_id = successors.account_id

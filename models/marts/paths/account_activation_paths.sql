@@ -249,9 +249,10 @@ select
                 '; ',
                 case
                     when needs_signal and signal_cause = 'no_intent_source'
-                        then 'add a channel that can see it (no intent source is delivered)'
+                        then 'add a channel that can see its interest (no intent source is'
+                            || ' delivered)'
                     when needs_signal and not is_observable
-                        then 'add a channel that can see it'
+                        then 'add a channel that can see its interest'
                 end,
                 case
                     when needs_signal and points_missing > 0 then
@@ -269,28 +270,31 @@ select
                             when points_missing
                                 <= vp_points + {{ var('intent_report_cap_points') }}
                                 and coalesce(signal_cause, '') != 'no_intent_source'
-                                then ' (a meeting with a VP and intent topics that surge are'
-                                    || ' enough)'
+                                then ' (a meeting with a VP is enough if they also read more'
+                                    || ' than usual about our topics)'
                             else
-                                ' (as much as '
+                                ' (one meeting each with '
                                 || {{ in_words('ceil(points_missing / vp_points)', 0) }}
-                                || ' meetings with VPs)'
+                                || ' VPs is enough)'
                         end
                 end,
                 case when needs_signal and points_missing <= 0 and not is_broad
-                    then 'get a second person to act, or the first through a second channel' end,
+                    then 'get a second person to do something, or the first through a second'
+                        || ' channel' end,
                 case when needs_signal and points_missing <= 0 and not has_recent_buying_signal
                     then 'get a buying signal: a reply, a meeting or a look at the prices' end,
                 case when has_coverage_driver and people_to_reach is not null
-                    then 'reach ' || personas_to_reach || ' ('
+                    then 'reach ' || {{ with_and('personas_to_reach') }} || ' ('
                         || {{ in_words('100 * reached_coverage_share', 0) }}
                         || '% of its buying committee reached now, '
                         || {{ in_words('100 * reached_coverage_share_after', 0) }} || '% then)'
                         || case
                             when people_to_find > 0 and people_to_find = people_to_reach
-                                then case when people_to_find = 1
-                                    then ', who has to be found first'
-                                    else ', all of whom have to be found first' end
+                                then case people_to_find
+                                    when 1 then ', who has'
+                                    when 2 then ', both of whom have'
+                                    else ', all of whom have'
+                                end || ' to be found first'
                             when people_to_find > 0
                                 then ', '
                                     || {{ in_words('people_to_find', 0) }}
@@ -300,8 +304,8 @@ select
                         end
                 end,
                 case when has_coverage_driver and people_to_reach is null
-                    then 'ask whoever keeps the seed personas for more roles: reaching everybody'
-                        || ' in those it asks for now is not enough' end,
+                    then 'ask whoever keeps the seed personas to add roles: reaching everybody in'
+                        || ' those that it has now is not enough' end,
                 case when is_outside_window and next_window_opens_on is not null
                     then 'wait for its buying window, which opens on '
                         || cast(next_window_opens_on as {{ day_text }}) end,

@@ -130,8 +130,13 @@ select
                     || case when alone_accounts = 1 then 'it' else 'them' end
                     || '. That is worth about '
                     || {{ in_words('sole_blocker_value * win_share', 0) }}
-                    || ' USD a year, if '
-                    || {{ in_words('100 * win_share', 0) }} || '% of them buy ('
+                    || ' USD a year, '
+                    || case when alone_accounts = 1 then 'with a chance of ' else 'if ' end
+                    || {{ in_words('100 * win_share', 0) }}
+                    || case
+                        when alone_accounts = 1 then '% that it buys' else '% of them buy'
+                    end
+                    || ' ('
                     || case win_share_basis
                         when 'assumed' then 'an assumption'
                         else 'the share of your own deals that are won'

@@ -837,11 +837,16 @@ worded as (
                     || cast(state_since as {{ dbt.type_string() }})
                     || case kept_by
                         when 'waiting_rule' then
-                            ', falls in '
-                            || {{ counted(var('days_below_to_fall') ~ ' - days_below', 'day') }}
+                            ', falls on '
+                            || cast(
+                                {{ add_days(
+                                    'as_of_date', var('days_below_to_fall') ~ ' - days_below'
+                                ) }} as {{ dbt.type_string() }}
+                            )
                             || ' if nothing changes'
                         when 'stale_feed'
-                            then ', held there only because feeds stopped (' || paused_by || ')'
+                            then ', held there only because ' || {{ feed_words('paused_by') }}
+                                || ' stopped (' || paused_by || ')'
                         else ''
                     end
                     || case

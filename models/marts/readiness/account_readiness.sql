@@ -139,7 +139,7 @@ select
             then 'What people there said is too old or says too little; last asked on '
                 || cast(last_research_date as {{ dbt.type_string() }})
         when readiness_segment = 'contested'
-            then 'People there contradict each other on ' || contested_words
+            then 'People there contradict each other on ' || {{ with_and('contested_words') }}
         when readiness_segment = 'blocked'
             then
                 {{ readiness_words('readiness_segment') }} || ', because '

@@ -222,14 +222,17 @@ topic_names as (
     select
         account_id,
         string_agg(
-            case when topic_order <= {{ var('topics_named') }} then topic end,
-            ', ' order by topic_order
+            case topic_order when 1 then '' when topics then ' and ' else ', ' end || topic,
+            '' order by topic_order
         )
-        || case when count(*) > {{ var('topics_named') }}
+        || case when max(topics) > {{ var('topics_named') }}
             then ' and '
-                || {{ in_words('count(*) - ' ~ var('topics_named'), 0) }} || ' more'
+                || {{ in_words('max(topics) - ' ~ var('topics_named'), 0) }} || ' more'
             else '' end as surging_topic_names
-    from surging_scores
+    from (
+        select *, count(*) over (partition by account_id) as topics from surging_scores
+    ) as scores
+    where topic_order <= {{ var('topics_named') }}
     group by account_id
 
 ),

@@ -17,7 +17,12 @@ all_windows as (
 
     select
         *,
-        replace(window_type, '_', ' ') || ' from ' || cast(starts_on as {{ dbt.type_string() }})
+        case window_type
+            when 'planning' then 'budget planning'
+            when 'other' then 'another reason,'
+            else replace(window_type, '_', ' ')
+        end
+        || ' from ' || cast(starts_on as {{ dbt.type_string() }})
         || ' to ' || cast(ends_on as {{ dbt.type_string() }}) || ' (source ' || source || ')'
             as words,
         -- Windows that begin or end on one day are told apart by their other date and their words,
