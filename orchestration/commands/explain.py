@@ -81,6 +81,7 @@ DRIVER_WORDS = {
     "no_signal_detected": "no channel can see its interest",
     "insufficient_coverage": "too few of its buying committee are reached",
 }
+LEVELS = {"none": "no"}
 FIRST_LINES = ("State", "What holds it back", "Decision", "Next step", "Why now")
 # What the sentence of a play says first of what is to be done.
 TO_DO = ". To do: "
@@ -365,7 +366,8 @@ def _tell_who(story: Story, account: dict[str, Any]) -> None:
         account["account_id"],
         account["primary_domain"],
         account["lifecycle"].replace("_", " "),
-        "target" + (f" of {account['target_tier']}" if account["target_tier"] else "")
+        "target"
+        + (f" of {account['target_tier'].replace('_', ' ')}" if account["target_tier"] else "")
         if account["is_target"]
         else "not a target",
         account["industry"],
@@ -411,7 +413,8 @@ def _tell_fit(story: Story) -> None:
         if row.get("why"):
             story.say(row["why"])
         story.say(
-            f"{row['fit_tier']}, {score}; {row['fit_completeness_share']:.0%} of the weight known"
+            f"{row['fit_tier']}, {score};"
+            f" {row['fit_completeness_share']:.0%} of the scorecard's weight known"
             + (", counted as fitting until more is known" if row["is_fit_assumed"] else "")
         )
     story.table(
@@ -429,12 +432,17 @@ def _tell_signals(story: Story) -> None:
     for row in story.rows("select * from account_signals where account_id = $1"):
         story.title("Signals")
         story.say(
-            f"{row['signal_level']}, strength {row['strength_score']:.1f} of 100;"
+            f"{LEVELS.get(row['signal_level'], row['signal_level'])} signal,"
+            f" strength {row['strength_score']:.1f} of 100;"
             f" {counted(row['engaged_people'], 'person', 'people')} engaged;"
             f" channels: {row['signal_channels'] or 'none'};"
             f" last buying signal: {row['last_buying_signal_date'] or 'none'};"
             f" can be seen by: {row['observable_channels'] or 'no channel'}"
-            + (f"; stale: {row['stale_feeds']}" if row["stale_feeds"] else "")
+            + (
+                f"; {feed_words(row['stale_feeds'])} that stopped: {row['stale_feeds']}"
+                if row["stale_feeds"]
+                else ""
+            )
             + "."
         )
         story.say(_changes_in_words(row))
@@ -454,9 +462,9 @@ def _changes_in_words(row: dict[str, Any]) -> str:
     """The flags of what changed lately. A file of an older version has no status."""
     status = row.get("momentum_status", "measured")
     if status == "stale_feed":
-        words = "Spike and momentum cannot be told: a feed that would show activities is stale"
+        words = "Spike and momentum cannot be told: a feed that would show activities has stopped"
     elif status == "cannot_see":
-        words = "Spike and momentum cannot be told: no channel would see it act"
+        words = "Spike and momentum cannot be told: no channel would see its activities"
     else:
         words = "Spike" if row["is_spiking"] else "No spike"
         words += f"; momentum {row['momentum_ratio']:.2f} (1 is steady)"

@@ -389,12 +389,12 @@ def test_it_tells_who_should_answer_what_came_in(refreshed: Place) -> None:
         (
             "momentum_status = 'stale_feed', is_spiking = null, momentum_ratio = null,"
             " is_first_signal = false, is_return_after_silence = false",
-            "Spike and momentum cannot be told: a feed that would show activities is stale.",
+            "Spike and momentum cannot be told: a feed that would show activities has stopped.",
         ),
         (
             "momentum_status = 'cannot_see', is_spiking = null, momentum_ratio = null,"
             " is_first_signal = false, is_return_after_silence = false",
-            "Spike and momentum cannot be told: no channel would see it act.",
+            "Spike and momentum cannot be told: no channel would see its activities.",
         ),
     ],
 )
