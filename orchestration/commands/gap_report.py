@@ -29,6 +29,8 @@ ROLES = {
     "procurement": "procurement contact",
     "blocker": "security or legal reviewer",
 }
+# Without any act of anybody for so long the files have ended, whatever a company sells.
+QUIET_DAYS = 30
 
 
 def print_gap(published_path: Path, console: Console | None = None) -> None:
@@ -195,6 +197,7 @@ def _missing(connection: duckdb.DuckDBPyConnection) -> list[str]:
         " where split_part(source, '@', 1) = 'targets' and accepted > 0)"
     ).fetchall()[0][0]
     lines += _rules_not_set(connection)
+    lines += _nothing_new(connection)
     if not has_list:
         lines.append(
             "Unknown: which accounts you target (no target list delivered). Every account of the"
@@ -210,6 +213,31 @@ def _missing(connection: duckdb.DuckDBPyConnection) -> list[str]:
     return lines
 
 
+def _nothing_new(connection: duckdb.DuckDBPyConnection) -> list[str]:
+    """Says if the files end long before the day of the report, which makes everybody look cold.
+
+    Files that were copied once count as delivered on the day of the copy, so no feed is stale.
+    """
+    newest, day = connection.execute(
+        """
+        select
+            greatest(
+                (select max(touch_date) from account_touches),
+                (select max(last_signal_date) from account_signals)
+            ),
+            (select max(as_of_date) from account_signals)
+        """
+    ).fetchall()[0]
+    if newest is None or day is None or (day - newest).days <= QUIET_DAYS:
+        return []
+    return [
+        f"The newest act that was delivered is of {newest}, {(day - newest).days:,} days before"
+        f" {day}: accounts look cold because the files end there. Deliver newer exports. To see"
+        f" {newest} instead, move WAREHOUSE_PATH and PUBLISHED_DIR away and run make refresh"
+        f" START_DATE=<the first day> END_DATE={newest}."
+    ]
+
+
 def _rules_not_set(connection: duckdb.DuckDBPyConnection) -> list[str]:
     """Rules that only the company can know and nobody has said, as one sentence."""
     rules = [
@@ -223,7 +251,7 @@ def _rules_not_set(connection: duckdb.DuckDBPyConnection) -> list[str]:
     fit = "Which accounts fit is unknown, so all count. " if "fit_criteria" in rules else ""
     return [
         f"Unknown: what your company alone can say ({', '.join(rules)}). {fit}General rules hold"
-        " until then: make init proposes yours, review_items says what each decides."
+        " until then: make init proposes most of yours, review_items says what each decides."
     ]
 
 

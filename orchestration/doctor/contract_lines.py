@@ -79,6 +79,9 @@ def _of_mapping(output: Output, place: Sequence[str], text: str) -> Setting:
         node: Any = yaml.compose(file.read_text(encoding="utf-8"), YAML_LOADER)
         for key in place:
             node = _child(node, key)
+        # Where the key stands already, its own line: another one of the name would be a fault.
+        keys = [key for key, _ in node.value] if isinstance(node, yaml.MappingNode) else []
+        node = next((key for key in keys if text.startswith(f"{key.value}:")), node)
         line = node.start_mark.line + 1 if node is not None else 1
     shown = file.relative_to(PROJECT_DIR) if file.is_relative_to(PROJECT_DIR) else file
     return Setting(shown.as_posix(), line, text)

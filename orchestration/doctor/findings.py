@@ -50,6 +50,8 @@ CODES = {
     "last_publish": "when was published last, and up to which day",
     "run_unfinished": "days that are computed and not published",
     "files_wait": "files that are not taken in yet",
+    "read_otherwise": "files that were taken before their mapping was changed, and stand as they"
+    " were read then",
     "nothing_published": "nothing is published yet",
     "published_damaged": "the published file cannot be read",
     "published_old": "the published day lies behind",

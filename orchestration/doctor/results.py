@@ -14,7 +14,9 @@ import duckdb
 
 from orchestration.doctor.findings import Finding, Severity
 from orchestration.engine.warehouse import WarehouseBusyError, connect
+from orchestration.landing import messages
 from orchestration.landing.discovery import MAIN_INSTANCE, FoundFile, counted
+from orchestration.landing.manifest import Entry, read_entries
 from orchestration.rules.checks import faults_of_warehouse
 from orchestration.runs import score_store
 from orchestration.runs.planning import History
@@ -40,6 +42,7 @@ class Stored:
     unfinished: tuple[date, date] | None
     taken: frozenset[str]
     failed: tuple[tuple[str, str], ...]  # files that could not be read, and why
+    entries: tuple[Entry, ...] = ()  # of the manifest
 
 
 def examine(
@@ -87,6 +90,7 @@ def _warehouse(settings: Settings) -> tuple[Stored | None, list[Finding]]:
                     " where scored_at is not null and published_at is null"
                 )
                 unfinished = (start, end) if start else None
+            entries = tuple(read_entries(warehouse))
             taken, failed = frozenset[str](), list[tuple[str, str]]()
             if warehouse.has_table("raw_landing", "files"):
                 taken = frozenset(
@@ -126,7 +130,7 @@ def _warehouse(settings: Settings) -> tuple[Stored | None, list[Finding]]:
             )
         ]
     day, moment = published or (None, None)
-    return Stored(history, day, moment, unfinished, taken, tuple(failed)), []
+    return Stored(history, day, moment, unfinished, taken, tuple(failed), entries), []
 
 
 def _again(path: object) -> str:
@@ -180,6 +184,11 @@ def _of_stored(stored: Stored, files: Sequence[FoundFile]) -> Iterator[Finding]:
                 "Export it again in a new file and take this one away.",
                 {"file": file},
             )
+    for line in messages.read_otherwise(stored.entries, {file.file: file for file in files}):
+        yield Finding(
+            AREA, Severity.WARNING, "read_otherwise", line.replace(f" {messages.REREAD}", ""),
+            f"{messages.REREAD}.",
+        )  # fmt: skip
     waiting = [
         found
         for found in files

@@ -87,7 +87,8 @@ def _not_set(project_dir: Path, folder: Path | None) -> Iterator[Finding]:
     place = folder or PROJECT_DIR / "rules"
     for row in rows:
         if row.get("set_by") == "nobody":
-            remedy = f"Write {place / (row['rule'] + '.csv')}; make init proposes it."
+            said = "; make init proposes it" if row.get("is_proposable") == "true" else ""
+            remedy = f"Write {place / (row['rule'] + '.csv')}{said}."
         elif row.get("set_by") == PROPOSED:
             proposed = place / PROPOSED / f"{row['rule']}.csv"
             remedy = f"Look at {proposed}, and move it to {place} if it is right."

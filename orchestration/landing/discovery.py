@@ -48,6 +48,13 @@ class FoundFile:
     folder_day: date | None
     mapping: Output | None = None  # how its columns become those of the table
 
+    @property
+    def read_as(self) -> str | None:
+        """A hash of its mapping, which another mapping changes; None without one."""
+        if self.mapping is None:
+            return None
+        return hashlib.sha256(repr(self.mapping).encode()).hexdigest()[:16]
+
 
 def discover(
     landing_dir: Path, contract: Contract, problems: list[str], now: datetime
@@ -84,7 +91,11 @@ def discover(
             if _is_folder(entry) and not _takes(entry.name, tables, system)
         ]
         problems += _unknown_tables(
-            source_entry.name, others, tables, {entry.name for entry in table_entries}
+            source_entry.name,
+            others,
+            tables,
+            {entry.name for entry in table_entries},
+            f"the mapping {source}.yml names" if system else "the contract has",
         )
         for table_entry in table_entries:
             shown = f"{source_entry.name}/{table_entry.name}"
@@ -205,7 +216,11 @@ def _unknown_source(shown: str, name: str, known: Sequence[str]) -> str:
 
 
 def _unknown_tables(
-    shown: str, names: Sequence[str], known: Sequence[str], landed: Collection[str]
+    shown: str,
+    names: Sequence[str],
+    known: Sequence[str],
+    landed: Collection[str],
+    lacks: str,
 ) -> list[str]:
     """Sentences on folders of a source that are no tables of the contract.
 
@@ -226,7 +241,7 @@ def _unknown_tables(
         names = ", ".join(others[:SHOWN_FILES])
         more = len(others) - SHOWN_FILES
         and_more = f" and {counted(more, 'more folder')}" if more > 0 else ""
-        sentences.append(f"{shown}: the contract has no table {names}{and_more}; ignored")
+        sentences.append(f"{shown}: {lacks} no table {names}{and_more}; ignored")
     return sentences
 
 

@@ -144,6 +144,7 @@ def ingest(
             if (files := [entry for entry in entries_of if entry.file not in moving])
         }
     problems += messages.told_again(entries, found)
+    problems += messages.read_otherwise(entries, found)
     load_id = manifest.start_load(warehouse, end_date, now) if chosen else None
     failures: list[tuple[Table, Exception]] = []
     if load_id is not None:

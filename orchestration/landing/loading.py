@@ -129,6 +129,7 @@ def _load(
                 "size_bytes": [files[number][1].size for number in taken],
                 "content_hash": pa.array([hashes.get(number) for number in taken], pa.string()),
                 "written_ns": [files[number][1].written_ns for number in taken],
+                "read_as": pa.array([files[number][1].read_as for number in taken], pa.string()),
                 "reason": pa.array(
                     [
                         outcome.unreadable.get(number) or outcome.faults.get(number)
@@ -327,6 +328,7 @@ def _append(warehouse: Warehouse, table: Table, load_id: int) -> list[tuple[str,
             size_bytes = done.size_bytes,
             content_hash = done.content_hash,
             written_ns = done.written_ns,
+            read_as = done.read_as,
             columns = done.columns
         from (select *, ? as load_id from staged_counts) as done
         where files.file = done.file

@@ -42,6 +42,7 @@ class Entry:
     content_hash: str | None = None
     written_ns: int | None = None
     is_lost: bool = False  # it has rows, all in quarantine
+    read_as: str | None = None  # its mapping when it was taken; see FoundFile.read_as
 
     @property
     def owner(self) -> tuple[str, str, str]:
@@ -156,10 +157,16 @@ def read_entries(warehouse: Warehouse) -> list[Entry]:
     """All rows of the manifest, by delivery day and file; none where there is no manifest yet."""
     if not warehouse.has_table("raw_landing", "files"):
         return []
+    # The doctor reads warehouses of older versions too, and changes nothing.
+    has_it = warehouse.rows(
+        "select 1 from duckdb_columns() where database_name = current_database()"
+        " and schema_name = 'raw_landing' and table_name = 'files' and column_name = 'read_as'"
+    )
+    read_as = "read_as" if has_it else "null"
     rows = warehouse.rows(
         "select file, source, table_name, instance, delivery_day, is_late, status, size_bytes,"
         " columns, content_hash, written_ns, coalesce(delivered > 0 and quarantined = delivered,"
-        " false) as is_lost from raw_landing.files order by delivery_day, file"
+        f" false) as is_lost, {read_as} from raw_landing.files order by delivery_day, file"
     )
     return [Entry(*row) for row in rows]
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from orchestration.engine.warehouse import Warehouse, quoted
@@ -22,6 +22,11 @@ NARROW_SHARE = 0.05  # of a delivery: when more rows share a key, the key is to 
 COMPARED_ROWS = 200  # conflicting ones, for the columns in which they differ
 SHOWN_COLUMNS = 4
 SHOWN_REASONS = 3  # why the rows of a file are in quarantine
+REREAD = (
+    "To have all files read anew, move WAREHOUSE_PATH and PUBLISHED_DIR away and run make refresh"
+    " START_DATE=<the first day>; every day is then computed anew. Leave it where the change"
+    " concerns files to come"
+)
 _REMEDY = (
     "Give the source its line there, with the kinds that they bring (docs/adding-a-source.md)."
 )
@@ -104,6 +109,23 @@ def missing_universe(
     if len(files) > SHOWN_FILES:
         sentences.append(f"and {counted(len(files) - SHOWN_FILES, 'more file')}")
     return "\n".join([*sentences, "Deliver them again, corrected, in a new file."])
+
+
+def read_otherwise(entries: Iterable[Entry], found: Mapping[str, FoundFile]) -> list[str]:
+    """Sentences on files that were taken under another mapping than today's, by system."""
+    otherwise: dict[str, list[str]] = {}
+    for entry in entries:
+        file = found.get(entry.file)
+        if not file or not file.mapping or entry.status != "loaded" or not entry.read_as:
+            continue
+        if entry.read_as != file.read_as:
+            otherwise.setdefault(file.mapping.system, []).append(entry.file)
+    return [
+        f"{files[0]}{_and_more(len(files))}: taken before the mapping {system}.yml was changed;"
+        f" {'its rows stand' if len(files) == 1 else 'their rows stand'} as they were read then."
+        f" {REREAD}"
+        for system, files in sorted(otherwise.items())
+    ]
 
 
 def told_again(entries: Sequence[Entry], found: Mapping[str, FoundFile]) -> list[str]:

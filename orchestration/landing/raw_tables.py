@@ -18,7 +18,7 @@ MANIFEST_COLUMNS = """
     load_id bigint, delivered bigint, accepted bigint, duplicate bigint, conflicting bigint,
     quarantined bigint, reason varchar, size_bytes bigint, columns varchar[],
     rewritten bigint, rewrites varchar, content_hash varchar, written_ns bigint,
-    left_out bigint
+    left_out bigint, read_as varchar
 """
 LANDING_TABLES = {
     "files": MANIFEST_COLUMNS,

@@ -7,6 +7,7 @@ guessed at: an internal note is no act of anybody.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from re import DOTALL, escape, match
 
 from orchestration.proposals.facts import Facts, rules_of
 from orchestration.proposals.store import Findings, Proposal, is_plain, reason
-from orchestration.proposals.words import Lexicon, counted, listed
+from orchestration.proposals.words import Lexicon, counted, listed, plain
 
 SEED = "crm_activity_types"
 DECIDES = "words of type, subtype and outcome"
@@ -27,6 +28,7 @@ SHOWN_AS_UNKNOWN = 10
 
 KINDS: tuple[str, ...] = (
     "nothing",
+    "online_meeting",
     "mail_campaign",
     "webinar",
     "fair",
@@ -35,7 +37,7 @@ KINDS: tuple[str, ...] = (
     "linkedin",
     "message",
 )
-KINDS += ("mail", "meeting", "call", "letter", "todo")
+KINDS += ("mail", "meeting", "call", "letter", "follow_up", "todo")
 NO_ACTS = ("nothing", "todo")
 WORDS = Lexicon(
     {
@@ -46,8 +48,13 @@ WORDS = Lexicon(
             reminder, recordatorio, wiedervorlage, =task, taak, recherche, research,
             vorbereitung""",
         "mail_campaign": """
-            newsletter, mailing, email blast, mass mail, massen, rundmail, infolettre, boletin,
-            emailing, e mailing, drip, sequence mail campaign""",
+            newsletter, mailing, email blast, mass mail, massen, mail merge, serienmail,
+            serienbrief, rundmail, infolettre, boletin, emailing, e mailing, drip, sequence mail
+            campaign""",
+        "online_meeting": """
+            visio, videoconf, videokonf, webkonf, webconf, videocall, videollam, videochiam,
+            videochamad, videogesprach, video call, telefonkonf, teleconf, telekonf, audioconf,
+            conference call, conf call, appel conf, telko, online meeting, web meeting""",
         "webinar": """
             webinar, webinair, seminaire en ligne, online seminar, seminario web, webcast,
             virtual event, live stream, web seminar, seminario online""",
@@ -55,8 +62,8 @@ WORDS = Lexicon(
             trade show, tradeshow, messe, salon, feria, fiera, =fair, conference, konferenz,
             conferencia, congres, kongress, congreso, =event, =evento, =evenement, veranstalt,
             roundtable, round table, stammtisch, tagung, =expo, exhibition, exposi, summit,
-            forum, beurs, kundentag, journee, jornada, symposium, hausmesse, user group, matinee,
-            soiree""",
+            forum, beurs, kundentag, journee, jornada, symposium, roadshow, road show,
+            hausmesse, user group, matinee, soiree""",
         "form": """
             =form, formular, formulair, download, telecharg, descarg, herunterlad, whitepaper,
             white paper, livre blanc, ebook, e book, content, leitfaden, guide, =guia,
@@ -70,30 +77,38 @@ WORDS = Lexicon(
         "linkedin": """
             linkedin, linked in, inmail, xing, =sn, sales navigator, social, reseau social""",
         "message": """
-            =sms, whatsapp, whats app, =chat, messenger, =message, =messages, nachricht, mensaje,
-            texto, slack, teams nachricht, telegram, instant, messaggio, kurznachricht, bericht,
-            wechat, viber""",
+            =sms, whatsapp, whats app, =chat, messenger, =message, =messages, nachricht,
+            mensaje, texto, slack, messaggi, mensage, recado, teams nachricht, telegram,
+            instant, messaggio, kurznachricht, bericht, wechat, viber""",
         "mail": """
-            mail, email, correo, courriel, =mel, posta elettronica, sequence, follow up,
-            anschreiben, nachfass, relance""",
+            mail, email, correo, courriel, =mel, posta elettronica, sequence, anschreiben,
+            =posta, smail, nmail, omail""",
+        # By mail, where nothing says by telephone.
+        "follow_up": "follow up, nachfass, relance, seguimiento, opvolg",
         "meeting": """
-            meeting, besprech, termin, reunion, =rdv, rendez, =cita, visit, besuch, visite, demo,
-            prasent, present, workshop, atelier, taller, video, zoom, webex, vor ort, on site,
-            onsite, kick off, entrevista, entretien, kundengesprach, =gesprach, beratung,
+            meeting, besprech, termin, reunion, =rdv, rendez, =cita, visit, besuch, visite,
+            demo, prasent, present, workshop, atelier, taller, video, zoom, webex, vor ort, on
+            site, onsite, kick off, entrevista, entretien, kundengesprach, =gesprach, beratung,
             afspraak, incontro, riunione, vorfuhr, lunch, dejeuner, mittagessen, almuerzo,
             appointment, dejeun, cafe, treffen, face to face, presenciel, presencial,
             beratungsgesprach, jour fixe, begehung, conferenc call, teams, kennenlern, showroom,
-            encuentro, sitzung, seance, demostrac""",
+            encuentro, comida, werksfuhr, sitzung, seance, demostrac, tour, besichtig, briefing,
+            bezoek, riunion, reuniao, rencontre, colloqui, sopralluog, dimostraz, apresentac,
+            dinner, abendessen, =diner, cena, =coffee, kaffee, desayuno, colazione, pranzo,
+            entrevist, vergader, gesprek, bijeenkomst, begegn, inspection, audit, ^formation,
+            schulung, training""",
         "call": """
             call, anruf, telefon, =appel, =appels, llamad, tel, phone, ruckruf, chiamat, gebeld,
             belletje, fernsprech, cold, kaltakquise, rappel, phoning, dial, akquise, bellen,
-            ligac""",
+            ligac, contacto telef, coup de fil, chamad, belpoging""",
         "letter": """
-            =letter, brief, courrier, =lettre, =carta, postkarte, post card, paket, geschenk,
-            cadeau, regalo, =gift, direct mail, postal""",
+            =letter, postcard, =brief, =briefe, courrier, =lettre, =carta, postkarte, post card,
+            paket, geschenk, cadeau, regalo, =gift, direct mail, postal""",
     }
 )
 OUTCOMES = ("bounced", "no_show", "voicemail", "unreached", "reached", "cancelled")
+# Nobody is absent from a call: that they were says why there is a message.
+CALLED = ("voicemail", "unreached", "reached")
 SAID = Lexicon(
     {
         "bounced": """
@@ -106,7 +121,10 @@ SAID = Lexicon(
             voicemail, voice mail, mailbox, anrufbeantworter, messagerie, repondeur, buzon,
             contestador, =ab, =vm, left message, nachricht hinterlassen, message laisse, mensaje
             dejado, segreteria, left vm, boite vocale, mailbox besprochen, laisse un message,
-            dejo mensaje, dejado mensaje, sprachnachricht, voicebox, antwoordapparaat""",
+            dejo mensaje, dejado mensaje, sprachnachricht, voicebox, antwoordapparaat, caixa
+            postal, ingesproken, auf band, voice mess, left a mess, left mess, deje mens, deje
+            rec, mensagem deixad, correio de voz, message vocal, mensaje de voz, messaggio
+            lasciat""",
         "unreached": """
             nicht erreicht, unreach, niemand, no answer, keine antwort, unbeantwortet, nicht
             abgenommen, pas de reponse, sans reponse, injoignable, non joint, pas joint, sin
@@ -116,15 +134,20 @@ SAID = Lexicon(
             connected, nicht verbunden, not reached, nobody, nicht angetroffen, nadie, personne,
             geen gehoor, non risponde, ilocaliz, pas abouti, nicht da, abwesend, nichts, sonne
             dans le vide, attempted, versuch, tentative, intento, indisponible, nicht verfugbar,
-            unavailable, ohne erfolg, fehlgeschlag""",
+            unavailable, ohne erfolg, fehlgeschlag, occupat, sin contestar, pas joignable, no
+            reply, nummer falsch, bezet, nao atend, repond pas, repondu pas, ring out, rang out,
+            no pick, hung up, aufgelegt, raccroch, colgo, no conecta, did not pick, didn t pick,
+            nimmt nicht, ging nicht, niet bereik, niet opgenomen, nessuna risposta, sem
+            resposta, geht nicht, numero non""",
         "reached": """
             connected, reached, erreicht, gesprochen, gesprach, verbunden, spoke, talked, joint,
             parle, abouti, hablad, contactad, conectad, atendi, contesto, contestad, answered,
             beantwortet, completed call, live conversation, decroche, discute, repondu,
             abgenommen, localizad, habl, echange, conversa, contact etabli, durchgestellt,
             bereikt, parlato, gesproken, interessiert, interested, interess, positive, positiv,
-            unterhalten, exito, rappel demande, callback, ruckruf vereinbart, termin vereinbart,
-            meeting booked""",
+            unterhalten, interesad, exito, efectiv, convo, live c, chatted, discussion, parlo,
+            gesproch, opgenomen, falou, atendeu, risposto, abgehoben, entretien, rappel demande,
+            callback, ruckruf vereinbart, termin vereinbart, meeting booked""",
         "cancelled": "cancel, abgesagt, annul, cancelad, anulad, storniert, verschoben, reporte",
     }
 )
@@ -134,11 +157,20 @@ INBOUND = Lexicon(
             inbound, incoming, eingehend, eingang, entrant, recu, recibid, =in, erhalten,
             received, antwort, =reply, replied, reponse, respuesta, ankommend, hereinkommend,
             ruft uns, hereinbekomm, kundenanruf, appel client, =von kunde, ricevut, ontvangen,
-            inkommend, rucklauf, contestacion""",
+            inkommend, rucklauf, contestacion, ruckmeld, recebid, in arrivo, in entrata,
+            empfangen, binnenkom, inkomend, retour client, nous a, meldet sich, wrote back, came
+            in, risposta, resposta, antwoord, arrivee""",
         "outbound": """
             outbound, outgoing, ausgehend, ausgang, sortant, emis, saliente, =out, enviad,
             gesendet, envoye, sent, verschickt, versandt, realizada, gehend""",
     }
+)
+# Words of an answer, which is theirs whatever it came by.
+ANSWERS = re.compile(r"repl|antwort|repon|respuest|rispost|respost|antwoord|ruckmeld")
+# In front of a word that they were reached: they were not. Who is not interested was reached.
+DENIED = re.compile(
+    r"\b(?:no|not|nicht|non|niet|nao|kein\w*|pas|sin|sans|didn t|never|ohne|geen|sem|nunca|"
+    r"jamais)\b"
 )
 # Types of acts; those of calls, mails and meetings hang on how they went.
 PLAIN = {
@@ -281,14 +313,19 @@ def judge(kind: Kind) -> tuple[str, str, bool] | None:
     is_named = found is not None
     if found is None and kind.table not in ("task", "event", "campaign_member"):
         found = WORDS.first(KINDS, table)
-    outcome = SAID.first(OUTCOMES, kind.disposition) or SAID.first(OUTCOMES, kind.kind)
+    order = CALLED if found and found[0] == "call" else OUTCOMES
+    outcome = said_by(kind.disposition, order) or said_by(kind.kind, order)
     if found is None and kind.table == "event":
         found = ("meeting", "an entry in the calendar")
     if found is None and outcome and outcome[0] in ("voicemail", "unreached", "reached"):
         found = ("call", outcome[1])
+    answer = INBOUND.first(("inbound", "outbound"), kind.kind)
+    if found is None and kind.table == "task" and answer and ANSWERS.search(answer[1]):
+        return "reply", f"'{answer[1]}' says that they answered, and not by what", False
     if found is None or found[0] in NO_ACTS:
         return None
     meaning, word = found
+    meaning = {"online_meeting": "meeting", "follow_up": "mail"}.get(meaning, meaning)
     is_response = kind.table == "campaign_member"
     direction = INBOUND.first(("inbound", "outbound"), kind.subkind, kind.kind)
     is_inbound = bool(direction and direction[0] == "inbound")
@@ -324,6 +361,16 @@ def judge(kind: Kind) -> tuple[str, str, bool] | None:
             sure,
         )
     return PLAIN[meaning], why, sure and meaning != "letter"
+
+
+def said_by(text: str, order: Sequence[str] = OUTCOMES) -> tuple[str, str] | None:
+    """What a text says of how an act went, and its words; of several the first in the order."""
+    found = SAID.first(order, text)
+    if found and found[0] == "reached" and not found[1].startswith("interes"):
+        before = plain(text).partition(found[1])[0]
+        if denial := DENIED.search(before):
+            return "unreached", f"{denial[0]} {found[1]}"
+    return found
 
 
 def _is_better(rule: dict[str, str], kind: Kind, is_sure: bool) -> bool:

@@ -18,7 +18,7 @@ def propose(facts: Facts, findings: Findings) -> None:
     excluded = {row["domain"] for row in rules_of("identity/excluded_domains.csv")}
     users: dict[str, set[str]] = {}
     left_out: set[str] = set()
-    for _, relation, value in facts.fields("owners", r"^(e_?mail|username|user_name)$"):
+    for _, relation, value in facts.fields("owners", r"^(e_?mail|username|user_name|owner_email)$"):
         for owner, address in facts.rows(
             f"select distinct staged.owner_id, lower({value}) from {relation}"
             f" where {value} like '%_@_%' order by all"

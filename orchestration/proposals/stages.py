@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from orchestration.proposals.facts import Facts
 from orchestration.proposals.store import Findings, Proposal, is_plain, reason
@@ -25,8 +25,10 @@ FEW = 3
 ENDS_MIN_SHARE, PASSES_MAX_SHARE = 0.97, 0.6
 # CRMs come with 0.5 and more for stages in which both sides work, and under a third before.
 COMMITTED_MIN_PROBABILITY, EARLY_MAX_PROBABILITY = 0.5, 0.3
+# From which a meeting that is no first one is held by both sides.
+NEUTRAL_MIN_PROBABILITY = 0.4
 # A stage stands late in history from this place on (0 first, 1 last of the open ones).
-LATE_MIN_PLACE, EARLY_MAX_PLACE = 0.6, 0.35
+LATE_MIN_PLACE, EARLY_MAX_PLACE = 0.6, 0.25
 
 # Meanings of names. An order is won unless it is still being negotiated; `closed` alone says only
 # that it is over; a word of waiting makes an end one that is still to come.
@@ -48,29 +50,47 @@ WORDS = Lexicon(
             konkurrenz, concurren, competencia, mitbewerb, wettbewerber, competidor, verworfen,
             archiviert, ecart, elimin, negativ, fallid, recusad, scartat, aufgegeben, geplatzt,
             expired, verfallen, caduc, abgeschrieben, ghost, eingestellt, classee, =classe,
-            desestim, unrespons, unreach, stopped, gestoppt, killed, walked, lapsed, ausgefallen,
-            infructu, =caida, =caido, frustrad, denegad, irrelevant, disinterest, desinteres,
-            funkstille, silen, failed, gekundigt, resili, hinfallig, obsolet, rebot, descolg,
-            cayo, fermee sans, gave up, afgevallen, vervallen, verlies, bocciat, fallit,
-            cancelad, eliminad, nada, unfit, ungeeignet, bad fit, poor fit, too small, zu klein,
-            =trash, =junk, closed out, wrong""",
+            desestim, unrespons, unreach, stopped, gestoppt, killed, walked, lapsed,
+            ausgefallen, infructu, =caida, =caido, frustrad, denegad, irrelevant, disinterest,
+            desinteres, unsuccess, erfolglos, infrutt, malsuced, wettbewerb, injoign,
+            unerreichb, irreperib, inalcanz, otro, tercero, to another, elsewhere, ailleurs,
+            anderswo, altrove, noutro, un autre, altanbieter, bleibt bei, remains with, too
+            high, too low, te laat, demasiado, trop, failed, quiet, funkstill, keine reaktion,
+            geen reactie, abbandon, aufgehoben, rejete, bad timing, falsches timing, falscher
+            zeitpunkt, mauvais moment, out of budget, over budget, insuffis, insufic, zu hoch,
+            zu lang, fuera de, =hors, ausserhalb, fuori, went with, chose incumbent, stayed
+            with, par un tiers, otro proveedor, autre fournisseur, anderer anbieter,
+            anderweitig, andere partij, altro fornitore, outro fornecedor, pulled, gestrichen,
+            supprim, retirad, ritirat, =teuer, expensive, =cher, =caro, =duur, manquee,
+            terminated, beeindigd, =gone, vanished, disappear, verschwunden, dispar, desaparec,
+            moved on, opted out, ausgestiegen, abgesprungen, desengag, geen interesse, turned
+            down, passed on us, =perte, pierde, verliert, downgrad, opgezegd, disdett, not
+            renewed, no renov, misslung, uitgevallen, fallita, naufrag, funkstille, silen,
+            gekundigt, resili, hinfallig, obsolet, rebot, descolg, cayo, fermee sans, gave up,
+            afgevallen, vervallen, verlies, bocciat, fallit, cancelad, eliminad, nada, unfit,
+            ungeeignet, bad fit, poor fit, too small, zu klein, =trash, =junk, closed out, wrong""",
         WON: """
             =won, inked, gewonnen, gewinn, gagn, ganad, =ganho, =ganha, =vinto, =vinta, vinci,
             signed, =signe, =signee, =signes, firmad, unterschrieb, unterzeichnet, assinad,
             firmat, getekend, closed won, =sold, verkauft, vendu, vendid, =live, go live,
-            onboard, accepted, angenommen, =accepte, =acceptee, aceptad, akzeptiert, erfolgreich,
-            succes, exito, adjudicad, =adjuge, remport, handover, ubergabe, implement, conseguid,
-            lograd, abschluss erfolgt, facturad, facture, invoiced, fakturiert, geholt, dach und
-            fach, formalizad, contratad, decroch, victor, =sieg, converted, umgewandelt,
-            concretad, =cerrada, =cerrado, erteilt, purchased, gekauft, achete, comprad, paid,
-            bezahlt, gegund, akkoord, aangenomen, concluid, fechad, chius vint, en service,
-            deployed, active customer, neukunde, nouveau client, nuevo cliente, finalisee,
+            onboard, accepted, angenommen, =accepte, =acceptee, aceptad, akzeptiert,
+            erfolgreich, succes, exito, adjudicad, =adjuge, remport, handover, ubergabe,
+            implement, conseguid, lograd, abschluss erfolgt, facturad, facture, invoiced,
+            fakturiert, geholt, dach und fach, formalizad, contratad, decroch, victor, =sieg,
+            converted, umgewandelt, concretad, =cerrada, =cerrado, erteilt, purchased, gekauft,
+            achete, comprad, paid, bezahlt, gegund, akkoord, aangenomen, concluid, fechad, chius
+            vint, en service, deployed, =venta, account open, ausgestellt, policy issued,
+            =boarding, subscription start, vertrag geschlossen, active customer, renewed,
+            verlangert, =renouvele, =renouvelee, reconduit, renovad, rinnovat, prolongad,
+            =awarded, =gezeichnet, countersign, contresign, aggiudicat, stipulat, closed
+            successfully, expanded, upsold, neukunde, nouveau client, nuevo cliente, finalisee,
             zugesagt""",
         ORDER: """
             =order, orders, order placed, order received, =po, auftrag, beauftrag, zuschlag,
             bestell, commande, pedido, ordine, opdracht, encomenda, =customer, =kunde, =client,
-            =cliente, =klant, abschluss, vertragsabschluss, adjudic, attribu, erhalten,
-            lieferung, delivery, encargo, compra realizada, booked, =booking""",
+            =cliente, =klant, abschluss, vertragsabschluss, adjudic, attribu, lieferung,
+            delivery, encargo, compra realizada, booked, =booking, delivered, =win, geboekt,
+            confirmad, bestatigt, confirmed, confirme, confirmee, confermat, bevestigd""",
         CLOSED: """
             closed, geschlossen, abgeschlossen, beendet, cerrad, clos, cloture, ferme, conclu,
             termine, finalizad, erledigt, fertig, afgesloten, gesloten, chius, encerrad,
@@ -78,82 +98,116 @@ WORDS = Lexicon(
         SALE: "venta, vente, sale, deal, geschaft, vendita, verkoop, trato, marche, verkauf",
         WAITING: """
             ausstehend, pending, await, attente, pendiente, erwart, espera, waiting, outstand,
-            wartet, warten, in vorbereitung, en curso, en cours, laufend, in progress, in arbeit,
-            proceso, imminent, inminent, bevorsteh, kurz vor, soon, expected, =vor, en
+            wartet, warten, in vorbereitung, en curso, en cours, laufend, in progress, in
+            arbeit, proceso, in corso, em curso, andamento, lopend, provisional, provisor,
+            provisio, imminent, inminent, bevorsteh, kurz vor, soon, expected, =vor, en
             preparation, in prufung, under review, ongoing, steht an, en revision, in attesa,
             wacht""",
         NOT: """
             kein, ohne, nicht, sans, =pas, =non, =sin, =no, =not, without, never, geen, niet,
-            senza, nessun, =sem, =nao, noch nicht, =nie, jamais, nunca, aucun, ningun, didn""",
+            senza, nessun, =sem, =nao, noch nicht, =nie, jamais, nunca, aucun, ningun, didn,
+            wouldn, won t""",
         PARKED: """
-            on hold, =hold, paused, =pause, parked, parken, geparkt, pausiert, zuruckgestellt, en
-            attente, en pausa, suspend, stall, nurtur, dormant, ruht, ruhend, wiedervorlage,
-            aplazad, reporte, =later, spater, plus tard, mas tarde, backlog, verschoben, postpon,
-            pospuest, in sospeso, =gele, gelee, congelad, eingefroren, frozen, en sommeil,
-            recycl, deferred, vertagt, ausgesetzt, standby, stand by, en pause, snooz, long term,
-            langfrist, revisit, warmhalten, dormid, en veille""",
+            on hold, =hold, paused, =pause, parked, parken, geparkt, pausiert, zuruckgestellt,
+            en attente, en pausa, suspend, stall, nurtur, dormant, ruht, ruhend, wiedervorlage,
+            aplazad, reporte, =later, spater, plus tard, mas tarde, backlog, verschoben,
+            postpon, pospuest, in sospeso, =gele, gelee, congelad, eingefroren, frozen, en
+            sommeil, recycl, deferred, vertagt, ausgesetzt, standby, stand by, en pause, snooz,
+            long term, langfrist, revisit, warmhalten, dormid, en veille, auf eis, ijskast,
+            rimandat, sospes, adiad, geschoben, uitgesteld, in pauze, stilgelegd, next quarter,
+            next year, nachstes, prochain, proximo ano, cool off, cooling, sleeping, schlaf,
+            hibern, remis a, em espera, in stand, =ice, mas adelante, recontact, later on,
+            wieder aufnehmen, re engage""",
         "negotiate": """
-            negotiat, verhandl, =nego, negoci, contrat, contract, vertrag, legal, juridi, jurist,
-            ^recht, procure, einkauf, achats, compras, verbal, mundlich, commit, closing, redlin,
-            approv, freigab, genehmig, approbation, valid, aprob, signature, signatur,
-            unterschrift, =firma, signing, unterzeichnung, bought in, buy in, decision,
-            entscheid, decid, beschluss, trattativ, onderhandel, final, letzte, abschlussphase,
-            cierre, paperwork, paper process, =msa, =nda, terms, konditionen, condition,
-            condicion, budget confirm, best case, zusage, accord, acuerd, =loi, of intent,
+            negotiat, verhandl, =nego, negoci, contrat, contract, vertrag, legal, juridi,
+            jurist, ^recht, procure, einkauf, achats, compras, verbal, mundlich, commit,
+            closing, redlin, approv, freigab, genehmig, approbation, valid, aprob, signature,
+            signatur, unterschrift, =firma, signing, unterzeichnung, bought in, buy in,
+            decision, entscheid, decid, beschluss, trattativ, onderhandel, final, letzte,
+            abschlussphase, cierre, paperwork, paper process, =msa, =nda, terms, konditionen,
+            condition, condicion, budget confirm, budget freigegeben, budget valid, budget
+            aprob, best case, aussicht, kurz vor, zusage, accord, acuerd, =loi, of intent,
             absichtserkl, security review, feilsch, last mile, bon pour, arbitrage,
-            preisgesprach, rabatt, ratif, schlussrunde, zielgerade, finalis, zeichnung, bouclage,
-            vergabe, attribution, award, gremium, board, vorstand, direction generale, comite de
-            dir, direccion general, vendor, lieferantenfreigabe, bestellanforderung, requisition,
-            nachverhandl, regateo, handover to legal, ultim, dernier, endrunde, tratativa,
-            contraprop, gegenangebot, avtal, juridico, mutual plan, close plan, stichwahl,
-            finalist, preferred, bevorzugt, compliance, dsgvo, avenant, klausel, clausul, clause,
-            bestellung in, avant signature, aval, visto bueno""",
+            preisgesprach, rabatt, ratif, schlussrunde, zielgerade, finalis, zeichnung,
+            bouclage, vergabe, attribution, award, gremium, board, vorstand, direction generale,
+            comite de dir, direccion general, vendor, lieferantenfreigabe, bestellanforderung,
+            requisition, nachverhandl, regateo, handover to legal, ultim, dernier, endrunde,
+            tratativa, contraprop, gegenangebot, avtal, juridico, mutual plan, close plan,
+            stichwahl, finalist, preferred, bevorzugt, compliance, dsgvo, avenant, klausel,
+            clausul, clause, bestellung in, avant signature, aval, visto bueno, =paper, =papers,
+            infosec, =dpa, commission, red line, rechtsabt, einkaufsabt, ufficio acquisti,
+            inkoop, validation, autorizz, autoriz, besluit, delibera, firma pend,
+            countersignature, agreement, convention, steering, lenkungs, geschaftsleitung,
+            geschaftsfuhrung, direktion, concordat, concord, tekenen, ondertek, firmare,
+            assinatura, haggl, last call, =yes, sign off, signoff, handteken, negoz, action
+            plan, chiusura, compromis, nachbesser""",
         "propose": """
-            propos, propale, quote, quotat, angebot, offer, ofert, offre, offert, devis, presup,
-            cotiz, preis, pricing, =price, tender, ausschreib, =rfp, =rfq, =rfi, appel d offres,
-            licita, business case, kostenvoranschlag, kostensch, schatzung, preventiv, orcament,
-            propost, voorstel, chiffr, estimat, estimac, wirtschaftlich, tarif, kalkul,
-            commercials, commercial terms, =sow, statement of work, leistungsbeschreib,
-            valoracion econ, =roi, bepreis, economic, =bid, bidding, konditionsblatt, offerte,
-            prijs, prezz, dossier remis, cahier des charges, pliego, lastenheft, pflichtenheft,
-            cost, kosten, cout, coste, conception commercial, memoire, licenc, paquete,
-            vorschlag, remise de l offre""",
+            propos, propuest, propale, rate card, order form, insertion order, quote, quotat,
+            angebot, offer, ofert, offre, offert, devis, presup, cotiz, preis, pricing, =price,
+            tender, ausschreib, =rfp, =rfq, =rfi, appel d offres, licita, business case,
+            kostenvoranschlag, kostensch, schatzung, preventiv, orcament, propost, voorstel,
+            chiffr, estimat, estimac, wirtschaftlich, tarif, kalkul, commercials, commercial
+            terms, =sow, statement of work, leistungsbeschreib, valoracion econ, =roi, bepreis,
+            economic, =bid, bidding, konditionsblatt, offerte, prijs, prezz, dossier remis,
+            cahier des charges, pliego, lastenheft, pflichtenheft, cost, kosten, cout, coste,
+            conception commercial, memoire, licenc, paquete, vorschlag, remise de l offre,
+            submiss, prijsopgave, begroting, =quoted, soumission, =fee, =fees, cotac, advies,
+            honorar, honorair, onorari""",
         NEED: """
-            need, bedarf, besoin, necesidad, requerimient, bisogn, behoeft, necessidad, anforder""",
+            need, bedarf, besoin, necesidad, requerimient, bisogn, behoeft, necessidad,
+            anforder, requirement, exigence, requisit, attentes, =wants, wunsch, esigenz,
+            expectativ, eisen""",
         "evaluate": """
             evalu, trial, pilot, =poc, =pov, proof, preuve, ^test, teststell, essai, prueba,
-            prova, prototyp, assess, bewert, prufung, prufen, =demo, demo, technical, technisch,
-            techniqu, tecnic, workshop, atelier, taller, shortlist, short list, perception,
-            vergleich, compar, benchmark, sandbox, decision maker, =probe, probe, erprob,
-            machbar, feasib, faisab, factib, viabil, vorauswahl, presentac, prasent, present,
-            vorfuhr, showcase, vorstellung, =pitch, in review, consensus, auswahl, selection,
-            seleccion, concept, konzept, ensayo, maquette, experiment, examin, etude, estudio,
-            audit, champion, sponsor, soutenance, stakeholder, komitee, comite, committee,
-            musterung, bemuster, muster, sample, muestra, echantillon, referenz, reference,
-            fachlich, validacion, testbetrieb, simulation, analyse technique, business review,
-            buying committee, vorprufung, inspection, inspecc, begeh, aufmass, beurteil,
-            begutacht, verificac, verific, recette, sichtung der losung, hands on, mvp,
-            proeftuin, proef, valutaz, beoordel, avaliac""",
+            prova, prototyp, assess, bewert, prufung, prufen, demo, ldemo, tdemo, edemo, ndemo,
+            technical, technisch, techniqu, tecnic, workshop, atelier, taller, shortlist, short
+            list, perception, vergleich, compar, benchmark, sandbox, decision maker, =probe,
+            probe, erprob, machbar, feasib, faisab, factib, viabil, vorauswahl, presentac,
+            prasent, present, vorfuhr, showcase, vorstellung, =pitch, in review, consensus,
+            auswahl, selection, seleccion, concept, konzept, ensayo, maquette, experiment,
+            examin, etude, estudio, audit, champion, sponsor, soutenance, stakeholder, komitee,
+            comite, committee, musterung, bemuster, muster, sample, muestra, echantillon,
+            referenz, reference, fachlich, validacion, testbetrieb, simulation, analyse
+            technique, business review, buying committee, vorprufung, inspection, inspecc,
+            begeh, aufmass, beurteil, begutacht, verificac, verific, recette, sichtung der
+            losung, hands on, mvp, proeftuin, proef, valutaz, beoordel, avaliac, sopralluog,
+            vistoria, schouw, bezichtig, dimostraz, demonstr, apresentac, presentaz, aftest,
+            testen, collaudo, homolog, qualification technique, try out, ausprobier,
+            walkthrough, walk through, site walk, validar tecn, degust, verkost, messung,
+            medicion, showroom, besichtig, survey, consideration, visite sur site, visite du
+            site, visite de chant, site visit, visita en sitio, visita a obra, ortstermin,
+            simulac, kalkulier, massenermitt, campiona, tech win, technical win, panel, vendor
+            of choice""",
         "discover": """
             discover, avant vente, presales, pre sales, preventa, use case, anwendungsfall,
             solution, losung, solucion, scoping, =scope, value prop, exigenc, cadrage, alcance,
             diagnos, decouvert, descubr, solutioning, soluzione, oplossing, explor, design,
             entwurf, vor ort, on site, deep dive, aushandlung, skizze, esquisse, immersion,
-            levantamiento, analyse, analisis, analysis, recueil, erhebung, ist aufnahme, mapping,
-            value, valor, valeur, tiefen, erkund, ontdek, scoperta, relevamient, mapeo""",
+            levantamiento, analyse, analisis, analysis, recueil, erhebung, ist aufnahme,
+            mapping, value, valor, valeur, tiefen, erkund, ontdek, scoperta, relevamient, mapeo,
+            current state, ist zustand, ist analyse, etat des lieux, situacion actual, health
+            check, blueprint, stato attuale, verkenn, inventaris, approfond, aprofund, configur,
+            =fit, solution fit, gap analy, bestandsaufnahme, descobert, rilevament, as is,
+            konzeption, =qbr, whiteboard, projektier, intake session, =sizing, dimension""",
         "qualify": """
             qualif, cualif, calific, =bant, meddic, meddpicc, =sql, =sal, =mql, prequal,
             vorquali, abklar, klarung, triage, sondier, ermittl, geeignet, eignung, filtr, =tri,
             pain, problem, potenzialpruf, budget, vorprufen, fit check, gekwalific, validar
-            interes, screening, vetting, einordn, precisión, scoring""",
+            interes, screening, vetting, einordn, precision, scoring, profil, screen, klaren,
+            eligib, relevanz, pertinen, vorprufung, precalific, bid no bid, go no go, pruf
+            bedarf""",
         "contact": """
             contact, kontakt, outreach, appointment, termin, rendez, =rdv, =cita, reunion,
             meeting, erstgesprach, gesprach, first call, =intro, anruf, appel, llamada,
-            angesproch, approach, connect, engag, incontro, afspraak, besuch, visit, kennenlern,
+            angesproch, angeruf, gatekeep, reached out, fact finding, entrevist, interview,
+            intake, approach, connect, engag, incontro, afspraak, besuch, visit, kennenlern,
             ansprach, dialog, einladung, invitation, kick off, anbahn, replied, response,
             repondu, contesto, echange, first touch, premier, primera, primer, erst, conversa,
-            attempt, relance, touch, nachfass, follow up, seguimient, call, cita agendada,
-            introduc, agendad, meet, brief""",
+            attempt, relance, touch, nachfass, contatt, contato, =chat, kennismak, chiamat,
+            conoscit, riunion, reuniao, primeir, =prima, =primo, eerste, terminier, conversat,
+            convo, aangesproken, benader, =met, =spoke, telefonat, entretien, gebeld, chamada,
+            ligac, visita, bezoek, erreicht, warm up, respond, follow up, seguimient, call, cita
+            agendada, introduc, agendad, meet, brief""",
         "new": """
             =new, =neu, neue, neuer, neukontakt, nouv, nuev, prospec, prospek, prospect, lead,
             suspect, identif, =open, eingang, incoming, inbound, piste, interes, signal, target,
@@ -161,13 +215,51 @@ WORDS = Lexicon(
             anfrage, demande, solicitud, consulta, enquiry, inquiry, entrada, entree, entrant,
             erfasst, =raw, potential, potenzial, potenciel, potentiel, created, angelegt,
             opportunity, chance, oportunidad, recherche, research, detect, reper, verdacht,
-            aufgenommen, akquise, vorfeld, awareness, =cible, kalt, froid, =frio, =cold, hunting,
-            sourc, recib, registr, backlog, suche, buscar, verteil, assigned, zugewiesen,
-            asignad, offen, abierta, ouvert, start""",
+            aufgenommen, akquise, vorfeld, awareness, =cible, kalt, froid, =frio, =cold,
+            hunting, sourc, recib, registr, backlog, suche, buscar, verteil, assigned,
+            zugewiesen, asignad, offen, abierta, ouvert, =start, not start, funnel, hello,
+            adress, database, datei, liste, detectad, cadastr, nominativ, registro, =fria,
+            freddo, fredda, =koud, =koude, handrais, hand rais, =inbox, unworked, working, sales
+            accepted, lead review, segnalaz, referral, empfehl, recommand, =eoi, expression of,
+            upcoming, anstehend, a venir, bevorstehend, seed, aanvraag, richiest, pedido de
+            contato, solicitac, binnengekomen, in arrivo, days out, tage vor, jours avant, dias
+            antes, fallig, echeance, vencim, scadenz, logged, expiring, interess, capt""",
     }
 )
 
 
+# A probability that stands in the name of a stage, as in "Solution Fit (40%)".
+SHARE = re.compile(r"\b(100|\d{1,2}) ?%")
+# A decision that is still to come: go/no-go, bid or no bid.
+BOTH_WAYS = re.compile(r"\b(\w+)(?: or| oder| ou| o)? (?:no|not|non|kein|nicht|pas) \1\b")
+# An order or signature that is there, unless it is of a draft.
+SIGNED = re.compile(
+    r"\b(?:\w*unterschrift|signature|firma|po|purchase order|\w*vertrag|contracts?|contrat|"
+    r"contrato|contratto|agreement|engagement letter|\w*auftrag|\w*bestellung|commande|pedido|"
+    r"ordine|order)\b"
+    r".*\b(?:executed|received|in hand|erhalten|liegt vor|eingegangen|eingetroffen|da|recue?|"
+    r"recibid[oa]|recebid[oa]|ricevut[oa]|obtenue?|obtenid[oa]|rentree?|ontvangen|binnen|award)\b"
+)
+# Who buys, which alone in a name says that they have bought.
+CUSTOMER = ("customer", "kunde", "client", "cliente", "klant")
+# Of a step, such as interest, and of no order.
+CONFIRMED = re.compile("confirm|bestat|bevest|conferm")
+# Taken on by our own sales: a lead, not an order.
+BY_US = re.compile(
+    r"\b(?:sales|lead|mql|sql|sal|vertrieb|marketing) (?:accepted|akzeptiert|accept)"
+)
+TO_REVIEW = re.compile(r"review|lead|klar|a qualifier|por calificar")
+TO_COME = re.compile(
+    r"\b(?:out|sent|form|aussicht|draft|versendet|verschickt|envoyee?|enviad[oa])\b"
+)
+# What is missing where there is no deal.
+NO_WAY = re.compile(
+    r"suite|respo|repon|risp|ruckmeld|feedback|decision|entscheid|fit|viab|budget|interes|inter\w?s|"
+    r"retenu|beruck|show|reply|answer|renew|ausgew|select|seleccion"
+)
+DRAFT = re.compile(r"draft|entwurf|projet|borrador|bozza|concept|minuta")
+# Signs that people put where words would stand.
+SIGNS = {LOST: "❌💀🚫👎☠🪦⛔", WON: "🏆🎉🥇🎊🍾", PARKED: "⏸💤🧊❄"}
 # Words of an end of the deal itself, and not of a step that is done.
 ENDED = re.compile(r"\b(closed|geschlossen|abgeschlossen|cerrad|clos\b|clotur|chius|encerrad)")
 
@@ -181,6 +273,7 @@ class Seen:
     closed: int = 0
     won: int = 0
     record: str | None = None
+    """What the CRM's own record says; of several stages of one name, what each of them says."""
     probabilities: list[float] = field(default_factory=list)
     entered: int = 0
     left: int = 0
@@ -215,6 +308,10 @@ def propose(facts: Facts, findings: Findings) -> None:
 
 def rows_of(stages: Sequence[Seen]) -> list[dict[str, str]]:
     """The proposed rows, in the order of the stages."""
+    stages = [_with_its_share(stage) for stage in stages]
+    if not any(stage.left for stage in stages):
+        # No deal was ever seen to leave a stage: that is no history, and says nothing of ends.
+        stages = [replace(stage, entered=0) for stage in stages]
     flagged = sum(stage.closed for stage in stages) > 0
     won_flagged = sum(stage.won for stage in stages) > 0
     judged = [(stage, *_outcome(stage, flagged, won_flagged)) for stage in stages]
@@ -243,8 +340,18 @@ def rows_of(stages: Sequence[Seen]) -> list[dict[str, str]]:
     return sorted(rows, key=lambda row: (int(row["stage_rank"]), row["outcome"] != "won"))
 
 
+def _with_its_share(stage: Seen) -> Seen:
+    """With the probability in its name, as in "Solution Fit (40%)", if nothing else tells it."""
+    found = None if stage.probabilities else SHARE.search(stage.name)
+    return replace(stage, probabilities=[int(found[1]) / 100]) if found else stage
+
+
 def _outcome(stage: Seen, flagged: bool, won_flagged: bool) -> tuple[str, str, bool]:
     """open, won or lost; why; and whether that is sure."""
+    if stage.record and ", " in stage.record:
+        outcome = "open" if "open" in stage.record else "won"
+        said = f"several stages have this name, which the CRM's records call {stage.record}"
+        return outcome, f"{said}; of a deal its own record counts", False
     if stage.record:
         return stage.record, f"{stage.record} by the CRM's own record of the stage", True
     by_name, word, is_clear = outcome_by_name(stage.name)
@@ -267,6 +374,10 @@ def _outcome(stage: Seen, flagged: bool, won_flagged: bool) -> tuple[str, str, b
         enough = stage.deals >= FEW or by_name == "open"
         if stage.deals >= FEW or by_name != LOST:
             said = f"is_closed in {stage.closed:,} of {stage.deals:,}"
+            if by_name in (WON, LOST) or (
+                by_name is None and word and not step_by_name(stage.name)
+            ):
+                return "open", f"{said}, though '{word}' in its name says an end", False
             return "open", said, enough and share <= 0.2
     if won_flagged and stage.deals and stage.won / stage.deals >= 0.5:
         return WON, f"is_won in {stage.won:,} of {stage.deals:,}", True
@@ -276,6 +387,8 @@ def _outcome(stage: Seen, flagged: bool, won_flagged: bool) -> tuple[str, str, b
     stays = 1 - stage.left / stage.entered if stage.entered else None
     if probability is not None and 0 < probability < 0.995:
         return "open", f"its probability is {probability:.0%}", True
+    if probability == 0 and by_name is None and not step_by_name(stage.name):
+        return LOST, "its probability is 0%, and its name says nothing", False
     if probability == 0 and (by_name == LOST or (stays or 0) >= ENDS_MIN_SHARE):
         return LOST, "its probability is 0% and deals end in it", True
     if stays is not None and stage.entered >= FEW:
@@ -296,10 +409,17 @@ def _outcome(stage: Seen, flagged: bool, won_flagged: bool) -> tuple[str, str, b
 
 def outcome_by_name(name: str) -> tuple[str | None, str, bool]:
     """What a name says of the end, if anything; its words; and whether that is clear."""
-    found = WORDS.meanings(name)
+    said = _told(name)
+    found = WORDS.meanings(said)
     step = step_by_name(name)
+    if decision := BOTH_WAYS.search(said):
+        return "open", decision[0], True
+    if not found:  # a sign speaks where no word does
+        sign = next((each for each, signs in SIGNS.items() if any(s in name for s in signs)), None)
+        if sign:
+            return "open" if sign == PARKED else sign, "its sign", False
     is_open = WAITING in found and LOST not in found
-    if LOST in found:
+    if LOST in found and not (TO_REVIEW.search(said) and "qualif" in found[LOST]):
         return "lost", found[LOST], True
     if PARKED in found:
         return "open", found[PARKED], True
@@ -307,13 +427,16 @@ def outcome_by_name(name: str) -> tuple[str | None, str, bool]:
         return "lost", found[NOT], True
     if NOT in found and step and step[0] in ("contact", "qualify", "new", "propose"):
         # Who was not reached yet is new; who has no need, interest or budget is lost.
-        if step[0] == "contact" and "response" not in step[1] and "repon" not in step[1]:
+        if step[0] == "contact" and not re.search("respon|repon", step[1]):
             return "open", f"{found[NOT]} {step[1]}", False
         return "lost", f"{found[NOT]} {step[1]}", True
     if NOT in found:
-        return "lost", found[NOT], False
-    if WON in found and not is_open:
-        return "won", found[WON], CLOSED not in found or SALE in found or "won" in found[WON]
+        return "lost", found[NOT], bool(NO_WAY.search(said))
+    signed = SIGNED.search(said)
+    if signed and NOT not in found and not DRAFT.search(said):
+        return "won", signed[0], True
+    if WON in found and not is_open and not BY_US.search(said):
+        return "won", found[WON], True
     if CLOSED in found and not is_open:
         if SALE in found or ORDER in found:
             return "won", f"{found[CLOSED]} {found.get(SALE) or found[ORDER]}", True
@@ -322,7 +445,13 @@ def outcome_by_name(name: str) -> tuple[str | None, str, bool]:
         if step and not ENDED.search(plain(name)):
             return "open", step[1], True  # a demo that is done
         return "lost", found[CLOSED], False
+    if found.get(ORDER) in CUSTOMER and said != found[ORDER]:
+        del found[ORDER]
+    if ORDER in found and not is_open and (to_come := TO_COME.search(said)):
+        return "open", to_come[0], True
     if ORDER in found and not is_open and (step is None or step[0] == "new"):
+        if step and CONFIRMED.search(found[ORDER]):
+            return "open", step[1], True
         return "won", found[ORDER], True
     if step:
         return "open", step[1], ORDER not in found
@@ -331,15 +460,34 @@ def outcome_by_name(name: str) -> tuple[str | None, str, bool]:
     return None, "", False
 
 
+def _told(name: str) -> str:
+    """The words of a name. What is signed off is approved, and nothing is signed yet."""
+    return re.sub(r"\bsigned off\b", "sign off", plain(name))
+
+
 def step_by_name(name: str) -> tuple[str, str] | None:
     """The step that a name says, and its words."""
-    found = WORDS.meanings(name)
+    said = _told(name)
+    if decision := BOTH_WAYS.search(said):
+        return "qualify", decision[0]
+    found = WORDS.meanings(said)
     if PARKED in found and not (WAITING in found and any(s in found for s in CLEARLY_COMMITTED)):
         return PARKED, found[PARKED]
     if WAITING in found and (WON in found or ORDER in found):
         return "negotiate", f"{found[WAITING]} {found.get(WON) or found[ORDER]}"
-    step = WORDS.first(BY_NAME, name)
+    step = WORDS.first(BY_NAME, said)
+    if step and step[0] == NEED and re.search(r"workshop|atelier|taller|laborator", said):
+        return "discover", step[1]
     return ("qualify", step[1]) if step and step[0] == NEED else step
+
+
+# Meetings that say nothing of how far a deal is: not first ones.
+NEUTRAL = re.compile(
+    r"meet|termin|gesprach|visit|besuch|reunion|riunion|rendez|rdv|cita|call|anruf"
+)
+FIRST = re.compile(
+    r"erst|first|intro|initial|inicial|inizial|prim|premi|kennen|kalt|telef|book|plan"
+)
 
 
 def _is_committed(stage: Seen, place: float | None) -> tuple[bool, str, bool]:
@@ -368,8 +516,21 @@ def _is_committed(stage: Seen, place: float | None) -> tuple[bool, str, bool]:
         early = probability is not None and probability < 0.15
         return not early, f"{said}: both sides spend time on it", not early
     if step in ("new", "contact", "qualify"):
-        late = (probability is not None and probability >= COMMITTED_MIN_PROBABILITY) or (
-            probability is None and place is not None and place >= 0.75 and stage.entered >= FEW
+        is_neutral = (
+            found is not None
+            and step == "contact"
+            and NEUTRAL.search(found[1])
+            and not FIRST.search(found[1])
+        )
+        late = (
+            probability is not None
+            and probability
+            >= (NEUTRAL_MIN_PROBABILITY if is_neutral else COMMITTED_MIN_PROBABILITY)
+        ) or (
+            probability is None
+            and place is not None
+            and place >= (LATE_MIN_PLACE if is_neutral else 0.75)
+            and stage.entered >= FEW
         )
         if late:
             return True, f"{said}: late, so both sides work on it", False
@@ -378,7 +539,8 @@ def _is_committed(stage: Seen, place: float | None) -> tuple[bool, str, bool]:
         committed = probability >= 0.4
         between = EARLY_MAX_PROBABILITY < probability < COMMITTED_MIN_PROBABILITY
         return committed, said, not between
-    if place is not None and stage.order is not None:
+    # A place among names alone is a guess; the CRM's order and history are none.
+    if place is not None and (stage.order is not None or stage.place is not None):
         committed = place >= 0.5
         return committed, said, place <= EARLY_MAX_PLACE or place >= LATE_MIN_PLACE
     return False, said, False
@@ -476,7 +638,8 @@ def _read_records(facts: Facts, stages: dict[str, Seen]) -> dict[str, str]:
     for stage_id, name, is_closed, is_won in rows:
         seen = _stage(stages, name or stage_id)
         if is_marked:
-            seen.record = "won" if is_won else "lost" if is_closed else "open"
+            said = "won" if is_won else "lost" if is_closed else "open"
+            seen.record = ", ".join(sorted({*(seen.record or said).split(", "), said}))
     return {stage_id: name or stage_id for stage_id, name, *_ in rows}
 
 

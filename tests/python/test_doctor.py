@@ -508,6 +508,9 @@ def test_rules_that_nobody_has_set(patient: Patient) -> None:
     assert found["fit_criteria"].numbers["set_by"] == "proposed"
     assert str(proposed) in found["fit_criteria"].remedy
     assert found["personas"].numbers["set_by"] == "nobody"
+    # It does not say of a rule that make init proposes it, where it never does.
+    assert "make init" not in found["personas"].remedy
+    assert found["opportunity_stages"].remedy.endswith("; make init proposes it.")
     assert patient.found("rule_not_set") == []
 
 

@@ -11,13 +11,18 @@ from typing import Any
 
 import pytest
 import yaml
-from landed import Landed
+from landed import NOW, Landed
 from marts import query
 from runner import Place, compute
 
 from orchestration.commands.add_source import add_source
+from orchestration.doctor.findings import Severity
+from orchestration.doctor.results import Stored, _of_stored
 from orchestration.landing.contract import Contract, load_contract
+from orchestration.landing.discovery import discover
+from orchestration.landing.manifest import read_entries
 from orchestration.landing.mappings import LAYER, load_mappings
+from orchestration.landing.messages import REREAD
 from orchestration.project import mapping_folders
 from orchestration.rules.checks import CheckError, faults_of_mappings, ready
 from orchestration.settings import DEMO_RULES, MODELS_DIR, PROJECT_DIR, SettingsError
@@ -454,11 +459,34 @@ def test_a_column_that_chooses_rows_must_be_there(own: Landed) -> None:
                for one in problems)  # fmt: skip
 
 
+def test_files_that_were_taken_under_another_mapping_are_told(own: Landed, tmp_path: Path) -> None:
+    """They are not read again: who mends a mapping after the first day is told what to do."""
+    own.ingest()
+    assert not [one for one in own.ingest().problems if "mapping" in one]
+    text = OWN.replace("Mail", "E-Mail")
+    assert text != OWN
+    own.contract = contract_with(tmp_path / "mended", text)
+    (told,) = [one for one in own.ingest().problems if "mapping own.yml was changed" in one]
+    assert told.startswith("own/contacts/loaded_date=2026-06-02/a.csv: taken before")
+    assert "move WAREHOUSE_PATH and PUBLISHED_DIR away" in told
+    entries = tuple(read_entries(own.warehouse))
+    stored = Stored(None, None, None, None, frozenset(), (), entries)
+    files = discover(own.folder, own.contract, [], NOW.replace(tzinfo=None))
+    (finding,) = [one for one in _of_stored(stored, files) if one.code == "read_otherwise"]
+    assert (finding.severity, finding.remedy) == (Severity.WARNING, f"{REREAD}.")
+    # New files are read by it, and of files that no mapping reads nothing is said.
+    own.put("own/contacts/loaded_date=2026-06-03/b.csv", "No;E-Mail;Kind\n9;z@a.com;x\n")
+    assert [one for one in own.ingest().problems if "mapping own.yml" in one] == [told]
+    assert own.rows("select email from raw_crm.people where person_id = 'c-9'") == [("z@a.com",)]
+
+
 def test_an_unmapped_folder_is_told(own: Landed) -> None:
     own.put("own/Contact/a.csv", "No\n1\n")
+    own.put("own/Vendors/a.csv", "No\n1\n")
     own.put("ownn/Contacts/a.csv", "No\n1\n")
     told = "\n".join(own.ingest().problems)
     assert "own/Contact is no table of the contract and is ignored; the nearest known" in told
+    assert "own: the mapping own.yml names no table Vendors; ignored" in told
     assert (
         "ownn is no source of the contract and is ignored; the nearest known source is own" in told
     )

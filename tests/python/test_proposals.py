@@ -101,6 +101,78 @@ def test_flags_outweigh_names_and_history_outweighs_them_where_there_are_no_flag
     assert outcome("Gewonnen", probabilities=[0.4] * 9) == "open"
 
 
+def test_without_history_no_stage_is_an_end_because_nobody_left_it() -> None:
+    """Deals alone say where they are, and not that they stay there."""
+    (row,) = stage_rows([Seen("Xyzzy", deals=30, entered=30)])
+    assert (row["outcome"], row["reason"].startswith(UNSURE)) == ("open", True)
+    rows = {
+        row["stage_name"]: row["outcome"]
+        for row in stage_rows(
+            [Seen("Xyzzy", deals=30, entered=30), Seen("Offer", deals=9, entered=39, left=30)]
+        )
+    }
+    assert rows == {"Xyzzy": "lost", "Offer": "open"}
+
+
+@pytest.mark.parametrize(
+    ("name", "outcome", "is_committed"),
+    [
+        ("3 - Solution Fit (40%)", "open", "true"),
+        ("Xyzzy (100%)", "won", "false"),
+        ("Bid/No-Bid", "open", "false"),
+        ("Unsuccessful", "lost", "false"),
+        ("Auftrag an Wettbewerb", "lost", "false"),
+        ("Remporté par un tiers", "lost", "false"),
+        ("Business Case Signed Off", "open", "true"),
+        ("Order Form Sent", "open", "true"),
+        ("Anfrage erhalten", "open", "false"),
+        ("Auftrag erhalten", "won", "false"),
+        ("Unterschrift liegt vor", "won", "false"),
+        ("Interesse bestätigt", "open", "false"),
+        ("Propuesta enviada", "open", "true"),
+        ("Kunde", "won", "false"),
+        ("Kunde bleibt beim Altanbieter", "lost", "false"),
+        ("Adjudicación provisional", "open", "true"),
+        ("\U0001f480", "lost", "false"),
+        ("Auto-renewed", "won", "false"),
+    ],
+)
+def test_names_of_stages(name: str, outcome: str, is_committed: str) -> None:
+    (row,) = stage_rows([Seen(name, deals=9)])
+    assert (row["outcome"], row["is_committed"]) == (outcome, is_committed)
+
+
+def test_names_that_contradict_what_is_known_are_unsure() -> None:
+    others = [Seen("Gone", deals=9, closed=9), Seen("Paid", deals=9, closed=9, won=9)]
+    rows = {row["stage_name"]: row for row in stage_rows([Seen("Closed", deals=30), *others])}
+    assert rows["Closed"]["outcome"] == "open"
+    assert rows["Closed"]["reason"].startswith(UNSURE)
+    (row,) = stage_rows([Seen("Review", deals=9, record="open, won")])
+    assert (row["outcome"], row["reason"].startswith(UNSURE)) == ("open", True)
+    assert "open, won" in row["reason"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "said", "activity_type"),
+    [
+        ("llamada", "no atendió", "touch_call"),
+        ("llamada", "atendió", "touch_call_connected"),
+        ("call", "not interested", "touch_call_connected"),
+        ("appel", "absent, message laissé", "touch_voicemail"),
+        ("visioconférence", "", "meeting"),
+        ("fachkonferenz", "", "event"),
+        ("executive briefing", "", "meeting"),
+        ("relance téléphonique", "", "touch_call"),
+        ("relance", "", "touch_email"),
+        ("réponse du client", "", "reply"),
+        ("e-mail empfangen", "", "reply"),
+    ],
+)
+def test_words_of_activities(kind: str, said: str, activity_type: str) -> None:
+    (row,), _ = rows_of([Kind("task", kind, "", said, 9)], [])
+    assert row["activity_type"] == activity_type
+
+
 def test_nothing_known_is_said_to_be_unsure() -> None:
     (row,) = stage_rows([Seen("Xyzzy", deals=1)])
     assert row["reason"].startswith(UNSURE)
@@ -281,6 +353,25 @@ def test_own_domains_are_those_of_users(company: Company) -> None:
     assert 'reporting_timezone: "Europe/Vienna"' in (company.proposed / "vars.yml").read_text()
     assert company.init(accept="vars,own_domains") == 0
     assert "proposed" not in (company.rules / "vars.yml").read_text()
+
+
+def test_own_domains_are_those_of_users_of_a_mapped_crm(company: Company) -> None:
+    users = [
+        {
+            "Record Id": f"9{number}",
+            "First Name": "A",
+            "Last Name": "B",
+            "Email": f"{number}@ours.de",
+        }
+        for number in range(4)
+    ]
+    deals = [
+        {"Record Id": "1", "Deal Name": "A", "Account Name": "B", "Stage": "C"}
+        | {"Created Time": "2026-01-02 10:00:00", "Modified Time": "2026-01-02 10:00:00"}
+    ]
+    land(company.landing, {"zoho/Users": users, "zoho/Deals": deals})
+    assert company.init() == 0
+    assert [row["domain"] for row in company.rows("own_domains")] == ["ours.de"]
 
 
 # --- real deals in which nothing separates --------------------------------------------------------

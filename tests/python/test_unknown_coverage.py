@@ -11,12 +11,13 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 from marts import let_go, query
 from rich.console import Console
 from runner import Place, compute, faults
 
-from orchestration.commands.gap_report import print_gap
+from orchestration.commands.gap_report import _nothing_new, print_gap
 from orchestration.engine.warehouse import connect
 from orchestration.runs.publish import publish
 
@@ -284,3 +285,17 @@ def test_a_range_is_its_days(template: Place, whole: Place, tmp_path: Path, cut:
     for mart in LOOKED_AT:
         sql = f"select * from {mart} order by all"
         assert query(place.warehouse, sql) == query(whole.warehouse, sql), mart
+
+
+def test_files_that_end_long_before_the_day_are_told() -> None:
+    with duckdb.connect() as connection:
+        connection.execute("create table account_touches (touch_date date)")
+        connection.execute("create table account_signals (as_of_date date, last_signal_date date)")
+        connection.execute("insert into account_signals values ('2026-11-30', '2026-10-31')")
+        assert _nothing_new(connection) == []
+        connection.execute("update account_signals set last_signal_date = '2026-06-03'")
+        (told,) = _nothing_new(connection)
+        assert "is of 2026-06-03, 180 days before 2026-11-30" in told
+        assert "END_DATE=2026-06-03" in told
+        connection.execute("insert into account_touches values ('2026-11-20')")
+        assert _nothing_new(connection) == []

@@ -603,10 +603,11 @@ items as (
         rule,
         1,
         'Say ' || decides || '; until then ' || until_then || '. '
-        || case set_by when 'proposed'
+        || case when set_by = 'proposed'
             then 'A proposal waits: read RULES_DIR/proposed/' || rule || '.csv, then make init'
                 || ' ACCEPT=' || rule || '.'
-            else 'make init proposes it from your data.'
+            when is_proposable then 'make init proposes it from your data.'
+            else 'Write RULES_DIR/' || rule || '.csv; make init does not propose it.'
         end
     from {{ ref('company_rules') }}
     where set_by != 'company'
