@@ -403,7 +403,6 @@ def test_without_an_account_it_says_why(landed: Landed) -> None:
     landed.put("billing/contracts/a.csv", "contract_id")
     nothing = missing()
     assert "salesforce.account, targets.target_accounts have no file in LANDING_DIR" in nothing
-    assert missing(filled_elsewhere=["salesforce"]) == ""
     landed.put("salesforce/account/a.csv", lines(ACCOUNT, account(1, "soon")))
     landed.put("salesforce/account/b.parquet", b"x")
     landed.put("salesforce/account/c.csv", "")
