@@ -232,7 +232,8 @@ def _schemas(surveys: Iterable[Survey]) -> Iterator[Finding]:
     """What stands in the schemas that EL tools fill, and what keeps one from being read."""
     for survey in surveys:
         schema = survey.schema
-        where = {"source": schema.name, "schema": schema.schema}
+        source, at, instance = schema.name.partition("@")
+        where = {"source": source, **({"instance": instance} if at else {})}
         if survey.fault:
             what, _, remedy = survey.fault.rpartition(". ")
             yield Finding(
