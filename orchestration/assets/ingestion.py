@@ -91,8 +91,7 @@ def ingestion(context: dg.AssetExecutionContext) -> Iterator[Any]:
     try:
         ready()
         if not run.is_collected:
-            with TIMES.stage("collect"):
-                _say(run, collect(run.settings, run.now).problems)
+            _say(run, collect(run.settings, run.now).problems)
         check_landing_dir(run.settings)
         with TIMES.stage("ingest"), run.warehouse() as warehouse:
             plan = run.plan(warehouse)

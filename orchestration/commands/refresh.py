@@ -130,8 +130,7 @@ def _refresh(settings: Settings, options: argparse.Namespace, started: float) ->
     now = datetime.now(UTC)
     if options.as_of is None:
         # Before the days are planned, for what is collected says how far they go.
-        with TIMES.stage("collect"):
-            collected = collect(settings, now)
+        collected = collect(settings, now)
         for sentence in collected.said:
             say(f"  {sentence}")
         for problem in collected.problems:

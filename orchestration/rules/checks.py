@@ -1107,7 +1107,7 @@ def _faults_of_schemas(var: Var) -> Iterator[Fault]:
             yield Fault(*where, given, f"says no schema for {name}", example)
         elif parts == {"schema"} and (
             OWN_SCHEMA.fullmatch(str(schema).lower())
-            or str(schema).lower().removeprefix("raw_") in contract.sources
+            or str(schema).lower() in [f"raw_{source}" for source in contract.sources]
         ):
             yield Fault(
                 *where,

@@ -45,6 +45,7 @@ from orchestration.settings import (
     parse_confirm,
     rules_dir,
 )
+from orchestration.stages import TIMES
 
 # Dagster's names for the days of a run.
 PARTITION_TAG = "dagster/partition"
@@ -199,7 +200,7 @@ def collect(settings: Settings, now: datetime) -> el_schemas.Collected:
     schemas = raw_schemas()
     if not schemas:
         return el_schemas.Collected()
-    with lock(settings):
+    with TIMES.stage("collect"), lock(settings):
         if settings.warehouse_path.exists():
             check_landing_dir(settings)
         try:
