@@ -385,7 +385,8 @@ def _reading(schema: ElSchema, known: Known, table: str, types: Mapping[str, str
         by_name.setdefault(plain_name(name), name)
     if DELETED_AT in types and not by_name.keys() & DELETION_MARKS - {plain_name(DELETED_AT)}:
         columns["_deleted"] = f"{quoted(DELETED_AT)} is not null"
-    columns |= _members(known, by_name, types)
+    members = _members(known, by_name, types)
+    columns |= members
     syncs = STAMPS | {
         plain_name(name)
         for column in known.table.columns
@@ -397,6 +398,7 @@ def _reading(schema: ElSchema, known: Known, table: str, types: Mapping[str, str
         name
         for name in columns
         if name not in stamps
+        and name not in members  # it changes with the column that it is in
         and (not name.startswith("_") or plain_name(name) in known.read or _is_mark(name))
     )
     key = [
@@ -600,19 +602,23 @@ class _Table:
     ) -> tuple[int, int]:
         """Writes rows whose record is new or another one than when it was last collected.
 
-        A table may keep several versions of a record: one that was collected with this very stamp,
-        or stands beside others of its record, is not new again.
+        A table may keep several versions of a record; of those, one that was collected with this
+        very stamp is not new again because another came after it.
         """
         run = self.warehouse.execute
         hashed = self.reading.hashed(self.reading.columns)
         run(f"create or replace temp table collected as {self._collected(files)}")
         run(
-            f"""
-            create or replace temp table known as
+            """
+            create or replace temp table last_known as
             select _key, arg_max(_content, _file || coalesce(_stamp::varchar, '')) as _content
             from collected group by _key
-            union
-            select _key, _content from collected
+            """
+        )
+        run(
+            f"""
+            create or replace temp table versions as
+            select _key, _content, _stamp from collected
             semi join (
                 select _key from (select {hashed} from {self.reading.source})
                 group by _key having count(*) > 1
@@ -623,9 +629,11 @@ class _Table:
         rows = self._write(
             f"""(
             select {names} from (select *, {hashed} from {self.reading.source}) as there
-            anti join known on known._key = there._key and known._content = there._content
-            anti join collected as seen on seen._key = there._key
-                and seen._content = there._content and seen._stamp = there._stamp
+            anti join last_known
+                on last_known._key = there._key and last_known._content = there._content
+            anti join versions
+                on versions._key = there._key and versions._content = there._content
+                and versions._stamp is not distinct from there._stamp
             )""",
             files,
             day,
@@ -637,7 +645,7 @@ class _Table:
             anti join (select {hashed} from {self.reading.source}) as there using (_key)
             """
         )
-        for table in ("known", "collected"):
+        for table in ("versions", "last_known", "collected"):
             run(f"drop table {table}")
         return rows, gone
 

@@ -169,15 +169,13 @@ def test_the_tool_overwrites_and_history_stays(tool: Tool) -> None:
 
 def test_what_changes_back_is_new_again(tool: Tool) -> None:
     """Compared with all that was ever collected, the third day would be lost."""
-    tool.does(SALESFORCE)
-    for day, industry in ((1, "Retail"), (2, "Banking"), (3, "Retail")):
-        tool.accounts(f"1, One, {industry}, 2026-06-0{day}", synced=f"2026-06-0{day}")
-        tool.collect("salesforce", f"2026-06-0{day}T13:00")
-    assert tool.rows("select industry from raw_salesforce.account order by system_modstamp") == [
-        ("Retail",),
-        ("Banking",),
-        ("Retail",),
-    ]
+    tool.does(HUBSPOT)
+    for day, name in ((1, "One"), (2, "Uno"), (3, "One")):
+        tool.companies(name, synced=f"2026-06-0{day}", sync=day)
+        tool.collect("hubspot", f"2026-06-0{day}T13:00")
+    assert tool.rows(
+        "select property_name, _status from raw_hubspot.company order by _version_at"
+    ) == [("One", "accepted"), ("Uno", "accepted"), ("One", "accepted")]
 
 
 def test_soft_deletes_are_versions(tool: Tool) -> None:
@@ -254,13 +252,22 @@ def test_a_table_of_several_versions_is_collected_once(tool: Tool) -> None:
     tool.does(HUBSPOT)
     tool.companies("One", synced="2026-06-01", sync=1)
     tool.collect("hubspot", "2026-06-01T13:00")
-    tool.does(
-        "insert into hs.companies by name select * replace ('Uno' as properties_name,"
-        " timestamptz '2026-06-02' as _airbyte_extracted_at) from hs.companies"
-    )
-    tool.collect("hubspot", "2026-06-02T13:00")
-    tool.collect("hubspot", "2026-06-03T13:00")
-    assert [file.rpartition(" ")[2] for file in tool.files()] == ["1", "1"]
+    for day, name in ((2, "Uno"), (3, "One")):  # it changes back
+        tool.does(
+            f"insert into hs.companies by name select * replace ('{name}' as properties_name,"
+            f" timestamptz '2026-06-0{day}' as _airbyte_extracted_at) from hs.companies limit 1"
+        )
+        tool.collect("hubspot", f"2026-06-0{day}T13:00")
+    tool.collect("hubspot", "2026-06-04T13:00")
+    assert [file.rpartition(" ")[2] for file in tool.files()] == ["1", "1", "1"]
+    # Without stamps too.
+    tool.does("update hs.companies set _airbyte_extracted_at = null")
+    tool.does("delete from hs.companies where properties_name = 'Uno'")
+    tool.does("insert into hs.companies by name select 'x' as id, 'a' as properties_name")
+    tool.does("insert into hs.companies by name select 'x' as id, 'b' as properties_name")
+    for day in (5, 6, 7):
+        tool.collect("hubspot", f"2026-06-0{day}T13:00")
+    assert tool.files()[3:] == ["hubspot/company/loaded_date=2026-06-05: 2"]
 
 
 def test_what_is_gone_without_a_word_stays_and_is_told(tool: Tool) -> None:
