@@ -257,8 +257,11 @@ class Contract:
 
     def folders_of(self, source: str) -> dict[str, str]:
         """The folders in which tables of a source may land, each with its table."""
-        names = {name: table for table in self.of_source(source)
-                 for name in self.tables[source, table].also}
+        names = {
+            name: table
+            for table in self.of_source(source)
+            for name in self.tables[source, table].also
+        }
         return {table: table for table in self.of_source(source)} | names
 
 

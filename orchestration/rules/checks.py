@@ -1070,7 +1070,9 @@ def _faults_of_schemas(var: Var) -> Iterator[Fault]:
     A name that is mistyped would be a source that never comes.
     """
     where = PROJECT_FILE, var.line, "var raw_schemas"
-    example = "Write it like {salesforce: fivetran_salesforce} or {salesforce: {database: el.duckdb,"
+    example = (
+        "Write it like {salesforce: fivetran_salesforce} or {salesforce: {database: el.duckdb,"
+    )
     example += " schema: salesforce}}"
     if not isinstance(var.value, dict):
         yield Fault(*where, var.value, "names no schemas by source", f"{example}; {{}} for none")

@@ -566,7 +566,8 @@ def test_each_schema_that_cannot_be_meant_is_told(project: Path) -> None:
         ),
         strict=True,
     ):
-        assert line.startswith(f"{VARS}, line ") and words in line, line
+        assert line.startswith(f"{VARS}, line "), line
+        assert words in line, line
     assert "(did you mean hubspot?)" in said[0]
 
 
