@@ -433,7 +433,7 @@ def test_files_and_schemas_give_the_same_marts(template: Place, tool: Tool, tmp_
             )
     found = []
     for name, landing in (("schemas", tool.landed.folder), ("files", files)):
-        place = template.copy(tmp_path / name, landing)
+        place = template.copy(tmp_path / f"by_{name}", landing)
         compute(place, "2026-06-01", "2026-06-05", only=("accounts", "account_fit", "load_audit"))
         found.append(
             [
