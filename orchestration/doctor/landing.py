@@ -124,7 +124,7 @@ def examine(
         for table in ([output.table for output in known.outputs] or [known.table.name])
     }
     if not landing_dir.is_dir():
-        if not to_come or settings.warehouse_path.exists():
+        if not to_come or settings.published_path.exists():
             landed.findings.append(
                 Finding(
                     AREA,

@@ -37,6 +37,7 @@ from orchestration.rules.ruleset import FIT_SEED, STATES, STATES_SEED
 from orchestration.settings import (
     MODELS_DIR,
     PROJECT_DIR,
+    PUBLISHED_FILE,
     Settings,
     SettingsError,
     home_path,
@@ -149,7 +150,7 @@ def ready(
         of_rules = shown(faults_of_rules(place))
         of_rules += shown(faults_of_mappings(mapping_folders(rules_dir(environment))))
         # The first refresh makes the folder where it is to hold what EL tools have filled.
-        is_first = not paths.get("WAREHOUSE_PATH", place).exists()
+        is_first = not (paths.get("PUBLISHED_DIR", place) / PUBLISHED_FILE).exists()
         is_landing_needed &= not (is_first and _has_schemas(place))
     except SettingsError as error:
         of_rules.append(str(error))

@@ -185,8 +185,12 @@ def outlook(settings: Settings, now: datetime, end: date | None = None) -> Outlo
 
 
 def check_landing_dir(settings: Settings) -> None:
-    """Raises PlanningError if there is no landing folder: a lost disk is no day without files."""
-    if faults := faults_of_landing(settings.landing_dir):
+    """Raises PlanningError if there is no landing folder: a lost disk is no day without files.
+
+    Where schemas are collected into it, it is made as long as nothing was ever published.
+    """
+    is_made = bool(raw_schemas()) and not settings.published_path.exists()
+    if (faults := faults_of_landing(settings.landing_dir)) and not is_made:
         raise PlanningError(faults[0])
 
 
@@ -201,8 +205,7 @@ def collect(settings: Settings, now: datetime) -> el_schemas.Collected:
     if not schemas:
         return el_schemas.Collected()
     with TIMES.stage("collect"), lock(settings):
-        if settings.warehouse_path.exists():
-            check_landing_dir(settings)
+        check_landing_dir(settings)
         try:
             settings.landing_dir.mkdir(parents=True, exist_ok=True)
         except OSError as error:

@@ -17,7 +17,7 @@ import pytest
 from orchestration.project import project as project_in_force
 from orchestration.rules import checks
 from orchestration.rules.checks import CheckError, check_rules, faults_of_rules, read_vars, ready
-from orchestration.settings import PROJECT_DIR
+from orchestration.settings import PROJECT_DIR, PUBLISHED_FILE
 
 VARS = "dbt_project.yml"
 FEEDS = "seeds/landing/feeds.csv"
@@ -582,8 +582,9 @@ def test_the_landing_folder_is_made_where_schemas_are_collected_into_it(
     change(project / VARS, put("raw_schemas: {}", "raw_schemas: {salesforce: crm}"))
     ready(lost)
     # Later a folder that is not there is a lost disk.
-    with duckdb.connect(places["WAREHOUSE_PATH"]):
-        pass
+    published = Path(places["PUBLISHED_DIR"]) / PUBLISHED_FILE
+    published.parent.mkdir(parents=True, exist_ok=True)
+    published.touch()
     with pytest.raises(CheckError, match="does not exist"):
         ready(lost)
 
