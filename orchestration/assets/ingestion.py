@@ -13,6 +13,7 @@ import dagster as dg
 
 from orchestration.assets.dbt import MANIFEST, TRANSLATOR
 from orchestration.engine.warehouse import Warehouse, WarehouseBusyError
+from orchestration.landing.el_schemas import CollectError
 from orchestration.landing.ingest import LoadError, ingest
 from orchestration.landing.manifest import read_live_since
 from orchestration.landing.messages import missing_universe
@@ -23,9 +24,9 @@ from orchestration.runs.context import (
     BusyError,
     Run,
     check_landing_dir,
+    collect,
     contract,
     cutoff_hours,
-    filled_elsewhere,
     flag_words,
     remedies,
     settle_seconds,
@@ -42,7 +43,14 @@ FRESHNESS = "is_fresh"
 SAID: set[tuple[str, str]] = set()  # run and problem
 
 # Faults that a second try does not mend.
-NO_RETRY = (SettingsError, PlanningError, CheckError, BusyError, WarehouseBusyError)
+NO_RETRY = (
+    SettingsError,
+    PlanningError,
+    CheckError,
+    CollectError,
+    BusyError,
+    WarehouseBusyError,
+)
 
 
 def raw_specs(manifest: Mapping[str, Any]) -> list[dg.AssetSpec]:
@@ -82,6 +90,8 @@ def ingestion(context: dg.AssetExecutionContext) -> Iterator[Any]:
     unread = unread_tables(MANIFEST, contract())
     try:
         ready()
+        if not run.is_collected:
+            _say(run, collect(run.settings, run.now).problems)
         check_landing_dir(run.settings)
         with TIMES.stage("ingest"), run.warehouse() as warehouse:
             plan = run.plan(warehouse)
@@ -104,7 +114,6 @@ def ingestion(context: dg.AssetExecutionContext) -> Iterator[Any]:
             nothing = missing_universe(
                 warehouse,
                 contract(),
-                filled_elsewhere=filled_elsewhere(),
                 sources_off=sources_off(),
                 unread=unread,
             )

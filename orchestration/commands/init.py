@@ -23,6 +23,7 @@ from rich.table import Table
 from orchestration.engine import dbt_runner
 from orchestration.engine.warehouse import WarehouseBusyError, connect
 from orchestration.landing.contract import ContractError
+from orchestration.landing.el_schemas import CollectError
 from orchestration.landing.ingest import LoadError
 from orchestration.project import PROPOSED
 from orchestration.proposals import facts, store
@@ -30,6 +31,8 @@ from orchestration.proposals.facts import NothingLandedError
 from orchestration.proposals.propose import propose
 from orchestration.proposals.store import Findings, Written
 from orchestration.rules import checks
+from orchestration.runs.context import BusyError, collect
+from orchestration.runs.planning import PlanningError
 from orchestration.settings import (
     NO_TRACKING,
     Settings,
@@ -42,9 +45,12 @@ from orchestration.stages import TIMES, say
 from orchestration.terminal import lines, marked_up, printable
 
 EXPECTED = (
+    BusyError,
+    CollectError,
     ContractError,
     LoadError,
     NothingLandedError,
+    PlanningError,
     SettingsError,
     WarehouseBusyError,
     checks.CheckError,
@@ -104,6 +110,9 @@ def _run(folder: Path, build_models: Builder | None) -> int:
 def _proposed(
     settings: Settings, folder: Path, build_models: Builder | None
 ) -> tuple[Findings, list[Written]]:
+    collected = collect(settings, datetime.now(UTC))
+    for sentence in (*collected.said, *collected.problems):
+        say(sentence)
     beside = settings.warehouse_path.parent
     with as_umask_says():
         beside.mkdir(parents=True, exist_ok=True)

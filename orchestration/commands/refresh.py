@@ -26,13 +26,16 @@ from orchestration.commands.gap_report import print_gap, print_lost_rows
 from orchestration.engine import dbt_process, dbt_runner
 from orchestration.engine.warehouse import WarehouseBusyError
 from orchestration.landing.contract import ContractError
+from orchestration.landing.el_schemas import CollectError
 from orchestration.rules import checks
 from orchestration.runs.context import (
+    COLLECTED_TAG,
     CONFIRM_TAG,
     RANGE_END_TAG,
     RANGE_START_TAG,
     BusyError,
     Outlook,
+    collect,
     first_day,
     lock,
     outlook,
@@ -57,6 +60,7 @@ if TYPE_CHECKING:
 # Faults of the input or the moment: said in one message, without a traceback.
 EXPECTED = (
     BusyError,
+    CollectError,
     ContractError,
     PlanningError,
     SettingsError,
@@ -123,7 +127,15 @@ def _main(arguments: Sequence[str] | None) -> int:
 
 
 def _refresh(settings: Settings, options: argparse.Namespace, started: float) -> int:
-    ahead = outlook(settings, datetime.now(UTC))
+    now = datetime.now(UTC)
+    if options.as_of is None:
+        # Before the days are planned, for what is collected says how far they go.
+        collected = collect(settings, now)
+        for sentence in collected.said:
+            say(f"  {sentence}")
+        for problem in collected.problems:
+            say(f"  note: {problem}")
+    ahead = outlook(settings, now)
     say(f"Refreshing {_in_words(settings, ahead)}.")
     result = _run_job(settings, ahead, is_kept=options.as_of is None, verbose=options.verbose)
     if not result.success or not _has_published(result):
@@ -166,6 +178,7 @@ def _run_job(
             tags={
                 RANGE_START_TAG: ahead.plan.start.isoformat(),
                 RANGE_END_TAG: ahead.plan.end.isoformat(),
+                COLLECTED_TAG: "true",
                 **({CONFIRM_TAG: ",".join(settings.confirm)} if settings.confirm else {}),
             },
             run_config={

@@ -55,7 +55,7 @@ def examine(
             except ContractError as error:
                 return [Finding(landing.AREA, Severity.FAULT, "contract_broken", str(error))]
             landed = landing.examine(
-                settings.landing_dir,
+                settings,
                 contract,
                 landing.Rules(project_dir, variables),
                 now,

@@ -15,6 +15,11 @@ CODES = {
     # -- landing
     "no_landing_folder": "LANDING_DIR is not there",
     "nothing_landed": "LANDING_DIR holds no file that the contract knows",
+    "schema_unread": "a schema that an EL tool fills cannot be read",
+    "schema_read": "a schema that an EL tool fills and each refresh collects",
+    "schema_column_required": "a table of such a schema lacks a column without which no row counts",
+    "schema_tables_missing": "tables that such a schema does not have",
+    "schema_tables_unknown": "tables of such a schema that nothing here reads",
     "no_accounts": "no table of accounts lands, so nothing can be computed",
     "contract_broken": "a source file of the contract contradicts itself",
     "unknown_source": "a folder that is no source",

@@ -24,13 +24,14 @@ from orchestration.doctor import contract_lines, likely, samples
 from orchestration.doctor.findings import Finding, Setting, Severity
 from orchestration.doctor.samples import Refusal, Sample
 from orchestration.engine.warehouse import Warehouse
-from orchestration.landing import fates
+from orchestration.landing import el_schemas, fates
 from orchestration.landing.contract import Contract, Output, Table
 from orchestration.landing.discovery import MAIN_INSTANCE, FoundFile, counted, discover
+from orchestration.landing.el_schemas import ElSchema, Survey
 from orchestration.landing.flags import looks_like_a_flag
 from orchestration.landing.mappings import as_mapped
 from orchestration.project import FEEDS_SEED, source_of
-from orchestration.settings import MODELS_DIR
+from orchestration.settings import MODELS_DIR, Settings
 
 AREA = "landing"
 SHOWN = 4  # names in a sentence
@@ -98,20 +99,38 @@ class Rules:
         return self.variables.get("sources_off") or ()
 
     @property
-    def filled_elsewhere(self) -> Sequence[str]:
-        return tuple(self.variables.get("raw_schemas") or ())
+    def schemas(self) -> list[ElSchema]:
+        try:
+            return el_schemas.read_setting(self.variables.get("raw_schemas"))
+        except (AttributeError, KeyError, TypeError):
+            return []  # rules.py says what is wrong with it
 
 
 def examine(
-    landing_dir: Path, contract: Contract, rules: Rules, now: datetime, *, is_thorough: bool = False
+    settings: Settings,
+    contract: Contract,
+    rules: Rules,
+    now: datetime,
+    *,
+    is_thorough: bool = False,
 ) -> Landed:
-    """All that can be said of the landing folder. now: UTC, without a zone.
+    """All that can be said of the landing folder, and of the schemas that are collected into it.
 
-    is_thorough: rows of several files are read also where there are many tables.
+    now: UTC, without a zone. is_thorough: rows of several files are read also where there are many
+    tables.
     """
-    landed = Landed()
+    landed, landing_dir = Landed(), settings.landing_dir
+    surveys = el_schemas.examine(rules.schemas, contract, settings.warehouse_path)
+    landed.findings += _schemas(surveys)
+    # What the next refresh collects is not missing.
+    to_come = {
+        (known.table.source, table)
+        for survey in surveys
+        for known, _, _ in survey.tables
+        for table in ([output.table for output in known.outputs] or [known.table.name])
+    }
     if not landing_dir.is_dir():
-        if not rules.filled_elsewhere:
+        if not to_come or settings.published_path.exists():
             landed.findings.append(
                 Finding(
                     AREA,
@@ -136,7 +155,7 @@ def examine(
     for file in landed.files:
         alike = read_alike.setdefault((file.source, file.table, file.mapping), {})
         alike.setdefault(file.instance, []).append(file)
-    if not groups:
+    if not groups and not to_come:
         landed.findings.append(
             Finding(
                 AREA,
@@ -153,7 +172,7 @@ def examine(
     words = tuple(rules.variables.get("flag_words") or ())
     for sample, of_values in taken:
         landed.findings += _of_table(sample, of_values, remedies, words)
-    landed.findings += _missing_tables(contract, {key[:2] for key in groups}, rules)
+    landed.findings += _missing_tables(contract, {key[:2] for key in groups} | to_come, rules)
     landed.findings += _shared_ids([sample for sample, _ in taken], rules)
     landed.findings += _feeds(contract, groups, rules)
     landed.findings += _unread(contract, {key[:2] for key in groups}, rules)
@@ -213,6 +232,64 @@ def _passed_over_silently(landing_dir: Path, contract: Contract) -> Iterator[Fin
             "Rename them if they are to be read.",
             {"path": sorted(names)[0]},
         )
+
+
+def _schemas(surveys: Iterable[Survey]) -> Iterator[Finding]:
+    """What stands in the schemas that EL tools fill, and what keeps one from being read."""
+    for survey in surveys:
+        schema = survey.schema
+        source, at, instance = schema.name.partition("@")
+        where = {"source": source, **({"instance": instance} if at else {})}
+        if survey.fault:
+            what, _, remedy = survey.fault.rpartition(". ")
+            yield Finding(
+                AREA, Severity.FAULT, "schema_unread", what or remedy, what and f"{remedy}.", where
+            )
+            continue
+        names = [
+            name if name.lower() == known.folder.lower() else f"{known.folder} (as {name})"
+            for known, name, _ in survey.tables
+        ]
+        yield Finding(
+            AREA,
+            Severity.OK,
+            "schema_read",
+            f"{schema.name}: {schema.where} is collected by each refresh: {_some(names)}",
+            where=where,
+            numbers={"tables": names},
+        )
+        for known, name, columns in survey.tables:
+            if lacking := el_schemas.lacking(known, [column for column, _ in columns]):
+                yield Finding(
+                    AREA,
+                    Severity.FAULT,
+                    "schema_column_required",
+                    f"{schema.name}: the table {name} of {schema.where} lacks"
+                    f" {', '.join(lacking)}, so none of its rows can be taken",
+                    "Have the tool copy it, or name it in the contract or the mapping.",
+                    {**where, "table": name},
+                    numbers={"columns": lacking},
+                )
+        if survey.missing and not survey.is_mapped:
+            absent = [known.folder for known in survey.missing]
+            yield Finding(
+                AREA,
+                Severity.NOTE,
+                "schema_tables_missing",
+                f"{schema.name}: {schema.where} has no table {_some(absent)}",
+                "Have the tool copy them if you want what they serve (docs/landing.md).",
+                where,
+                numbers={"tables": absent},
+            )
+        if survey.unknown:
+            yield Finding(
+                AREA,
+                Severity.OK,
+                "schema_tables_unknown",
+                f"{schema.name}: nothing here reads {_some(survey.unknown)} of {schema.where}",
+                where=where,
+                numbers={"tables": list(survey.unknown)},
+            )
 
 
 # --- tables ---------------------------------------------------------------------------------------
@@ -612,12 +689,8 @@ def _form(
 def _missing_tables(
     contract: Contract, landed: set[tuple[str, str]], rules: Rules
 ) -> Iterator[Finding]:
-    elsewhere = {*rules.filled_elsewhere, *rules.sources_off}
     universe = [table for table in contract.tables.values() if table.is_universe]
-    if landed and not any(
-        (table.source, table.name) in landed or table.source in rules.filled_elsewhere
-        for table in universe
-    ):
+    if landed and not any((table.source, table.name) in landed for table in universe):
         labels = ", ".join(table.label for table in universe)
         yield Finding(
             AREA,
@@ -629,7 +702,7 @@ def _missing_tables(
     for source in contract.sources:
         tables = [contract.tables[source, name] for name in contract.of_source(source)]
         missing = [table for table in tables if (source, table.name) not in landed]
-        if source in elsewhere or not missing:
+        if source in rules.sources_off or not missing:
             continue
         if len(missing) == len(tables):
             features = "; ".join(dict.fromkeys(table.features for table in tables))

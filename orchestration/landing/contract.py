@@ -21,7 +21,7 @@ import yaml
 YAML_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 DATA_TYPES = ("text", "integer", "double", "boolean", "date", "timestamp")
 TABLE_META = {
-    *("key", "version", "month", "immutable", "required_any", "features"),
+    *("key", "also", "version", "month", "immutable", "required_any", "features"),
     *("nulls", "date_formats", "number_style", "universe", "ordered", "derived"),
 }
 COLUMN_META = {
@@ -153,6 +153,7 @@ class Table:
     """A table that may land.
 
     key: columns that name a record (per instance); null is a value of its own.
+    also: other names by which tools call the table, as a folder or in their schemas.
     version: columns with the modification time; the first that a row has filled counts. Where none
         is filled, or none is named, the delivery day is the version.
     month: date or timestamp column by which the lookup of duplicates is bounded: equal for two
@@ -176,6 +177,7 @@ class Table:
     name: str
     columns: tuple[Column, ...]
     key: tuple[str, ...]
+    also: tuple[str, ...] = ()
     version: tuple[str, ...] = ()
     month: str | None = None
     is_immutable: bool = False
@@ -253,6 +255,15 @@ class Contract:
         """Names of the tables of a source."""
         return tuple(table for owner, table in self.tables if owner == source)
 
+    def folders_of(self, source: str) -> dict[str, str]:
+        """The folders in which tables of a source may land, each with its table."""
+        names = {
+            name: table
+            for table in self.of_source(source)
+            for name in self.tables[source, table].also
+        }
+        return {table: table for table in self.of_source(source)} | names
+
 
 def load_contract(models_dir: Path) -> Contract:
     """Reads and checks every `staging/*/_*__sources.yml` under `models_dir`.
@@ -299,6 +310,7 @@ def _table(path: Path, source: str, node: Mapping[str, Any]) -> Table:
         name=node["name"],
         columns=tuple(_column(where, column) for column in node.get("columns", [])),
         key=tuple(meta["key"]),
+        also=_names(meta.get("also")),
         version=_names(meta.get("version")),
         month=meta.get("month"),
         is_immutable=bool(meta.get("immutable", False)),

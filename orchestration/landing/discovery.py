@@ -83,7 +83,8 @@ def discover(
                 f" lands as {source}, others as {source}@name, the name in letters, digits, - and _"
             )
             continue
-        tables = system.shown_folders if system else contract.of_source(source)
+        folders = {} if system else contract.folders_of(source)
+        tables = system.shown_folders if system else tuple(folders)
         table_entries = _sorted_entries(Path(source_entry.path), landing_dir, problems)
         others = [
             entry.name
@@ -125,7 +126,7 @@ def discover(
                         file=output.label(file) if output else file,
                         path=path,
                         source=LAYER if output else source,
-                        table=output.table if output else table_entry.name,
+                        table=output.table if output else folders[table_entry.name],
                         instance=source_entry.name if output else instance or MAIN_INSTANCE,
                         format=suffixes[1],
                         size=stat.st_size,

@@ -449,6 +449,11 @@ def _match_mapped(table: Table, output: Output, names: Sequence[str]) -> Match:
         column: [by_name[name] for name in dict.fromkeys(map(plain_name, named)) if name in by_name]
         for column, named in output.columns
     }
+    # What a copying tool adds to every table is read where the mapping has nothing for it.
+    for column in table.columns:
+        if (column.is_sync or column.is_deletion) and not found.get(column.name):
+            marks = [by_name[name] for name in map(plain_name, column.also) if name in by_name]
+            found[column.name] = marks if column.name not in dict(output.constants) else []
     places = {column: at[0] for column, at in found.items() if at}
     others = {column: at[1:] for column, at in found.items() if at[1:]}
     # What a map of values changed stays as it was written.

@@ -8,7 +8,7 @@ not: finding files (discovery.py), counts of a load (loading.py).
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -74,10 +74,12 @@ def awaited(
     contract: Contract,
     *,
     cutoff_hours: int,
+    collected: Collection[str] = (),
 ) -> list[str]:
     """Tables that delivered on each of the `HABIT_DAYS` before the day, and not on it.
 
-    As `source.table`, or `source@instance.table` of another organisation. Writes nothing.
+    As `source.table`, or `source@instance.table` of another organisation. collected: folders of the
+    landing folder that nothing is put into but by the run itself. Writes nothing.
     """
     days: dict[tuple[str, str, str], set[date]] = {}
     for owner, delivered in _deliveries(landing_dir, warehouse, now, contract, cutoff_hours):
@@ -86,7 +88,13 @@ def awaited(
     return sorted(
         f"{source}.{table}" if instance == MAIN_INSTANCE else f"{source}@{instance}.{table}"
         for (source, table, instance), delivered in days.items()
-        if before <= delivered and day not in delivered
+        if before <= delivered
+        and day not in delivered
+        # A system that is mapped is the instance itself.
+        and not {
+            source if instance == MAIN_INSTANCE else f"{source}@{instance}",
+            instance,
+        }.intersection(collected)
     )
 
 

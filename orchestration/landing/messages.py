@@ -51,14 +51,13 @@ def missing_universe(
     warehouse: Warehouse,
     contract: Contract,
     *,
-    filled_elsewhere: Collection[str] = (),
     sources_off: Collection[str] = (),
     unread: Mapping[tuple[str, str], Unread] = NOTHING_UNREAD,
 ) -> str | None:
     """Why there is no account to compute anything for, in words; None when there is one.
 
     It looks at all that was ever taken, so a run after the faulty one says the same.
-    filled_elsewhere: sources that do not land. sources_off, unread: what does not count.
+    sources_off, unread: what does not count.
     """
     landing = [
         table
@@ -68,8 +67,6 @@ def missing_universe(
     whole = {key for key, what in unread.items() if what.is_whole}
     left_out = [table.label for table in landing if (table.source, table.name) in whole]
     universe = [table for table in landing if table.label not in left_out]
-    if any(table.source in filled_elsewhere for table in universe):
-        return None
     labels = [table.label for table in universe]
     files = warehouse.rows(
         "select file, status, delivered, accepted, quarantined, reason from raw_landing.files"

@@ -29,6 +29,7 @@ import yaml
 
 from orchestration.engine.warehouse import is_locked
 from orchestration.landing.contract import YAML_LOADER, load_contract
+from orchestration.landing.discovery import INSTANCE, MAIN_INSTANCE
 from orchestration.landing.identities import RESERVED_ENDINGS, registrable_domain
 from orchestration.landing.mappings import load_mappings
 from orchestration.project import mapping_folders, project, source_of
@@ -36,6 +37,7 @@ from orchestration.rules.ruleset import FIT_SEED, STATES, STATES_SEED
 from orchestration.settings import (
     MODELS_DIR,
     PROJECT_DIR,
+    PUBLISHED_FILE,
     Settings,
     SettingsError,
     home_path,
@@ -60,6 +62,11 @@ NAMED = re.compile(r"(?P<many>list of|one) (?P<column>\w+) of (?P<seed>\w+)")
 CHOICE = re.compile(r"one of (?P<words>\w+(?:, \w+)*)")
 NOT_THIS = re.compile(r"(\w+) != '([^']*)'")
 LOWERED = re.compile(r"lower\((\w+)\)")
+# Schemas of the warehouse that the project fills.
+OWN_SCHEMA = re.compile(
+    r"raw_landing|staging|intermediate|features|marts|marts_detail|seeds|scores|exports|restricted"
+    r"|information_schema"
+)
 
 
 # Where each path comes from; None: not set, and nothing to look at.
@@ -142,7 +149,9 @@ def ready(
         place = project(environment)
         of_rules = shown(faults_of_rules(place))
         of_rules += shown(faults_of_mappings(mapping_folders(rules_dir(environment))))
-        is_landing_needed &= not _is_filled_elsewhere(place)
+        # The first refresh makes the folder where it is to hold what EL tools have filled.
+        is_first = not (paths.get("PUBLISHED_DIR", place) / PUBLISHED_FILE).exists()
+        is_landing_needed &= not (is_first and _has_schemas(place))
     except SettingsError as error:
         of_rules.append(str(error))
     if is_landing_needed and "LANDING_DIR" in paths:
@@ -222,8 +231,8 @@ def faults_of_landing(landing_dir: Path) -> list[str]:
     ]
 
 
-def _is_filled_elsewhere(project_dir: Path) -> bool:
-    """Whether another tool fills raw schemas: then nothing need land."""
+def _has_schemas(project_dir: Path) -> bool:
+    """Whether something is collected from schemas that EL tools fill."""
     found = (read_vars(project_dir, []) or {}).get("raw_schemas")
     return found is not None and bool(found.value)
 
@@ -828,6 +837,8 @@ def _faults_of_vars(
             )
         elif name == "sources":
             yield from _faults_of_sources(project_dir, var)
+        elif name == "raw_schemas":
+            yield from _faults_of_schemas(var)
         elif name in needed and (said := _fault_of_var(var, values, seeds)):
             yield Fault(*where, var.value, *said)
     for name in sorted(needed - {*values}):
@@ -1052,6 +1063,72 @@ def _faults_of_sources(project_dir: Path, var: Var) -> Iterator[Fault]:
                         f"is no table of {source} ({kind})",
                         f"Known are {known}{_meant(str(table), staged)}",
                     )
+
+
+def _faults_of_schemas(var: Var) -> Iterator[Fault]:
+    """What is wrong with the schemas that EL tools fill; the files themselves are looked at later.
+
+    A name that is mistyped would be a source that never comes.
+    """
+    where = PROJECT_FILE, var.line, "var raw_schemas"
+    example = (
+        "Write it like {salesforce: fivetran_salesforce} or {salesforce: {database: el.duckdb,"
+    )
+    example += " schema: salesforce}}"
+    if not isinstance(var.value, dict):
+        yield Fault(*where, var.value, "names no schemas by source", f"{example}; {{}} for none")
+        return
+    if not var.value:
+        return
+    contract = load_contract(MODELS_DIR)
+    systems, _ = load_mappings(mapping_folders(rules_dir(os.environ)), contract.tables.values())
+    known = [*contract.sources, *systems]
+    for name, given in var.value.items():
+        source, at, instance = str(name).partition("@")
+        if source not in known:
+            yield Fault(
+                *where,
+                name,
+                "is neither a source nor a system that a mapping reads",
+                f"Known are {', '.join(known)}{_meant(source, known)}; another CRM needs a mapping"
+                " (docs/mappings.md)",
+            )
+        elif at and (instance.lower() == MAIN_INSTANCE or not INSTANCE.fullmatch(instance)):
+            yield Fault(
+                *where,
+                name,
+                "names no other organisation",
+                f"Write {source} for the main one, or {source}@name, the name in letters, digits,"
+                " - and _",
+            )
+        schema = given.get("schema") if isinstance(given, dict) else given
+        parts = {*given} if isinstance(given, dict) else {"schema"}
+        if parts not in ({"schema"}, {"schema", "database"}) or not all(
+            isinstance(text, str) and text.strip()
+            for text in (given.values() if isinstance(given, dict) else [given])
+        ):
+            yield Fault(*where, given, f"says no schema for {name}", example)
+        elif parts == {"schema"} and (
+            OWN_SCHEMA.fullmatch(str(schema).lower())
+            or str(schema).lower() in [f"raw_{source}" for source in contract.sources]
+        ):
+            yield Fault(
+                *where,
+                schema,
+                f"is a schema that this project fills itself, so it cannot be the tool's ({name})",
+                "Let the tool fill a schema of another name, or a file of its own",
+            )
+    by_schema: dict[str, list[str]] = {}
+    for name, given in var.value.items():
+        by_schema.setdefault(str(given), []).append(str(name))
+    for given, names in by_schema.items():
+        if len(names) > 1:
+            yield Fault(
+                *where,
+                given,
+                f"is the schema of {' and of '.join(names)}, so each record would count for both",
+                "Give each its own",
+            )
 
 
 def _meant(word: str, known: Iterable[str]) -> str:

@@ -187,8 +187,7 @@ def judge(
 
     confirm: checks whose findings this run takes for right. They are kept in
     raw_landing.confirmations and stop no later run. names: the checks to make, by default all.
-    left_out: sources of which nothing counts, and those whose raw tables another tool fills, for
-    they have no manifest.
+    left_out: sources of which nothing counts.
     """
     warehouse.execute(
         f"create table if not exists raw_landing.{CONFIRMATIONS} ({CONFIRMATION_COLUMNS})"

@@ -20,6 +20,7 @@ import duckdb
 from filelock import FileLock, Timeout
 
 from orchestration.engine.warehouse import Warehouse, compact, connect
+from orchestration.landing import el_schemas
 from orchestration.landing import manifest as landing_manifest
 from orchestration.landing.contract import Contract, load_contract
 from orchestration.landing.discovery import discover
@@ -44,6 +45,7 @@ from orchestration.settings import (
     parse_confirm,
     rules_dir,
 )
+from orchestration.stages import TIMES
 
 # Dagster's names for the days of a run.
 PARTITION_TAG = "dagster/partition"
@@ -52,6 +54,8 @@ RANGE_END_TAG = "dagster/asset_partition_range_end"
 # What a person has confirmed, for this run alone. Runs do not read it from the environment, or what
 # the schedule and the sensor start would confirm all that comes as long as their process lives.
 CONFIRM_TAG = "activation_gap/confirm"
+# What EL tools have filled is collected already, or is not to be, as in a look back.
+COLLECTED_TAG = "activation_gap/collected"
 
 
 class BusyError(RuntimeError):
@@ -67,6 +71,7 @@ class Run:
     requested_end: date | None
     settings: Settings
     confirm: tuple[str, ...] = ()
+    is_collected: bool = False
 
     @classmethod
     def of(cls, run_id: str, tags: Mapping[str, str]) -> Run:
@@ -80,6 +85,7 @@ class Run:
             requested_end=date.fromisoformat(last) if last else settings.end_date,
             settings=settings,
             confirm=parse_confirm(tags.get(CONFIRM_TAG, "")),
+            is_collected=COLLECTED_TAG in tags,
         )
 
     @property
@@ -120,7 +126,7 @@ class Run:
             now=self.now,
             confirm=self.confirm,
             names=names,
-            left_out=filled_elsewhere().union(sources_off()),
+            left_out=sources_off(),
         )
 
     def plan(self, warehouse: Warehouse) -> Plan:
@@ -181,10 +187,41 @@ def outlook(settings: Settings, now: datetime, end: date | None = None) -> Outlo
 def check_landing_dir(settings: Settings) -> None:
     """Raises PlanningError if there is no landing folder: a lost disk is no day without files.
 
-    Where another tool fills raw schemas (var raw_schemas) there need be none.
+    Where schemas are collected into it, it is made as long as nothing was ever published.
     """
-    if (faults := faults_of_landing(settings.landing_dir)) and not filled_elsewhere():
+    is_made = bool(raw_schemas()) and not settings.published_path.exists()
+    if (faults := faults_of_landing(settings.landing_dir)) and not is_made:
         raise PlanningError(faults[0])
+
+
+def collect(settings: Settings, now: datetime) -> el_schemas.Collected:
+    """Brings what EL tools have filled (var raw_schemas) into the landing folder, as files.
+
+    To be done before the days are planned, for those follow from the files, and while nobody has
+    the warehouse open. On the first day the landing folder is made. Raises CollectError, BusyError
+    and PlanningError.
+    """
+    schemas = raw_schemas()
+    if not schemas:
+        return el_schemas.Collected()
+    with TIMES.stage("collect"), lock(settings):
+        check_landing_dir(settings)
+        try:
+            settings.landing_dir.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise PlanningError(
+                f"LANDING_DIR {settings.landing_dir}, into which the schemas of the var raw_schemas"
+                f" are collected, cannot be made: {error.strerror}. Name another folder."
+            ) from None
+        return el_schemas.collect(
+            schemas,
+            settings.landing_dir,
+            contract(),
+            now,
+            warehouse_path=settings.warehouse_path,
+            snapshots=snapshots(),
+            cutoff_hours=cutoff_hours(),
+        )
 
 
 def last_complete_day(settings: Settings, warehouse: Warehouse, now: datetime) -> date | None:
@@ -222,13 +259,20 @@ def _days_before(landing_dir: Path) -> list[date | None]:
 def awaited(settings: Settings, day: date, now: datetime) -> list[str]:
     """Tables that deliver daily and have not delivered for the day.
 
-    Raises WarehouseBusyError while a refresh runs.
+    Those that are collected from schemas of EL tools come with the run itself, so nobody waits for
+    them. Raises WarehouseBusyError while a refresh runs.
     """
     path = settings.warehouse_path
     is_there = path.exists()
     with connect(path if is_there else Path(":memory:"), read_only=is_there) as warehouse:
         return landing_manifest.awaited(
-            settings.landing_dir, warehouse, day, now, contract(), cutoff_hours=cutoff_hours()
+            settings.landing_dir,
+            warehouse,
+            day,
+            now,
+            contract(),
+            cutoff_hours=cutoff_hours(),
+            collected=[schema.name for schema in raw_schemas()],
         )
 
 
@@ -257,9 +301,9 @@ def cutoff_hours() -> int:
     return int(project_vars(project())["delivery_cutoff_hours"])
 
 
-def filled_elsewhere() -> frozenset[str]:
-    """Sources whose raw tables another tool fills (var raw_schemas): they do not land."""
-    return frozenset(project_vars(project()).get("raw_schemas") or ())
+def raw_schemas() -> list[el_schemas.ElSchema]:
+    """Schemas that EL tools fill (var raw_schemas)."""
+    return el_schemas.read_setting(project_vars(project())["raw_schemas"])
 
 
 def sources_off() -> tuple[str, ...]:

@@ -133,8 +133,8 @@ def _default_end(last_complete_day: date | None, history: History | None) -> dat
     if not days:
         raise PlanningError(
             "There is nothing to refresh: LANDING_DIR has no file that the contract knows, and no"
-            " day is stored. Put files into LANDING_DIR/<source>/<table>/ (docs/landing.md says"
-            " which); where another tool fills the raw schemas, set END_DATE."
+            " day is stored. Put files into LANDING_DIR/<source>/<table>/, or name the schemas that"
+            " an EL tool fills (docs/landing.md says which)."
         )
     return max(days)
 

@@ -17,7 +17,7 @@ import pytest
 from orchestration.project import project as project_in_force
 from orchestration.rules import checks
 from orchestration.rules.checks import CheckError, check_rules, faults_of_rules, read_vars, ready
-from orchestration.settings import PROJECT_DIR
+from orchestration.settings import PROJECT_DIR, PUBLISHED_FILE
 
 VARS = "dbt_project.yml"
 FEEDS = "seeds/landing/feeds.csv"
@@ -309,7 +309,10 @@ def test_what_harms_nobody_is_let_through(project: Path) -> None:
     change(project / VARS, put("keep_factor: 0.8 ", "keep_factor: 1.0 "))
     change(
         project / VARS,
-        put("  sources_off: []", "  raw_schemas: {hubspot: fivetran}\n  sources_off: []"),
+        put(
+            "raw_schemas: {}",
+            "raw_schemas: {hubspot: fivetran, zoho@emea: {database: el.duckdb, schema: zoho}}",
+        ),
     )
     change(
         project / OVERRIDES,
@@ -353,7 +356,7 @@ def test_every_var_says_behind_it_what_it_may_be() -> None:
         for name, var in values.items()
         if not any(pattern.fullmatch(var.declared) for pattern in understood)
         and var.declared not in checks.CHECKS
-        and name != "sources"
+        and name not in ("sources", "raw_schemas")
     }
     assert not_understood == {}
     limits = [
@@ -369,8 +372,7 @@ def test_every_var_says_behind_it_what_it_may_be() -> None:
 def test_every_var_would_be_missed() -> None:
     """Names are found where they are read, in SQL and in Python."""
     needed, known = checks.names_of_vars(PROJECT_DIR)
-    assert needed == {*(read_vars(PROJECT_DIR, []) or ())}
-    assert known - needed == {"raw_schemas"}
+    assert needed == known == {*(read_vars(PROJECT_DIR, []) or ())}
 
 
 def test_every_reference_of_a_seed_is_looked_up() -> None:
@@ -540,7 +542,36 @@ def test_a_lost_landing_folder_and_all_other_settings_are_told_at_once(
     assert sorted(line.split()[0] for line in said) == sorted(wrong)
 
 
-def test_nothing_need_land_where_another_tool_fills_raw_schemas(
+def test_each_schema_that_cannot_be_meant_is_told(project: Path) -> None:
+    change(
+        project / VARS,
+        put(
+            "raw_schemas: {}",
+            "raw_schemas: {hubspt: a, salesforce@main: b, marketo: raw_salesforce, zoho: {path: x},"
+            " hubspot: 3, crm: c, crm@two: c}",
+        ),
+    )
+    with pytest.raises(CheckError) as refused:
+        check_rules(project)
+    said = str(refused.value).splitlines()
+    for line, words in zip(
+        said,
+        (
+            "'hubspt' is neither a source nor a system",
+            "'salesforce@main' names no other organisation",
+            "'raw_salesforce' is a schema that this project fills itself",
+            "{'path': 'x'} says no schema for zoho",
+            "3 says no schema for hubspot",
+            "'c' is the schema of crm and of crm@two",
+        ),
+        strict=True,
+    ):
+        assert line.startswith(f"{VARS}, line "), line
+        assert words in line, line
+    assert "(did you mean hubspot?)" in said[0]
+
+
+def test_the_landing_folder_is_made_where_schemas_are_collected_into_it(
     project: Path, places: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lost = {**places, "LANDING_DIR": places["LANDING_DIR"] + "/lost"}
@@ -548,8 +579,14 @@ def test_nothing_need_land_where_another_tool_fills_raw_schemas(
     with pytest.raises(CheckError, match="does not exist"):
         ready(lost)
     monkeypatch.setattr(checks, "project", lambda _: project)
-    change(project / VARS, put("vars:\n", "vars:\n  raw_schemas: {salesforce: crm}\n"))
+    change(project / VARS, put("raw_schemas: {}", "raw_schemas: {salesforce: crm}"))
     ready(lost)
+    # Later a folder that is not there is a lost disk.
+    published = Path(places["PUBLISHED_DIR"]) / PUBLISHED_FILE
+    published.parent.mkdir(parents=True, exist_ok=True)
+    published.touch()
+    with pytest.raises(CheckError, match="does not exist"):
+        ready(lost)
 
 
 def test_it_takes_less_than_three_seconds_and_starts_neither_dbt_nor_dagster(

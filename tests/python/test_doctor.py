@@ -80,7 +80,7 @@ class Patient:
         if area == "landing":
             place, _ = rules.project_of(given)
             of_project = landing.Rules(place, project_vars(place))
-            return landing.examine(settings.landing_dir, contract(), of_project, NOW).findings
+            return landing.examine(settings, contract(), of_project, NOW).findings
         if area == "results":
             return results.examine(settings, [], NOW, 0.01)
         return list(machine.examine(given, settings))
