@@ -11,9 +11,23 @@
     'deals_won', 'won_amount_usd', 'customers', 'customer_arr_usd'
 ] -%}
 
-with activity as (
+with all_activity as (
 
     select * from {{ ref('programme_activity') }}
+
+),
+
+-- Deals and leads are on record for longer than what was done for them: from the first month of that
+-- on one can be held against the other.
+activity as (
+
+    select * from all_activity
+    where month_start_date >= (
+        select min(all_activity.month_start_date)
+        from all_activity
+        where all_activity.touches > 0 or all_activity.broad_touches > 0
+            or all_activity.meetings > 0 or all_activity.events > 0 or all_activity.spend_usd > 0
+    )
 
 ),
 
@@ -258,9 +272,15 @@ known as (
         summed.group_value,
         summed.from_month,
         summed.to_month,
-        summed.accounts,
-        summed.customers,
-        summed.engaged_accounts,
+        -- Of months before the first one stored nothing is known of accounts.
+        {%- for column in ['accounts', 'customers', 'engaged_accounts'] %}
+        case
+            when sum(summed.accounts) over (
+                partition by summed.period_type, summed.period, summed.group_type
+            ) > 0
+                then summed.{{ column }}
+        end as {{ column }},
+        {%- endfor %}
         case when delivered.has_contracts then summed.customer_arr_usd end as customer_arr_usd,
         case when delivered.has_leads then summed.leads end as leads,
         case when delivered.has_meetings then summed.meetings end as meetings,
