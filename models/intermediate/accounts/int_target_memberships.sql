@@ -36,7 +36,8 @@ versions as (
 
     select
         membership_key, domain, crm_account_id, account_name, target_tier, selection_basis,
-        selected_by, listed_on, programme_start_date, removed_on, version_at, known_date as valid_from
+        selected_by, listed_on, programme_start_date, removed_on, version_at,
+        known_date as valid_from
     from recorded
 
     union all

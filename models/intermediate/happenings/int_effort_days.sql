@@ -63,7 +63,8 @@ spend as (
 
 ),
 
--- A meeting costs once, however many of theirs sat in it; of several offers it has the first by name.
+-- A meeting costs once, however many of theirs sat in it; of several offers it has the first by
+-- name.
 held as (
 
     select
