@@ -1,5 +1,5 @@
--- Guards: the programme's activity is all of the effort there is, with or without an account; each split
--- of programme_focus sums to the whole of its period; before and since sum to the months.
+-- Guards: the programme's activity is all of the effort there is, with or without an account; each
+-- split of programme_focus sums to the whole of its period; before and since sum to the months.
 -- Does not guard: that a lead or a deal stands in the right month.
 with efforts as (
 
@@ -51,7 +51,11 @@ splits as (
 
 period_types as (
 
-    select period_type, sum(leads) as leads, sum(meetings) as meetings, sum(effort_usd) as effort_usd
+    select
+        period_type,
+        sum(leads) as leads,
+        sum(meetings) as meetings,
+        sum(effort_usd) as effort_usd
     from splits
     where group_type = 'all'
     group by period_type

@@ -17,17 +17,21 @@ with all_activity as (
 
 ),
 
--- Deals and leads are on record for longer than what was done for them: from the first month of that
--- on one can be held against the other.
+first_effort as (
+
+    select min(month_start_date) as month_start_date
+    from all_activity
+    where touches > 0 or broad_touches > 0 or meetings > 0 or events > 0 or spend_usd > 0
+
+),
+
+-- Deals and leads are on record for longer than what was done for them: from the first month of
+-- that on one can be held against the other.
 activity as (
 
-    select * from all_activity
-    where month_start_date >= (
-        select min(all_activity.month_start_date)
-        from all_activity
-        where all_activity.touches > 0 or all_activity.broad_touches > 0
-            or all_activity.meetings > 0 or all_activity.events > 0 or all_activity.spend_usd > 0
-    )
+    select all_activity.*
+    from all_activity
+    inner join first_effort on all_activity.month_start_date >= first_effort.month_start_date
 
 ),
 
@@ -61,7 +65,8 @@ account_months as (
         {%- endfor %}
         {%- for function in functions %}
         sum(
-            case when function_name = '{{ function }}' then cast(effort_usd as {{ money }}) else 0 end
+            case when function_name = '{{ function }}'
+                then cast(effort_usd as {{ money }}) else 0 end
         ) as {{ function }}_effort_usd,
         {%- endfor %}
         {%- for amount in amounts %}
