@@ -25,6 +25,7 @@ by_crm_id as (
         memberships.selection_basis,
         memberships.selected_by,
         memberships.listed_on,
+        memberships.programme_start_date,
         greatest(memberships.valid_from, coalesce(survivors.valid_from, memberships.valid_from))
             as valid_from,
         least(memberships.valid_to, coalesce(survivors.valid_to, memberships.valid_to)) as valid_to
@@ -48,6 +49,7 @@ by_domain as (
         memberships.selection_basis,
         memberships.selected_by,
         memberships.listed_on,
+        memberships.programme_start_date,
         greatest(memberships.valid_from, coalesce(domain_owners.valid_from, memberships.valid_from))
             as valid_from,
         least(memberships.valid_to, coalesce(domain_owners.valid_to, memberships.valid_to))
@@ -74,9 +76,12 @@ winners as (
 
     {{ winning_claims(
         'listed', key=['account_id'],
-        columns=['account_name', 'target_tier', 'selection_basis', 'selected_by', 'listed_on'],
+        columns=[
+            'account_name', 'target_tier', 'selection_basis', 'selected_by', 'listed_on',
+            'programme_start_date'
+        ],
         order_by='''listed.target_tier, listed.account_name, listed.listed_on,
-            listed.selection_basis, listed.selected_by'''
+            listed.selection_basis, listed.selected_by, listed.programme_start_date'''
     ) }}
 
 )
@@ -88,6 +93,7 @@ select
     selection_basis,
     selected_by,
     listed_on,
+    programme_start_date,
     valid_from,
     valid_to
 from winners

@@ -36,14 +36,15 @@ versions as (
 
     select
         membership_key, domain, crm_account_id, account_name, target_tier, selection_basis,
-        selected_by, listed_on, removed_on, version_at, known_date as valid_from
+        selected_by, listed_on, programme_start_date, removed_on, version_at,
+        known_date as valid_from
     from recorded
 
     union all
 
     select
         membership_key, domain, crm_account_id, account_name, target_tier, selection_basis,
-        selected_by, listed_on, removed_on,
+        selected_by, listed_on, programme_start_date, removed_on,
         cast(listed_on as timestamp) as version_at, listed_on as valid_from
     from recorded
     where {{ is_backfilled() }} and version_order = 1
@@ -66,6 +67,7 @@ select
     selection_basis,
     selected_by,
     listed_on,
+    programme_start_date,
     greatest(valid_from, listed_on) as valid_from,
     least(valid_to, coalesce(removed_on, {{ forever() }})) as valid_to
 from in_force

@@ -1,14 +1,7 @@
 {#- Sums of whole units are the same in any order. -#}
 {%- set money = 'decimal(18, 4)' -%}
 
-with activities as (
-
-    select * from {{ ref('int_activity_daily') }}
-    where known_date <= {{ end_date() }} and occurred_date <= {{ end_date() }}
-
-),
-
-activity_types as (
+with activity_types as (
 
     select
         *,
@@ -23,16 +16,22 @@ activity_types as (
 
 ),
 
-identities as (
+touch_days as (
 
-    select * from {{ ref('int_identity_owners') }}
-    where {{ on_last_day() }}
-
-),
-
-owners as (
-
-    select * from {{ ref('int_owners') }}
+    select
+        touch_days.account_id,
+        touch_days.touch_date as effort_date,
+        touch_days.function_name,
+        touch_days.channel,
+        touch_days.offer_type,
+        touch_days.content_level,
+        coalesce(touch_days.owner_id, '') as owner_id,
+        touch_days.touches,
+        activity_types.is_outbound,
+        activity_types.is_outbound and not activity_types.is_addressed as is_broad,
+        activity_types.reaches_person
+    from {{ ref('int_touch_days') }} as touch_days
+    inner join activity_types on touch_days.activity_type = activity_types.activity_type
 
 ),
 
@@ -64,39 +63,42 @@ spend as (
 
 ),
 
+-- A meeting costs once, however many of theirs sat in it; of several offers it has the first by
+-- name.
+held as (
+
+    select
+        account_id,
+        effort_date,
+        function_name,
+        channel,
+        owner_id,
+        min(offer_type) as offer_type,
+        min_by(content_level, offer_type || ' ' || content_level) as content_level
+    from touch_days
+    where not is_outbound
+    group by account_id, effort_date, function_name, channel, owner_id
+
+),
+
 touches as (
 
     select
-        identities.account_id,
-        activities.occurred_date as effort_date,
-        coalesce(owners.function_name, activity_types.default_function) as function_name,
-        activity_types.touch_channel as channel,
-        activity_types.is_outbound,
-        activity_types.is_outbound and not activity_types.is_addressed as is_broad,
-        activity_types.reaches_person,
-        -- A meeting costs once, however many of theirs sat in it.
-        case
-            when activity_types.is_outbound then sum(activities.quantity)
-            else count(distinct coalesce(activities.owner_id, ''))
-        end as touches
-    from activities
-    inner join activity_types on activities.activity_type = activity_types.activity_type
-    inner join identities
-        on
-            activities.identity_type = identities.identity_type
-            and activities.identity = identities.identity
-            and activities.fallback_identity = identities.fallback_identity
-    left join owners
-        on
-            activities.owner_id = owners.owner_id
-            and activities.occurred_date >= owners.valid_from
-            and activities.occurred_date < owners.valid_to
+        account_id, effort_date, function_name, channel, offer_type, content_level, is_outbound,
+        is_broad, reaches_person, sum(touches) as touches
+    from touch_days
+    where is_outbound
     group by
-        identities.account_id, activities.occurred_date,
-        coalesce(owners.function_name, activity_types.default_function),
-        activity_types.touch_channel, activity_types.is_outbound, activity_types.is_addressed,
-        activity_types.reaches_person
-    having sum(activities.quantity) > 0
+        account_id, effort_date, function_name, channel, offer_type, content_level, is_outbound,
+        is_broad, reaches_person
+
+    union all
+
+    select
+        account_id, effort_date, function_name, channel, offer_type, content_level, false,
+        false, true, count(*)
+    from held
+    group by account_id, effort_date, function_name, channel, offer_type, content_level
 
 ),
 
@@ -108,6 +110,9 @@ priced as (
         touches.account_id,
         touches.effort_date,
         touches.function_name,
+        touches.channel,
+        touches.offer_type,
+        touches.content_level,
         touches.is_broad,
         case when touches.is_outbound and not touches.is_broad then touches.touches else 0 end
             as touches,
@@ -143,15 +148,16 @@ priced as (
 efforts as (
 
     select
-        account_id, effort_date, function_name, touches, broad_touches, mailings, meetings,
+        account_id, effort_date, function_name, channel, offer_type, content_level, touches,
+        broad_touches, mailings, meetings,
         cast(case when is_broad then 0 else cost_usd end as {{ money }}) as touch_cost_usd,
         cast(case when is_broad then cost_usd else 0 end as {{ money }}) as broad_cost_usd,
         cast(0 as {{ money }}) as spend_usd
     from priced
     union all
     select
-        account_id, effort_date, function_name, 0, 0, 0, 0, cast(0 as {{ money }}),
-        cast(0 as {{ money }}), spend_usd
+        account_id, effort_date, function_name, channel, 'unknown', 'unknown', 0, 0, 0, 0,
+        cast(0 as {{ money }}), cast(0 as {{ money }}), spend_usd
     from spend
 
 )
@@ -160,6 +166,9 @@ select
     account_id,
     effort_date,
     function_name,
+    channel,
+    offer_type,
+    content_level,
     cast(sum(touches) as bigint) as touches,
     cast(sum(broad_touches) as bigint) as broad_touches,
     cast(sum(mailings) as bigint) as mailings,
@@ -168,4 +177,4 @@ select
     sum(broad_cost_usd) as broad_cost_usd,
     sum(spend_usd) as spend_usd
 from efforts
-group by account_id, effort_date, function_name
+group by account_id, effort_date, function_name, channel, offer_type, content_level

@@ -116,6 +116,7 @@ select
     has_recent_buying_signal,
     has_signal,
     reached_coverage_share,
+    engaged_coverage_share,
     coverage_unknown_reason,
     has_committed_motion,
     is_outside_window,

@@ -607,6 +607,7 @@ select
     record_id,
     person_id,
     case when not is_excluded then account_id end as account_id,
+    crm_account_id,
     email,
     other_emails,
     title,
