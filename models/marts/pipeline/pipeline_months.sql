@@ -31,11 +31,13 @@ first_listing as (
 
 ),
 
-open_ranks as (
+-- Stages that deals have been in, and since when.
+used_stages as (
 
-    select distinct stage_rank
-    from {{ ref('opportunity_stages') }}
-    where outcome = 'open'
+    select stage_rank, stage_name, min(valid_from) as used_from
+    from history
+    where outcome = 'open' and stage_rank is not null
+    group by stage_rank, stage_name
 
 ),
 
@@ -68,6 +70,19 @@ months as (
         max(as_of_date) = cast({{ dbt.last_day('max(as_of_date)', 'month') }} as date) as is_complete
     from days
     group by cast({{ dbt.date_trunc('month', 'as_of_date') }} as date)
+
+),
+
+-- A stage of the seed that no deal has been in yet is none.
+month_ranks as (
+
+    select
+        months.month_start_date,
+        used_stages.stage_rank,
+        string_agg(used_stages.stage_name, ', ' order by used_stages.stage_name) as stage_names
+    from months
+    inner join used_stages on months.as_of_date >= used_stages.used_from
+    group by months.month_start_date, used_stages.stage_rank
 
 ),
 
@@ -117,20 +132,16 @@ stage_steps as (
 
     select
         deal_months.*,
-        cast(open_ranks.stage_rank as {{ dbt.type_string() }}) as stage,
+        cast(month_ranks.stage_rank as {{ dbt.type_string() }}) as stage,
         deal_months.times_reopened = 0
-        and open_ranks.stage_rank >= deal_months.opening_rank
-        and (deal_months.is_won or open_ranks.stage_rank < deal_months.highest_stage_rank)
+        and month_ranks.stage_rank >= deal_months.opening_rank
+        and (deal_months.is_won or month_ranks.stage_rank < deal_months.highest_stage_rank)
             as is_passed,
         deal_months.times_reopened = 0 and deal_months.is_lost
-        and open_ranks.stage_rank = deal_months.highest_stage_rank as is_failed,
-        deal_months.outcome = 'open' and open_ranks.stage_rank = deal_months.stage_rank as is_here
+        and month_ranks.stage_rank = deal_months.highest_stage_rank as is_failed,
+        deal_months.outcome = 'open' and month_ranks.stage_rank = deal_months.stage_rank as is_here
     from deal_months
-    inner join open_ranks
-        on
-            open_ranks.stage_rank >= deal_months.opening_rank
-            or open_ranks.stage_rank = deal_months.stage_rank
-            or open_ranks.stage_rank = deal_months.highest_stage_rank
+    inner join month_ranks on deal_months.month_start_date = month_ranks.month_start_date
 
 ),
 
@@ -304,6 +315,7 @@ select
     recent.account_group,
     coalesce(months.as_of_date >= first_listing.listed_from, false) as has_target_list,
     recent.stage,
+    month_ranks.stage_names,
     recent.created_deals,
     recent.created_usd,
     recent.created_without_amount,
@@ -344,3 +356,7 @@ select
 from recent
 inner join months on recent.month_start_date = months.month_start_date
 cross join first_listing
+left join month_ranks
+    on
+        recent.month_start_date = month_ranks.month_start_date
+        and recent.stage = cast(month_ranks.stage_rank as {{ dbt.type_string() }})
