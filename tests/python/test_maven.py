@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from statistics import median
 
 import pytest
 from marts import one, query, tables
@@ -450,3 +451,39 @@ def test_any_day_of_the_history_has_the_deals_of_the_day(maven: Path) -> None:
         )
         == expected
     )
+
+
+def test_norms_are_the_medians_of_won_deals(maven: Path) -> None:
+    """Won deals were in Engaging from creation to end; of Prospecting nothing is known."""
+    days = [
+        (date.fromisoformat(deal["close_date"]) - date.fromisoformat(deal["engage_date"])).days
+        for deal in rows_of("sales_pipeline")
+        if deal["deal_stage"] == "Won"
+    ]
+    found = query(
+        maven,
+        "select distinct stage_name, stage_norm_days, cycle_norm_days, stage_norm_unknown_reason"
+        " from marts.pipeline where outcome = 'open' order by 1",
+    )
+    norm = float(median(days))
+    none = "0 won deals with a known stay in this stage, 10 are needed"
+    assert found == [("Engaging", norm, norm, None), ("Prospecting", None, norm, none)]
+
+
+def test_velocity_is_its_formula(maven: Path) -> None:
+    """Open deals at the month's end; the rest of the last three months."""
+    group, still_open = Deals(), 0
+    for deal in rows_of("sales_pipeline"):
+        if "2017-07" <= deal["close_date"][:7] <= "2017-09":
+            group.add(deal)
+        still_open += bool(deal["engage_date"]) and (
+            deal["engage_date"] <= "2017-09-30"
+            and not (deal["close_date"] and deal["close_date"] <= "2017-09-30")
+        )
+    win_share = group.won / (group.won + group.lost)
+    value, cycle = group.cents / 100 / group.won, group.cycle_days / group.won
+    assert one(
+        maven,
+        "select velocity_usd_a_day from marts_detail.pipeline_months where segment_type = 'all'"
+        " and stage = 'all' and account_group = 'all' and month_start_date = date '2017-09-01'",
+    ) == pytest.approx(still_open * win_share * value / cycle, abs=0.006)

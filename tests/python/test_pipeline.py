@@ -342,9 +342,7 @@ def test_a_deal_that_skips_stages(seen: Seen) -> None:
 
 def test_a_deal_that_was_opened_again(seen: Seen) -> None:
     columns = "outcome, times_reopened, created_on, closed_on, cycle_days"
-    assert of(seen, columns, "reopened") == (
-        *("won", 1, date(2026, 4, 1), date(2026, 6, 20), 80),
-    )
+    assert of(seen, columns, "reopened") == (*("won", 1, date(2026, 4, 1), date(2026, 6, 20), 80),)
 
 
 def test_how_far_a_close_date_slipped(seen: Seen) -> None:
@@ -359,9 +357,7 @@ def test_how_far_a_close_date_slipped(seen: Seen) -> None:
 
 def test_an_end_that_was_known_late_counts_from_then(seen: Seen) -> None:
     columns = "outcome, closed_on, outcome_since, age_days"
-    assert of(seen, columns, "late") == (
-        *("lost", date(2026, 5, 20), date(2026, 6, 18), 10),
-    )
+    assert of(seen, columns, "late") == (*("lost", date(2026, 5, 20), date(2026, 6, 18), 10),)
     before = history_at(seen.place, date(2026, 6, 17), "deal_name, outcome")
     assert ("late", "open") in before
 

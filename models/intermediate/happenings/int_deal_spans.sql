@@ -200,8 +200,8 @@ account_claims as (
 
 ),
 
--- Whose record that is on each day. A deal that names nobody, or somebody unknown, is a deal all the
--- same: it stands under no account for as long.
+-- Whose record that is on each day. A deal that names nobody, or somebody unknown, is a deal all
+-- the same: it stands under no account for as long.
 resolved_claims as (
 
     select

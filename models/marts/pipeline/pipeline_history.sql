@@ -24,7 +24,9 @@
     'created_unknown_reason'
 ] -%}
 {%- set facts = as_they_are + derived -%}
-{%- for segment in judged + profiled -%} {%- do facts.append('created_' ~ segment) -%} {%- endfor -%}
+{%- for segment in judged + profiled %}
+{%- do facts.append('created_' ~ segment) %}
+{%- endfor %}
 
 with deal_spans as (
 
@@ -119,8 +121,8 @@ so_far as (
             case when outcome is distinct from previous_outcome then valid_from end
         ) over until_now as outcome_since,
         max(case when outcome = 'open' then stage_rank end) over until_now as highest_stage_rank,
-        max(case when outcome = 'open' and ranked_stages = 1 then stage_rank end) over until_now
-            as first_stage_rank,
+        max(case when outcome = 'open' and ranked_stages = 1 then stage_rank end)
+            over until_now as first_stage_rank,
         sum(
             case when outcome = 'open' and previous_outcome != 'open' then 1 else 0 end
         ) over until_now as times_reopened,
@@ -181,7 +183,7 @@ stretches as (
 
 ),
 
--- A record that is deleted, or that a rule leaves out, is no account, and its deals are no pipeline.
+-- A record that is deleted, or that a rule leaves out, is no account; its deals are no pipeline.
 described as (
 
     select

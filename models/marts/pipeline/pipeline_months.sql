@@ -1,5 +1,5 @@
-{#- By segment_type what deals are split by beside `all`: their account as known when they were created, and who owns
-    them. -#}
+{#- By segment_type what deals are split by beside `all`: their account as known when they were
+    created, and who owns them. -#}
 {%- set segments = {
     'state': 'created_state', 'decision': 'created_decision',
     'readiness_segment': 'created_readiness_segment', 'deal_owner': 'deal_owner_id'
@@ -46,7 +46,9 @@ range_of_days as (
     select
         greatest(
             min(valid_from),
-            cast({{ dbt.date_trunc('month', dbt.dateadd('month', 1 - var('pipeline_months'), end_date())) }} as date)
+            cast({{ dbt.date_trunc(
+                'month', dbt.dateadd('month', 1 - var('pipeline_months'), end_date())
+            ) }} as date)
         ) as valid_from,
         {{ add_days(end_date(), 1) }} as valid_to
     from history
@@ -67,7 +69,8 @@ months as (
         {{ add_days("cast(" ~ dbt.date_trunc('month', 'as_of_date') ~ " as date)", -1) }}
             as opening_date,
         max(as_of_date) as as_of_date,
-        max(as_of_date) = cast({{ dbt.last_day('max(as_of_date)', 'month') }} as date) as is_complete
+        max(as_of_date) = cast({{ dbt.last_day('max(as_of_date)', 'month') }} as date)
+            as is_complete
     from days
     group by cast({{ dbt.date_trunc('month', 'as_of_date') }} as date)
 
@@ -111,8 +114,8 @@ deal_months as (
         case when closing.is_target then 'targets' else 'rest' end as account_group,
         opening.crm_opportunity_id is null
         and closing.first_known_on >= closing.month_start_date as is_created,
-        closing.outcome = 'won' and opening.outcome is distinct from 'won' as is_won,
-        closing.outcome = 'lost' and opening.outcome is distinct from 'lost' as is_lost,
+        (closing.outcome = 'won' and opening.outcome is distinct from 'won') as is_won,
+        (closing.outcome = 'lost' and opening.outcome is distinct from 'lost') as is_lost,
         closing.outcome = 'open' and coalesce(opening.outcome, 'open') != 'open' as is_reopened,
         closing.outcome = 'open'
         and closing.times_postponed > coalesce(opening.times_postponed, 0) as is_slipped,
@@ -126,7 +129,7 @@ deal_months as (
 
 ),
 
--- A deal counts once a stage, up to its first end: what is opened again counts for no stage any more.
+-- A deal counts once a stage, up to its first end: opened again it counts for no stage any more.
 -- Stages that it skipped on the way are passed.
 stage_steps as (
 
@@ -167,7 +170,8 @@ counted as (
         case when outcome = 'open' and amount_usd is null then 1 else 0 end as open_without_amount,
         case when is_slipped then 1 else 0 end as slipped_deals,
         case when outcome = 'open' and close_date < as_of_date then 1 else 0 end as overdue_deals,
-        case when is_won then {{ dbt.datediff('created_on', 'closed_on', 'day') }} end as cycle_days,
+        case when is_won then {{ dbt.datediff('created_on', 'closed_on', 'day') }} end
+            as cycle_days,
         case when is_won and annual_amount_usd is not null then 1 else 0 end as valued_deals,
         case when is_created then amount_usd end as created_usd,
         case when is_won then amount_usd end as won_usd,
@@ -295,7 +299,8 @@ recent as (
     from (
         select
             *,
-            {{ dbt.datediff("cast('1970-01-01' as date)", 'month_start_date', 'month') }} as month_number
+            {{ dbt.datediff("cast('1970-01-01' as date)", 'month_start_date', 'month') }}
+                as month_number
         from summed
         where not is_renewal or segment_type = 'renewal'
     ) as numbered
@@ -349,7 +354,9 @@ select
                     / (recent.recent_won_deals + recent.recent_lost_deals)
                 )
                 * (recent.recent_won_annual_usd / nullif(recent.recent_valued_deals, 0))
-                / nullif(cast(recent.recent_cycle_days as double) / nullif(recent.recent_won_deals, 0), 0),
+                / nullif(
+                    cast(recent.recent_cycle_days as double) / nullif(recent.recent_won_deals, 0), 0
+                ),
                 2
             )
     end as velocity_usd_a_day
