@@ -9,7 +9,12 @@ from __future__ import annotations
 import csv
 import subprocess
 import sys
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
+from statistics import median
 
 import pytest
 from marts import one, query, tables
@@ -306,3 +311,179 @@ def test_a_stage_that_nobody_mapped_is_listed_and_commits_nobody(maven: Path) ->
     assert query(
         maven, "select distinct has_committed_motion, state from marts.account_activation"
     ) == [(False, "cold")]
+
+
+# --- the pipeline, against the export itself -----------------------------------------------------
+
+
+@dataclass
+class Deals:
+    """Deals of a group: won, lost, what was won in cents, days from engagement to the win."""
+
+    won: int = 0
+    lost: int = 0
+    cents: int = 0
+    cycle_days: int = 0
+
+    def add(self, deal: dict[str, str]) -> None:
+        if deal["deal_stage"] == "Won":
+            ended, engaged = (date.fromisoformat(deal[n]) for n in ("close_date", "engage_date"))
+            self.won += 1
+            self.cents += round(100 * float(deal["close_value"]))
+            self.cycle_days += (ended - engaged).days
+        elif deal["deal_stage"] == "Lost":
+            self.lost += 1
+
+    def as_row(self) -> tuple[int, int, int, float | None, float | None]:
+        ended = self.won + self.lost
+        return (
+            *(self.won, self.lost, self.cents),
+            round(self.won / ended, 9) if ended else None,
+            round(self.cycle_days / self.won, 9) if self.won else None,
+        )
+
+
+def rows_of(name: str) -> list[dict[str, str]]:
+    with (EXPORT / f"{name}.csv").open(newline="") as handle:
+        return list(csv.DictReader(handle))
+
+
+SECTORS = {row["account"]: row["sector"] for row in rows_of("accounts")} if EXPORT.exists() else {}
+PARENTS = (
+    {row["account"]: row["subsidiary_of"] or row["account"] for row in rows_of("accounts")}
+    if EXPORT.exists()
+    else {}
+)
+# By what deals are grouped: of the export's row, and as a column of the marts.
+GROUPS: dict[str, tuple[Callable[[dict[str, str]], str], str]] = {
+    "all": (lambda deal: "all", "'all'"),
+    "month": (lambda deal: deal["close_date"][:7], "strftime(closed_on, '%Y-%m')"),
+    "agent": (lambda deal: deal["sales_agent"], "deal_owner_name"),
+    "product": (lambda deal: deal["product"], "deal_name"),
+    "sector": (lambda deal: SECTORS.get(deal["account"], ""), "accounts.industry_as_delivered"),
+    "parent": (lambda deal: PARENTS.get(deal["account"], ""), "parents.account_name"),
+    "account": (lambda deal: deal["account"], "pipeline.account_name"),
+}
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_win_rate_value_and_cycle_are_those_of_the_export_to_the_cent(
+    maven: Path, group: str
+) -> None:
+    of_row, column = GROUPS[group]
+    said: dict[str, Deals] = defaultdict(Deals)
+    for deal in rows_of("sales_pipeline"):
+        said[of_row(deal)].add(deal)
+    ended = {name: deals.as_row() for name, deals in said.items() if deals.won + deals.lost}
+    found = query(
+        maven,
+        f"select coalesce({column}, ''), count(*) filter (outcome = 'won'),"
+        " count(*) filter (outcome = 'lost'),"
+        " sum(cast(round(100 * amount_usd) as bigint)) filter (outcome = 'won'),"
+        " count(*) filter (outcome = 'won') / count(*), avg(cycle_days)"
+        " from marts.pipeline"
+        " left join marts.accounts on pipeline.account_id = accounts.account_id"
+        " left join marts.accounts as parents on accounts.ultimate_parent_id = parents.account_id"
+        " where outcome != 'open' group by 1",
+    )
+    assert len(found) == len(ended)
+    assert {
+        name: (won, lost, cents or 0, round(share, 9), None if days is None else round(days, 9))
+        for name, won, lost, cents, share, days in found
+    } == ended
+
+
+def test_the_months_are_those_of_the_export(maven: Path) -> None:
+    """Won, lost and cycle by month; what was open at each month's end; and what was created."""
+    deals = rows_of("sales_pipeline")
+    columns = "strftime(month_start_date, '%Y-%m'), created_deals, won_deals, lost_deals"
+    columns += ", open_deals, open_without_amount, cast(round(100 * won_usd) as bigint)"
+    found = query(
+        maven,
+        f"select {columns} from marts_detail.pipeline_months where segment_type = 'all'"
+        " and stage = 'all' and account_group = 'all' order by 1",
+    )
+    # A deal without an engagement is created on the last day, as the converter says.
+    created = [deal["engage_date"] or LAST for deal in deals]
+    expected = []
+    for name in sorted({day[:7] for day in created}):
+        group = Deals()
+        for deal in deals:
+            if deal["close_date"][:7] == name:
+                group.add(deal)
+        still_open = sum(
+            day[:7] <= name and not (deal["close_date"] and deal["close_date"][:7] <= name)
+            for deal, day in zip(deals, created, strict=True)
+        )
+        started = sum(day[:7] == name for day in created)
+        # The export has no amounts of open deals.
+        ends = (still_open, still_open, group.cents or None)
+        expected.append((name, started, group.won, group.lost, *ends))
+    assert len(expected) == 15
+    assert found == expected
+
+
+def test_deals_without_an_account_are_open_pipeline_of_none(maven: Path) -> None:
+    without = sum(not deal["account"] for deal in rows_of("sales_pipeline"))
+    assert without > 1_000
+    assert query(
+        maven,
+        "select no_account_reason, outcome, count(*) from marts.pipeline"
+        " where account_id is null group by all",
+    ) == [("no account", "open", without)]
+
+
+def test_any_day_of_the_history_has_the_deals_of_the_day(maven: Path) -> None:
+    day = "2017-06-15"
+    deals = rows_of("sales_pipeline")
+    expected = sum(
+        bool(deal["engage_date"])
+        and deal["engage_date"] <= day
+        and not (deal["close_date"] and deal["close_date"] <= day)
+        for deal in deals
+    )
+    at_the_day = f"valid_from <= date '{day}' and (valid_to is null or valid_to > date '{day}')"
+    assert (
+        one(
+            maven,
+            f"select count(*) from marts_detail.pipeline_history"
+            f" where {at_the_day} and outcome = 'open'",
+        )
+        == expected
+    )
+
+
+def test_norms_are_the_medians_of_won_deals(maven: Path) -> None:
+    """Won deals were in Engaging from creation to end; of Prospecting nothing is known."""
+    days = [
+        (date.fromisoformat(deal["close_date"]) - date.fromisoformat(deal["engage_date"])).days
+        for deal in rows_of("sales_pipeline")
+        if deal["deal_stage"] == "Won"
+    ]
+    found = query(
+        maven,
+        "select distinct stage_name, stage_norm_days, cycle_norm_days, stage_norm_unknown_reason"
+        " from marts.pipeline where outcome = 'open' order by 1",
+    )
+    norm = float(median(days))
+    none = "0 won deals with a known stay in this stage, 10 are needed"
+    assert found == [("Engaging", norm, norm, None), ("Prospecting", None, norm, none)]
+
+
+def test_velocity_is_its_formula(maven: Path) -> None:
+    """Open deals at the month's end; the rest of the last three months."""
+    group, still_open = Deals(), 0
+    for deal in rows_of("sales_pipeline"):
+        if "2017-07" <= deal["close_date"][:7] <= "2017-09":
+            group.add(deal)
+        still_open += bool(deal["engage_date"]) and (
+            deal["engage_date"] <= "2017-09-30"
+            and not (deal["close_date"] and deal["close_date"] <= "2017-09-30")
+        )
+    win_share = group.won / (group.won + group.lost)
+    value, cycle = group.cents / 100 / group.won, group.cycle_days / group.won
+    assert one(
+        maven,
+        "select velocity_usd_a_day from marts_detail.pipeline_months where segment_type = 'all'"
+        " and stage = 'all' and account_group = 'all' and month_start_date = date '2017-09-01'",
+    ) == pytest.approx(still_open * win_share * value / cycle, abs=0.006)

@@ -442,6 +442,18 @@ def history_until(place: Place, day: date) -> dict[str, dict[str, list[Any]]]:
             from {table} where valid_from <= date '{day}'
         )"""
         found[table] = read(place.warehouse, intervals)
+    found["pipeline_history"] = read(
+        place.warehouse,
+        f"""(
+            select * replace (
+                nullif(least(valid_to, date '{day}' + 1), date '{day}' + 1) as valid_to
+            )
+            from pipeline_history where valid_from <= date '{day}'
+        )""",
+    )
+    found["pipeline_months"] = read(
+        place.warehouse, "pipeline_months", f"as_of_date <= date '{day}' and is_complete"
+    )
     return found
 
 

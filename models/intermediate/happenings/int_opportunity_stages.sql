@@ -298,6 +298,7 @@ outcomes as (
         coalesce(staged.seen_outcome, stages.outcome, 'open') as outcome,
         coalesce(stages.is_committed, false) as is_committed,
         stages.stage_name is not null as is_mapped,
+        stages.stage_rank,
         (staged.stage_name is distinct from lag(staged.stage_name) over opportunity)
             as is_stage_change
     from staged
@@ -328,6 +329,7 @@ select
     outcome,
     is_committed and outcome = 'open' as is_committed,
     is_mapped,
+    stage_rank,
     stage_changed_date,
     close_date,
     amount,
