@@ -1,17 +1,19 @@
-{#- By how much one window differs from another of the same account, with its interval. `counts` has, a row
-    each: before_amount, after_amount (integers), before_weeks, after_weeks (whole weeks, so that every day
-    of the week stands in both equally often), clump (how many units come together, 1 or more) and spread
-    (0 to 1, below). `width` is in standard errors.
+{#- By how much one window differs from another of the same account, with its interval. `counts`
+    has, a row each: before_amount, after_amount (integers), before_weeks, after_weeks (whole
+    weeks, so that every day of the week stands in both equally often), clump (how many units
+    come together, 1 or more) and spread (0 to 1, below). `width` is in standard errors.
 
     Given the total N of both windows, the part that fell into the first is binomial with share
-    p = before_weeks / (before_weeks + ratio * after_weeks) if acts came one by one and at an even pace: the
-    exact conditional test of two Poisson rates (Przyborowski and Wilenski 1940, Biometrika 31:313-323).
-    They do not: the acts of a visit come together (clump), and accounts wake up and fall asleep (spread, the
-    correlation of a beta-binomial; Williams 1982, Applied Statistics 31:144-148). So N counts as
-    N / (clump * (1 + spread * (N / clump - 1))) independent acts, with Wilson's interval (1927, JASA
-    22:209-212), which holds for small numbers and for none.
-    Returns a select: columns of `counts` + change_share, lower_share, upper_share (after against before
-    less 1; 0 is no change). Null where nothing was seen; without an upper end where nothing came before. -#}
+    p = before_weeks / (before_weeks + ratio * after_weeks) if acts came one by one and at an
+    even pace: the exact conditional test of two Poisson rates (Przyborowski and Wilenski 1940,
+    Biometrika 31:313-323). They do not: the acts of a visit come together (clump), and accounts
+    wake up and fall asleep (spread, the correlation of a beta-binomial; Williams 1982, Applied
+    Statistics 31:144-148). So N counts as N / (clump * (1 + spread * (N / clump - 1)))
+    independent acts, with Wilson's interval (1927, JASA 22:209-212), which holds for small
+    numbers and for none.
+    Returns a select: columns of `counts` + change_share, lower_share, upper_share (after
+    against before less 1; 0 is no change). Null where nothing was seen; without an upper end
+    where nothing came before. -#}
 {% macro change_between_windows(counts, width) -%}
     select
         bounded.*,
@@ -52,10 +54,11 @@
     ) as bounded
 {%- endmacro %}
 
-{#- The spread of `change_between_windows`, learnt from all rows at once: an aggregate over rows with the
-    columns of `counts` above and expected_share, that of N which falls before the programme if each account
-    changed as all of them together did (a change that they share is no spread). By moments: the squared
-    deviation from it over what the binomial would give has the mean 1 + spread * (units - 1). -#}
+{#- The spread of `change_between_windows`, learnt from all rows at once: an aggregate over rows
+    with the columns of `counts` above and expected_share, that of N which falls before the
+    programme if each account changed as all of them together did (a change that they share is
+    no spread). By moments: the squared deviation from it over what the binomial would give has
+    the mean 1 + spread * (units - 1). -#}
 {% macro spread_between_windows() -%}
     least(greatest(coalesce(
         sum(
@@ -76,13 +79,15 @@
     ), 0), 1)
 {%- endmacro %}
 
-{#- The change of many accounts together. `sums` has, a row each, over the accounts that can be compared:
-    seen (how many with anything in either window), after_amount, expected_amount (what each account's own past, carried on, would have
-    given), after_squares, expected_squares and products (sums of their squares and of their product).
-    The ratio of the sums, with the variance that accounts' departures from it give (a ratio estimator;
-    Cochran 1977, Sampling Techniques, 3rd ed., 6.4) and an interval on the logarithm. `width` is in
-    standard errors. Returns a select: columns of `sums` + change_share, lower_share, upper_share; null of
-    fewer accounts than `min_accounts`, or where nothing came before or after. -#}
+{#- The change of many accounts together. `sums` has, a row each, over the accounts that can be
+    compared: seen (how many with anything in either window), after_amount, expected_amount
+    (what each account's own past, carried on, would have given), after_squares,
+    expected_squares and products (sums of their squares and of their product). The ratio of the
+    sums, with the variance that accounts' departures from it give (a ratio estimator; Cochran
+    1977, Sampling Techniques, 3rd ed., 6.4) and an interval on the logarithm. `width` is in
+    standard errors.
+    Returns a select: columns of `sums` + change_share, lower_share, upper_share; null of fewer
+    accounts than `min_accounts`, or where nothing came before or after. -#}
 {% macro change_of_many(sums, width, min_accounts) -%}
     select
         scored.*,

@@ -39,8 +39,8 @@ targets as (
 
 ),
 
--- What we offered to whom, and in which state the account was on that day; the days before the first
--- run have no state. What is shown to a company goes to nobody in particular.
+-- What we offered to whom, and in which state the account was on that day; none is known of days
+-- before the first run. What is shown to a company goes to nobody in particular.
 offers as (
 
     select

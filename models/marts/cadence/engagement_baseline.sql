@@ -188,11 +188,17 @@ changed_owners as (
 
 ),
 
+active as (
+
+    select distinct identity_type, identity, fallback_identity from acts
+
+),
+
 moves as (
 
     select changed_owners.*
     from changed_owners
-    inner join (select distinct identity_type, identity, fallback_identity from acts) as active
+    inner join active
         on
             changed_owners.identity_type = active.identity_type
             and changed_owners.identity = active.identity
@@ -267,9 +273,10 @@ account_feeds as (
 
 ),
 
--- A feed that did not run through the whole baseline is left out of both windows: what it brings since
--- is no rise. To leave out the accounts instead would choose them by what they did. A feed that is
--- stale today ends the comparison with its last delivery; what it brings after a gap counts on its day.
+-- A feed that did not run through the whole baseline is left out of both windows: what it brings
+-- since is no rise. To leave out the accounts instead would choose them by what they did. A feed that
+-- is stale today ends the comparison with its last delivery; what it brings after a gap counts on its
+-- day.
 feed_faults as (
 
     select
@@ -323,7 +330,8 @@ windows as (
         cast(greatest(floor((
             {{ dbt.datediff(
                 'members.began_on',
-                'least(coalesce(faults_of_accounts.complete_until, ' ~ day ~ '), ' ~ day ~ ')', 'day'
+                'least(coalesce(faults_of_accounts.complete_until, ' ~ day ~ '), ' ~ day ~ ')',
+                'day'
             ) }} + 1
         ) / 7.0), 0) as integer) as after_weeks
     from members
@@ -372,7 +380,8 @@ person_days as (
     inner join feed_faults
         on acts.account_id = feed_faults.account_id and acts.feed = feed_faults.feed
     where not feed_faults.is_left_out
-        and {{ dbt.datediff('acts.began_on', 'acts.occurred_date', 'day') }} < 7 * judged.after_weeks
+        and {{ dbt.datediff('acts.began_on', 'acts.occurred_date', 'day') }}
+        < 7 * judged.after_weeks
     group by acts.account_id, acts.person_id, acts.occurred_date, acts.began_on
 
 ),
@@ -605,7 +614,8 @@ rows_of_both as (
         case
             when compared = 0 then 'No account has a clean baseline and enough weeks since'
             when before_amount + after_amount > 0 and seen < {{ var('baseline_min_accounts') }}
-                then 'Fewer than {{ var("baseline_min_accounts") }} accounts have anything to compare'
+                then 'Fewer than {{ var("baseline_min_accounts") }} accounts have anything to'
+                    || ' compare'
         end,
         true
     from cohort_changes

@@ -51,8 +51,8 @@ contacts as (
 
 ),
 
--- The function of a touch is that of its owner. Where the CRM names no owner, or nothing says in which
--- function the owner works, the touch may be one of sales development, and nobody can judge.
+-- The function of a touch is that of its owner. Where the CRM names no owner, or nothing says in
+-- which function the owner works, it may be one of sales development, and nobody can judge.
 development as (
 
     select
@@ -242,8 +242,8 @@ judged as (
         case
             when unknown_function_touches > 0 then 'unknown_function'
             when touches > {{ most }} then 'over'
-            when answered_on <= last_touch_on or (answered_on is not null and touches < {{ fewest }})
-                then 'answered'
+            when answered_on <= last_touch_on then 'answered'
+            when answered_on is not null and touches < {{ fewest }} then 'answered'
             when is_running then 'running'
             when touches < {{ fewest }} then 'below'
             when channels < {{ var('sequence_min_channels') }} then 'one_channel'
@@ -285,7 +285,8 @@ select
                 || ' of these touches is not named or has no known function, so nobody can say'
                 || ' whether sales development made them.'
         when 'over'
-            then 'More than {{ most }} touches without a pause of {{ var("sequence_pause_days") }} days.'
+            then 'More than {{ most }} touches without a pause of'
+                || ' {{ var("sequence_pause_days") }} days.'
         when 'answered' then 'They answered, so the sequence may end.'
         when 'running' then 'The last touch is not long ago; the sequence may go on.'
         when 'below' then 'It ended after fewer than {{ fewest }} touches, and nobody answered.'
