@@ -274,9 +274,8 @@ account_feeds as (
 ),
 
 -- A feed that did not run through the whole baseline is left out of both windows: what it brings
--- since is no rise. To leave out the accounts instead would choose them by what they did. A feed that
--- is stale today ends the comparison with its last delivery; what it brings after a gap counts on its
--- day.
+-- since is no rise. To leave out the accounts instead would choose them by what they did. One that
+-- is stale today ends the comparison with its last delivery; what comes later counts on its day.
 feed_faults as (
 
     select
