@@ -8,7 +8,7 @@
         {{ dbt.hash(
             "string_agg(rule, ';' order by rule) || '|" ~ var('reporting_timezone')
             ~ "|" ~ var('bot_min_daily_pages') ~ "|" ~ var('bot_min_fast_pages')
-            ~ "|" ~ var('bot_max_seconds_a_page') ~ "'"
+            ~ "|" ~ var('bot_max_seconds_a_page') ~ "|" ~ var('visit_pause_minutes') ~ "'"
         ) }} as mapping_version
     from (
         select

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from .batches import SECONDS
-from .company import MONTH, NEVER, PERSONAS, SEATS, World
+from .company import MONTH, NEVER, PERSONAS, SEATS, Floats, World
 from .homes import Homes
 from .records import Records
 from .systems import Systems
@@ -38,6 +38,7 @@ class Acting:
         plan, accounts, people = world.plan, world.accounts, world.people
         expected = ROWS_PER_ACCOUNT_MONTH * accounts.n * plan.months
         self.intensity = min(1.0, plan.activities / expected)
+        self.lifted = world.lifted
         self.last_contact = np.full(people.n, -NEVER)
         self.last_touch = np.full(people.n, -NEVER)
         self.reach: list[npt.NDArray[np.float32]] = []  # one row per step: share by company
@@ -93,6 +94,19 @@ class Acting:
         start = self.numbers.get(what, 0)
         self.numbers[what] = start + count
         return np.arange(start + 1, start + count + 1)
+
+    def lift(self, rate: Floats, company: Ints | None = None) -> Floats:
+        """Rates of shape (STEPS, k) as the programme raises them from its first day on.
+
+        `company`: that of each column; without it the columns are the companies. What the lift
+        leaves as it is comes out as it went in, so a programme without effect changes no draw.
+        """
+        lifted = self.lifted if company is None else self.lifted[company]
+        begun = self.month * MONTH + STEP * np.arange(STEPS) >= self.world.programme_start
+        raised: Floats = rate * (
+            1.0 + self.world.plan.programme_lift * (begun[:, None] & lifted[None, :])
+        )
+        return raised
 
     def occur(
         self, r: np.random.Generator, rate: npt.NDArray[np.floating]

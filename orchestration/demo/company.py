@@ -144,6 +144,9 @@ class Plan:
     members, which HubSpot's tables do not. mishaps: whether deliveries go wrong. silent_days: how
     many days before the end the visits stop arriving, where deliveries go wrong; 0: they do not
     stop. The same company is simulated whatever these say: only what lands changes.
+
+    programme_lift: by which share visits, forms, replies and meetings rise from the first day of
+    the programme on, at half of the accounts ever on its list (`World.lifted`); 0: by nothing.
     """
 
     accounts: int = 2000
@@ -155,6 +158,7 @@ class Plan:
     campaigns: bool = True
     mishaps: bool = True
     silent_days: int = 12
+    programme_lift: float = 0.0
 
     def __post_init__(self) -> None:
         if self.accounts < 40 or self.months < 3 or self.activities < 1000:
@@ -163,6 +167,8 @@ class Plan:
             raise ValueError(f"crm {self.crm!r} is none of {', '.join(CRMS)}")
         if not 0 <= self.silent_days <= DAILY:
             raise ValueError(f"silent days: 0 to {DAILY}, the days that come one by one")
+        if not 0 <= self.programme_lift <= 3:
+            raise ValueError("programme lift: 0 to 3, the share by which acts rise")
 
     @property
     def days(self) -> int:
@@ -314,6 +320,18 @@ class World:
     outsiders: pa.Array  # domains of companies that nobody here knows
     motion: npt.NDArray[np.uint8]  # (days, companies): motion on each day
     runs: Runs
+
+    @property
+    def programme_start(self) -> int:
+        """First day of the programme for which the targets are listed."""
+        return int(np.median(self.accounts.listed_day[self.accounts.is_listed]))
+
+    @property
+    def lifted(self) -> Bools:
+        """Companies whose acts `Plan.programme_lift` raises: half of those ever listed, by lot."""
+        lot = self.plan.random("programme lift").random(self.accounts.n) < 0.5
+        chosen: Bools = lot & self.accounts.is_listed & (self.plan.programme_lift > 0)
+        return chosen
 
 
 WINDOW_TYPES = ("competitor_contract", "planning", "budget_freeze")

@@ -66,7 +66,7 @@ def _targets(world: World, homes: Homes) -> Batch:
     form = r.random(accounts.n)
     with_id = accounts.in_crm & (form < 0.92)
     with_domain = ~with_id | (form < 0.66)
-    start = int(np.median(accounts.listed_day[rows]))
+    start = world.programme_start
 
     def listing(who: Ints, recorded: Ints, removed: Ints, record: Ints | None = None) -> pa.Table:
         ids = who if record is None else record

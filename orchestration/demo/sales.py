@@ -80,7 +80,8 @@ class Sales:
         # Replies: of involved people in touch with us, and some that mean nothing.
         in_touch = self.acting.known & (self.acting.last_touch[None, :] > month * MONTH - 45)
         pace = np.array(rates.replies)[self.acting.by_person] * self.acting.involved * in_touch
-        by, _, at = self.acting.occur(r, pace * people.keenness)
+        pace = self.acting.lift(pace * people.keenness, people.account)
+        by, _, at = self.acting.occur(r, pace)
         idle = arrives & (kind != 2) & (r.random(count) < noise.idle_reply_share)
         at_idle = second[idle] + r.integers(600, 2 * SECONDS, int(idle.sum()))
         replier = np.concatenate([by, person[idle]])
@@ -222,6 +223,7 @@ class Sales:
         world, plan = self.world, self.world.plan
         r = plan.random("meetings", month)
         rate = np.array(world.rates.meetings)[self.acting.by_company] + world.noise.idle_meetings
+        rate = self.acting.lift(rate)
         company, step, at = self.acting.occur(r, rate)
 
         # Someone whom we know and who is involved, else someone whom we know.

@@ -120,6 +120,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--end-date", type=dt.date.fromisoformat, default=default.end)
     parser.add_argument("--crm", choices=CRMS, default="both")
     parser.add_argument("--silent-days", type=int, default=default.silent_days)
+    parser.add_argument("--programme-lift", type=float, default=default.programme_lift)
     given = parser.parse_args(arguments)
     try:
         plan = Plan(
@@ -130,6 +131,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             given.end_date,
             given.crm,
             silent_days=given.silent_days,
+            programme_lift=given.programme_lift,
         )
         simulate(plan, given.landing, given.truth)
     except (ValueError, FileExistsError) as problem:

@@ -30,6 +30,8 @@ accounts   one row per real company. crm_account_id is null where the CRM lacks 
            pressure, ownership, authority_alignment, timing_tolerance: the true share (0-1) of each;
            all four above 0.5: the company can decide. They stay what they are. An answer is the
            number of yes in four observations, each yes with that share; coders err by a step.
+           programme_lift: by which share its visits, forms, replies and meetings rise from the
+           first day of the programme on.
 motions    episodes: interest, buying, deal (from the first day past qualification). Days outside
            have no motion.
 windows    when the company could buy (open) or could not (closed), and whether the timing feed
@@ -104,6 +106,7 @@ def write(
             "sees_g2": pa.array(systems.sees_g2),
             "sees_contacts": pa.array(sees_contacts),
             "effort": pa.array(accounts.effort),
+            "programme_lift": pa.array(world.lifted * plan.programme_lift),
             "domain_changes_hands": pa.array(moved),
         },
         "motions": keys(world.runs.account)

@@ -165,6 +165,8 @@ class Web:
         day = month * MONTH
         buys = (accounts.customer_since <= day) & (accounts.customer_until > day)
         served = noise.customer_sessions * (user & buys[people.account]) * self.acting.there
+        moved = self.acting.lift(moved, people.account)
+        resting = self.acting.lift(resting, people.account)
         for rate, is_customer in ((moved, False), (resting, False), (served, True)):
             person, step, second = self.acting.occur(r, rate)
             company = people.account[person]
@@ -179,6 +181,7 @@ class Web:
         people = self.world.people
         rate = np.array(self.world.rates.forms)[self.acting.by_person] * self.acting.involved
         rate = (rate + self.world.noise.idle_forms) * self.acting.there
+        rate = self.acting.lift(rate, people.account)
         person, _, second = self.acting.occur(r, rate)
         company = people.account[person]
         kind = np.full(len(person), FORM)
@@ -190,7 +193,7 @@ class Web:
         """Other employees, applicants and students at a company: a new browser each time."""
         accounts = self.world.accounts
         size = 0.4 + np.log10(accounts.employees + 10) / 3
-        rate = np.tile(self.world.noise.passer_sessions * size, (STEPS, 1))
+        rate = self.acting.lift(np.tile(self.world.noise.passer_sessions * size, (STEPS, 1)))
         company, _, second = self.acting.occur(r, rate)
         nobody = np.full(len(company), -1)
         device = -self.acting.number("visitor", len(company))

@@ -42,6 +42,7 @@ INSIDE_READ_BY = {
     ("account_signal_contributions", "int_decay_weights"): "what a point is worth by now",
     ("excluded_activity", "int_traffic_weights"): "the rules that leave traffic out",
     ("account_coverage", "int_person_spans"): "whether people are still in their seats",
+    ("engagement_baseline", "int_traffic_weights"): "acts that are no act of the account",
     ("unmapped_titles", "int_title_personas"): "titles that no rule knows",
     ("account_timing_windows", "int_window_spans"): "the windows it lists",
     ("account_readiness", "int_interview_spans"): "the last conversation, and the day it named",
@@ -133,6 +134,10 @@ LITERALS_IN_MARTS = {
     ("research_queue", "6"): "decimals kept of a float",
     ("research_queue", "100"): "a score is a percentage",
     ("research_scope", "6"): "decimals kept of a float",
+    ("engagement_baseline", "7"): "days of a week",
+    ("engagement_baseline", "60"): "seconds of a minute",
+    ("engagement_baseline", "6"): "decimals kept of a float",
+    ("content_inventory", "6"): "decimals kept of a float",
     ("account_coverage", "2"): "single-threaded: one person where two or more are required",
 }
 STRUCTURAL_NUMBERS = {"0", "1", "0.0", "1.0"}

@@ -18,9 +18,10 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from orchestration.demo import homes, records, research, text
+from orchestration.demo import deals, homes, records, research, systems, text
+from orchestration.demo.acting import STEP, STEPS, Acting
 from orchestration.demo.batches import Batch
-from orchestration.demo.company import Noise, Plan, Rates, build
+from orchestration.demo.company import MONTH, Noise, Plan, Rates, build
 from orchestration.demo.deliveries import MISHAPS, NOW_AND_THEN, SELDOM, feeds
 from orchestration.demo.simulate import main, simulate
 from orchestration.demo.systems import SystemNoise
@@ -534,6 +535,28 @@ def test_the_market_and_its_noise_stay_what_they_were() -> None:
     columns = (p.account, p.persona, p.first, p.last, p.has_free_mail, p.known_day, p.cookie)
     columns += (p.left_day, p.bounced_day, p.opted_out_day)
     assert checksum(*columns) == 772861698
+
+
+def test_a_programme_lifts_half_of_its_targets_from_its_first_day_on() -> None:
+    """And one without effect leaves every rate as it is."""
+    plan = Plan(accounts=400, months=6, activities=20_000, programme_lift=0.5)
+    world = build(plan)
+    held = records.draw(world)
+    parts = (held, homes.draw(world, held), systems.draw(world), deals.draw(world))
+    acting = Acting(world, *parts)
+    plain = Acting(replace(world, plan=replace(plan, programme_lift=0.0)), *parts)
+    listed = world.accounts.is_listed
+    assert 0.4 < world.lifted[listed].mean() < 0.6
+    assert not world.lifted[~listed].any()
+    rate = np.full((STEPS, world.accounts.n), 0.1)
+    for month in range(plan.months):
+        acting.begin(month)
+        plain.begin(month)
+        begun = month * MONTH + STEP * np.arange(STEPS) >= world.programme_start
+        raised = np.where(begun[:, None] & world.lifted[None, :], 0.15, 0.1)
+        assert acting.lift(rate) == pytest.approx(raised)
+        assert (plain.lift(rate) == rate).all()
+    assert acting.lift(rate[:, :2], np.flatnonzero(world.lifted)[:2]) == pytest.approx(0.15)
 
 
 def test_machines_open_and_click_within_seconds_and_people_do_not(

@@ -12,12 +12,13 @@ select
     cast(null as {{ dbt.type_string() }}) as offer_type,
     cast(null as {{ dbt.type_string() }}) as content_level,
     load_id,
-    quantity
+    quantity,
+    visit_seconds
 from {{ ref('int_page_days') }}
 
 union all
 
 select
     known_date, occurred_date, identity_type, identity, fallback_identity, activity_type, feed,
-    owner_id, offer_type, content_level, load_id, quantity
+    owner_id, offer_type, content_level, load_id, quantity, cast(0 as bigint) as visit_seconds
 from {{ ref('int_act_days') }}

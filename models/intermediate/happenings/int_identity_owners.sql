@@ -1,7 +1,8 @@
 with pairs as (
 
-    -- Raw identities whose acts can still count, and those that ever did something under their own
-    -- name: that verifies a person long after its points are gone.
+    -- Raw identities whose acts can still count, those that ever did something under their own name
+    -- (that verifies a person long after its points are gone), those that we touched (effort counts
+    -- since an account was listed) and those of the time that a programme is compared with.
     select distinct
         activities.identity_type,
         activities.identity,
@@ -10,6 +11,11 @@ with pairs as (
     inner join {{ ref('activity_types') }} as activity_types
         on activities.activity_type = activity_types.activity_type
     where activity_types.proves_presence
+        or activity_types.is_touch
+        or activities.occurred_date >= (
+            select {{ add_days('min(targets.listed_on)', -var('baseline_days')) }}
+            from {{ ref('int_target_accounts') }} as targets
+        )
         or activities.occurred_date >= {{ add_days(replay_start_date(), -var('max_age_days')) }}
 
 ),

@@ -1,10 +1,13 @@
 {{ config(
     materialized='incremental', incremental_strategy='append', on_schema_change='append_new_columns',
-    pre_hook="{% if is_incremental() %}
-        delete from {{ this }} where mapping_version is distinct from (
-            {{ page_mapping(ref('page_types')) }}
-        )
-    {% endif %}"
+    pre_hook={
+        'sql': "{% if is_incremental() %}
+            delete from {{ this }} where mapping_version is distinct from (
+                {{ page_mapping(ref('page_types')) }}
+            )
+        {% endif %}",
+        'transaction': false
+    }
 ) }}
 
 with page_types as (
@@ -21,6 +24,21 @@ new_pages as (
     {%- if is_incremental() %}
         and load_id > (select coalesce(max(load_id), 0) from {{ this }})  -- noqa: RF02
     {%- endif %}
+
+),
+
+-- Until the next page of the visit. Nobody knows how long the last one was looked at: it counts for
+-- nothing, and so does a visit of one page.
+read_pages as (
+
+    select
+        new_pages.*,
+        {{ dbt.datediff('happened_at', '(lead(happened_at) over visits)', 'second') }}
+            as seconds_to_next
+    from new_pages
+    window visits as (
+        partition by anonymous_id, occurred_date, known_date order by happened_at, page_view_id
+    )
 
 ),
 
@@ -54,21 +72,26 @@ bot_days as (
 typed as (
 
     select
-        new_pages.known_date,
-        new_pages.occurred_date,
-        new_pages.anonymous_id as identity,
-        coalesce(new_pages.ip, '') as fallback_identity,
+        read_pages.known_date,
+        read_pages.occurred_date,
+        read_pages.anonymous_id as identity,
+        coalesce(read_pages.ip, '') as fallback_identity,
         case when bot_days.anonymous_id is null then page_paths.activity_type else 'bot_page' end
             as activity_type,
-        new_pages.load_id
-    from new_pages
+        case
+            when read_pages.seconds_to_next <= {{ var('visit_pause_minutes') }} * 60
+                then read_pages.seconds_to_next
+            else 0
+        end as visit_seconds,
+        read_pages.load_id
+    from read_pages
     inner join page_paths
-        on new_pages.page_path = page_paths.page_path and page_paths.rule_order = 1
+        on read_pages.page_path = page_paths.page_path and page_paths.rule_order = 1
     left join bot_days
         on
-            new_pages.anonymous_id = bot_days.anonymous_id
-            and new_pages.occurred_date = bot_days.occurred_date
-            and new_pages.known_date = bot_days.known_date
+            read_pages.anonymous_id = bot_days.anonymous_id
+            and read_pages.occurred_date = bot_days.occurred_date
+            and read_pages.known_date = bot_days.known_date
 
 ),
 
@@ -81,7 +104,8 @@ rolled_up as (
         fallback_identity,
         activity_type,
         load_id,
-        count(*) as quantity
+        count(*) as quantity,
+        cast(sum(visit_seconds) as bigint) as visit_seconds
     from typed
     group by known_date, occurred_date, identity, fallback_identity, activity_type, load_id
 

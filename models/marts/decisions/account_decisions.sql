@@ -104,6 +104,22 @@ judged as (
         coalesce(deals.open_pipeline_usd, 0) as open_pipeline_usd,
         states.last_rise_on,
         deals.last_step_on,
+        effort.listed_on,
+        effort.selected_by,
+        effort.selection_basis,
+        effort.touches as recent_touches,
+        effort.touches_since_listed,
+        effort.effort_since_listed_usd,
+        -- What counts as movement: a rise of state, a step of a deal, an answer to research.
+        case when effort.listed_on is not null
+            then
+                greatest(
+                    effort.listed_on,
+                    coalesce(states.last_rise_on, effort.listed_on),
+                    coalesce(deals.last_step_on, effort.listed_on),
+                    coalesce(decision_days.last_research_date, effort.listed_on)
+                )
+        end as last_movement_on,
         -- Null where the history is too short to say.
         case
             when decision_days.lifecycle = 'customer' then false
@@ -130,6 +146,18 @@ judged as (
     left join deals on decision_days.account_id = deals.account_id
     left join names on decision_days.account_id = names.account_id
     left join usual_effort on 1 = 1
+
+),
+
+reviewed as (
+
+    select
+        *,
+        {{ add_days('last_movement_on', var('review_after_days')) }} as review_on,
+        coalesce(
+            {{ add_days('last_movement_on', var('review_after_days')) }} <= {{ day }}, false
+        ) as is_review_due
+    from judged
 
 )
 
@@ -158,6 +186,53 @@ select
     open_deals,
     cast(open_pipeline_usd as double) as open_pipeline_usd,
     rule_rank,
+    listed_on,
+    last_movement_on,
+    review_on,
+    is_review_due,
+    case
+        when not is_review_due then null
+        when lifecycle = 'customer' then 'keep'
+        when decision_in_force = 'drop' then 'remove'
+        when decision_in_force = 'hold' then 'hold'
+        when is_stalled then 'remove'
+        else 'keep'
+    end as review_answer,
+    effort_since_listed_usd,
+    case when listed_on is not null
+        then 'On the list since ' || cast(listed_on as {{ dbt.type_string() }})
+            || coalesce(', chosen by ' || nullif(trim(selected_by), ''), ', nobody says by whom')
+            || coalesce(
+                ' (' || nullif(trim(selection_basis), '') || ')', ', and no reason is given'
+            )
+            || '; ' || cast(touches_since_listed as {{ dbt.type_string() }})
+            || ' touches and about ' || {{ in_words('effort_since_listed_usd', 0) }}
+            || ' USD since. '
+            || case
+                when not is_review_due
+                    then 'It moved on ' || cast(last_movement_on as {{ dbt.type_string() }})
+                        || ' and is looked at again on '
+                        || cast(review_on as {{ dbt.type_string() }}) || '.'
+                else 'Nothing has moved since '
+                    || cast(last_movement_on as {{ dbt.type_string() }})
+                    || ': no rise of state, no step of a deal, no answer to research. '
+                    || case
+                        when lifecycle = 'customer' then 'Keep: it is a customer.'
+                        when decision_in_force = 'drop' then 'Remove: it does not fit.'
+                        when decision_in_force = 'hold' then 'Hold'
+                            || coalesce(
+                                ' until ' || cast(revisit_on as {{ dbt.type_string() }}), ''
+                            ) || '.'
+                        when is_stalled then 'Remove: we have worked on it and nothing came of it.'
+                        when touches_since_listed = 0
+                            then 'Keep if somebody works on it: it has not been touched yet.'
+                        when recent_touches = 0
+                            then 'Keep if somebody works on it: it has not been touched in the last'
+                                || ' {{ var("touched_days") }} days.'
+                        else 'Keep: it has not been worked on for long enough to say.'
+                    end
+            end
+    end as why_listed,
     upper(substring(decision_in_force, 1, 1)) || substring(decision_in_force, 2)
     || case when decision_in_force = 'hold'
         then
@@ -195,4 +270,4 @@ select
             || ' USD on them in {{ var("touched_days") }} days; on half of the targets that we work'
             || ' on we spent ' || {{ in_words('usual_effort_usd', 0) }} || ' or more.'
         else '' end as why
-from judged
+from reviewed
