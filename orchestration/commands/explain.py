@@ -29,7 +29,13 @@ from orchestration.settings import (
     load_settings,
     parse_date,
 )
-from orchestration.terminal import feed_words, lines, marked_up, printable
+from orchestration.terminal import (
+    feed_words,
+    lines,
+    marked_up,
+    printable,
+    unknown_coverage_words,
+)
 
 # Matches that are listed when a name says too little.
 MOST_MATCHES = 20
@@ -484,8 +490,7 @@ def _tell_coverage(story: Story) -> None:
         if row["coverage_unknown_reason"] is not None:
             why = unknown_coverage_words(row["coverage_unknown_reason"])
             story.say(
-                f"Unknown ({why}): it counts neither for its state nor as what holds it"
-                " back."
+                f"Unknown ({why}): it counts neither for its state nor as what holds it back."
             )
             continue
         story.say(

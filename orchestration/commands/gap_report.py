@@ -356,6 +356,10 @@ def _words(name: str) -> str:
     return name.replace("_", " ")
 
 
+def _one(noun: str) -> str:
+    return f"{'an' if noun[0] in 'aeio' else 'a'} {noun}"
+
+
 def _number(value: float) -> str:
     # Attributed accounts come in halves where two drivers share an account.
     return f"{value:,.1f}".removesuffix(".0")
