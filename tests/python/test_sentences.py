@@ -138,7 +138,7 @@ NOTHING_OF_A_RULE = {
     "is_own": True,
     "is_broad_enough": False,
     "has_buying_signal": False,
-    "has_motion": False,
+    "has_motion": True,
     "is_replaceable": True,
     "is_signal_replaced": False,
     "strength_score": 12.3,
@@ -449,16 +449,20 @@ SENTENCES: list[Sentence] = [
                     "state": "cold",
                     "signal_level": "none",
                     "strength_score": 0,
-                    "reached_coverage_share": 0.1 if driver == "insufficient_coverage" else 0.5,
                     "primary_driver": driver,
-                    "signal_driver": None if driver == "insufficient_coverage" else driver,
+                    "signal_driver": driver,
                 }
                 for driver in (
                     "poor_fit",
                     "wrong_timing",
                     "no_signal_detected",
-                    "insufficient_coverage",
                 )
+            },
+            "driver insufficient_coverage": {
+                "state": "warming",
+                "reached_coverage_share": 0.1,
+                "primary_driver": "insufficient_coverage",
+                "has_coverage_driver": True,
             },
         },
     ),
@@ -481,6 +485,7 @@ SENTENCES: list[Sentence] = [
                 "reason_code": "rise",
                 "state": "engaged",
                 "previous_state": "active",
+                "reached_coverage_share": 0.7,
                 "is_by_committed_motion": True,
                 "has_committed_motion": True,
             },
@@ -694,22 +699,9 @@ SENTENCES: list[Sentence] = [
                 "readiness_segment": "can_decide",
                 "next_deadline_on": date(2026, 5, 5),
             },
-            "watched": {**WATCHED, "signal_level": "strong"},
-            "watched, until nobody knows when": {
-                **WATCHED,
-                "signal_level": "strong",
-                "timing_reason": "They cannot buy now: their last buying window was budget planning"
-                " from 2026-01-01 to 2026-02-01 (source timing.windows); when they can is not"
-                " known.",
-            },
             "watched with a deal": {
                 **WATCHED,
                 "signal_level": "some",
-                "has_committed_motion": True,
-            },
-            "watched with both": {
-                **WATCHED,
-                "signal_level": "strong",
                 "has_committed_motion": True,
             },
             "rise": {"trigger": "rise"},
@@ -964,7 +956,7 @@ SENTENCES: list[Sentence] = [
             "waiting for another": {
                 "decision": "research",
                 "readiness_segment": "unknown",
-                "readiness_why": "What people there said is too old; last asked on 2025-11-01.",
+                "readiness_why": "What people there told us is too old; last asked on 2025-11-01.",
                 "called_since": date(2026, 3, 29),
             },
             "hold as they said": {
@@ -1213,6 +1205,30 @@ SENTENCES: list[Sentence] = [
             "account_plays.why",
             case,
             {
+                "chosen": [{**COMMON_PLAY, **WATCHED, "signal_level": "strong", **row}],
+                "seen_acts": [
+                    {**SEEN, "activity_type": "reply", "did": "replied to a mail", "called": "a VP"}
+                ],
+            },
+        )
+        for case, row in (
+            ("watched", {}),
+            (
+                "watched, until nobody knows when",
+                {
+                    "timing_reason": "They cannot buy now: their last buying window was budget"
+                    " planning from 2026-01-01 to 2026-02-01 (source timing.windows); when they can"
+                    " is not known.",
+                },
+            ),
+            ("watched with both", {"has_committed_motion": True}),
+        )
+    ),
+    *(
+        (
+            "account_plays.why",
+            case,
+            {
                 "chosen": [{**COMMON_PLAY, "trigger": "spike" if case == "spike" else "state"}],
                 "seen_acts": rows,
             },
@@ -1384,9 +1400,13 @@ SENTENCES: list[Sentence] = [
         for case, row, rule, keeps, feeds in (
             ("all that could be missing", LITTLE, {}, False, [None]),
             (
-                "one thing missing",
-                {"days_below": 1, "reached_coverage_share": 0.301},
+                "no deal and too few",
+                {"state": "engaged", "days_below": 1, "reached_coverage_share": 0.301},
                 {
+                    "has_motion": False,
+                    "is_replaceable": False,
+                    "enter_coverage": 0.67,
+                    "keep_coverage": 0.536,
                     "is_broad_enough": True,
                     "has_buying_signal": True,
                     "strength_score": 43.1,

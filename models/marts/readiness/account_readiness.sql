@@ -136,7 +136,7 @@ select
         when readiness_segment = 'unknown' and last_research_date is null
             then 'Nobody inside has been asked'
         when readiness_segment = 'unknown'
-            then 'What people there said '
+            then 'What people there told us '
                 || case when evidence_weight > 0 then 'says too little' else 'is too old' end
                 || '; last asked on '
                 || cast(last_research_date as {{ dbt.type_string() }})
