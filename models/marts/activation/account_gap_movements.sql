@@ -194,8 +194,8 @@ worded as (
                 then 'Came into the gap: the domain that is on the target list came to it from '
                     || other_account
             when is_list_begun and change_kind = 'listed'
-                then 'Came into the gap: it is ' || state || ' and on the target list that begins on'
-                    || ' this day'
+                then 'Came into the gap: it is ' || state || ' and on the target list that begins'
+                    || ' on this day'
             when is_list_begun
                 then 'Left the gap: it is not on the target list that begins on this day'
             when change_kind = 'listed' then 'Came into the gap: it is a new target and ' || state

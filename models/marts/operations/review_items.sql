@@ -398,8 +398,8 @@ items as (
         ),
         count(distinct website_companies.company),
         'If they are several companies: give each account its company''s name, or the register''s'
-        || ' company id in a CRM field (seeds/identity/custom_fields.csv). If they are one: nothing.'
-        || ' This item stays while the register has them under one website.'
+        || ' company id in a CRM field (seeds/identity/custom_fields.csv). If they are one:'
+        || ' nothing. This item stays while the register has them under one website.'
     from website_companies
     left join excluded_domains on website_companies.domain = excluded_domains.domain
     where excluded_domains.domain is null

@@ -903,7 +903,8 @@ worded as (
                         || ' {{ var("engaged_days") }} days'
                     ),
                     'Elsewhere they read more than usual about ' || surging_topic_names,
-                    'What keeps them from becoming active: ' || {{ driver_words('primary_driver', 'they') }}
+                    'What keeps them from becoming active: '
+                    || {{ driver_words('primary_driver', 'they') }}
                 )
             end,
             'To do: '
