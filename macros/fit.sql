@@ -35,14 +35,15 @@
                     then ' or ' else ''
             end
             || coalesce('above ' || {{ in_words(criteria ~ '.max_value', 0) }}, '')
-        else
-            case
-                when {{ criteria }}.min_value is null then 'up to '
-                    || {{ in_words(criteria ~ '.max_value', 0) }}
-                when {{ criteria }}.max_value is null then {{ in_words(criteria ~ '.min_value', 0) }}
-                    || ' and more'
-                else {{ in_words(criteria ~ '.min_value', 0) }} || ' to '
-                    || {{ in_words(criteria ~ '.max_value', 0) }}
-            end
+        else {{ range_in_words(criteria) }}
+    end
+{%- endmacro %}
+
+{#- From its least to its greatest value: `200 to 20,000`, `up to 20,000`, `200 and more`. -#}
+{% macro range_in_words(criteria) -%}
+    case
+        when {{ criteria }}.min_value is null then 'up to ' || {{ in_words(criteria ~ '.max_value', 0) }}
+        when {{ criteria }}.max_value is null then {{ in_words(criteria ~ '.min_value', 0) }} || ' and more'
+        else {{ in_words(criteria ~ '.min_value', 0) }} || ' to ' || {{ in_words(criteria ~ '.max_value', 0) }}
     end
 {%- endmacro %}

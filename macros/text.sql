@@ -12,6 +12,12 @@
     (lower({{ value }}) rlike ('(' || lower({{ list }}) || ')'))
 {%- endmacro %}
 
+{#- That of the `|`-separated words of `list` which stands first in `value`, in lower case; null if none does. -#}
+{% macro first_of(value, list) -%} {{ adapter.dispatch('first_of')(value, list) }} {%- endmacro %}
+{% macro default__first_of(value, list) -%}
+    nullif(regexp_extract(lower({{ value }}), '(' || lower({{ list }}) || ')', 1), '')
+{%- endmacro %}
+
 {#- Text of a field of a JSON object; the field's name is an expression. -#}
 {% macro json_text(json, field) -%} {{ adapter.dispatch('json_text')(json, field) }} {%- endmacro %}
 {% macro default__json_text(json, field) -%}
@@ -88,6 +94,20 @@
     end
 {%- endmacro %}
 
+{#- The same with its article: a champion, an economic buyer. -#}
+{% macro a_persona(persona) -%}
+    case when substring({{ persona }}, 1, 1) in ('a', 'e', 'i', 'o') then 'an ' else 'a ' end
+    || {{ persona_words(persona) }}
+{%- endmacro %}
+
+{#- An account in a sentence: Acme (001A); of one without a name its id. -#}
+{% macro account_words(name, account_id) -%}
+    case
+        when {{ name }} != {{ account_id }} then {{ name }} || ' (' || {{ account_id }} || ')'
+        else {{ account_id }}
+    end
+{%- endmacro %}
+
 {#- What holds an account back, as it stands behind 'what holds it back:'. `account` is it, or they: a sentence
     calls an account one or the other. -#}
 {% macro driver_words(driver, account='it') -%}
@@ -106,7 +126,7 @@
 {% macro question_words(dimension) -%}
     case {{ dimension }}
         when 'pressure' then 'what forces them to act'
-        when 'ownership' then 'who answers for the problem'
+        when 'ownership' then 'who answers for the problem that we solve'
         when 'authority_alignment' then 'who controls budget and priority'
         when 'timing_tolerance' then 'how long they can wait'
     end
@@ -134,12 +154,29 @@
     end
 {%- endmacro %}
 
+{#- Why those who are blocked will not decide, as it stands behind readiness_words; nothing where nobody is. -#}
+{% macro blocking_words(dimension) -%}
+    coalesce(
+        ', because ' || case {{ dimension }}
+            when 'pressure' then 'nothing forces them to act'
+            when 'ownership' then 'nobody answers for the problem that we solve'
+            when 'authority_alignment'
+                then 'those with the problem do not control budget and priority'
+            when 'timing_tolerance' then 'they can wait'
+        end, ''
+    )
+{%- endmacro %}
+
+{#- Why nobody can say who sits in a buying committee: no job titles delivered. -#}
+{% macro unknown_coverage_words(reason) -%}
+    replace(replace({{ reason }}, 'titles', 'job titles'), '_', ' ') || ' delivered'
+{%- endmacro %}
+
 {#- How much of its buying committee an account has reached; unknown where nobody can say who sits there. -#}
 {% macro reached_words(share, unknown_reason, decimals=0) -%}
     coalesce(
         {{ in_words('100 * ' ~ share, decimals) }} || '% of its buying committee reached',
-        'reach into its buying committee unknown (' || replace({{ unknown_reason }}, '_', ' ')
-        || ' delivered)'
+        'reach into its buying committee unknown (' || {{ unknown_coverage_words(unknown_reason) }} || ')'
     )
 {%- endmacro %}
 

@@ -41,6 +41,11 @@ def feed_words(feeds: str) -> str:
     return "feeds" if ", " in feeds else "a feed"
 
 
+def unknown_coverage_words(reason: str) -> str:
+    """The words of coverage_unknown_reason, as in macros/text.sql: no job titles delivered."""
+    return reason.replace("titles", "job titles").replace("_", " ") + " delivered"
+
+
 def _shown(character: str) -> str:
     code = ord(character)
     # Cc: what a terminal obeys; Cs: half a character, as of a file name that is no UTF-8.

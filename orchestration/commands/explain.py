@@ -29,7 +29,13 @@ from orchestration.settings import (
     load_settings,
     parse_date,
 )
-from orchestration.terminal import feed_words, lines, marked_up, printable
+from orchestration.terminal import (
+    feed_words,
+    lines,
+    marked_up,
+    printable,
+    unknown_coverage_words,
+)
 
 # Matches that are listed when a name says too little.
 MOST_MATCHES = 20
@@ -325,8 +331,8 @@ def _first_of_drivers(story: Story, account: dict[str, Any]) -> str:
         words = "nothing, it is activated"
     for row in _rows_of(story, "account_coverage"):
         if row["coverage_unknown_reason"] is not None:
-            why = row["coverage_unknown_reason"].replace("_", " ")
-            words += f"; nobody knows who sits in its buying committee ({why} delivered)"
+            why = unknown_coverage_words(row["coverage_unknown_reason"])
+            words += f"; nobody knows who sits in its buying committee ({why})"
     return words
 
 
@@ -482,10 +488,9 @@ def _tell_coverage(story: Story) -> None:
     for row in story.rows("select * from account_coverage where account_id = $1"):
         story.title("Coverage")
         if row["coverage_unknown_reason"] is not None:
-            why = row["coverage_unknown_reason"].replace("_", " ")
+            why = unknown_coverage_words(row["coverage_unknown_reason"])
             story.say(
-                f"Unknown ({why} delivered): it counts neither for its state nor as what holds it"
-                " back."
+                f"Unknown ({why}): it counts neither for its state nor as what holds it back."
             )
             continue
         story.say(

@@ -13,14 +13,14 @@ from rich.table import Table
 from orchestration.project import project
 from orchestration.rules.ruleset import project_vars, state_rules
 from orchestration.runs.publish import open_published
-from orchestration.terminal import feed_words, marked_up
+from orchestration.terminal import feed_words, marked_up, unknown_coverage_words
 
 # Places of the research queue, and lines on lost rows, that are printed.
 FIRST_PLACES = 3
 # What to ask and whom, in the words of macros/text.sql (question_words, persona_words).
 QUESTIONS = {
     "pressure": "what forces them to act",
-    "ownership": "who answers for the problem",
+    "ownership": "who answers for the problem that we solve",
     "authority_alignment": "who controls budget and priority",
     "timing_tolerance": "how long they can wait",
 }
@@ -167,7 +167,7 @@ def _missing(connection: duckdb.DuckDBPyConnection) -> list[str]:
         unknown, targets = sum(row[1] for row in coverage), coverage[0][2]
         activated = sum(row[3] for row in coverage)
         reasons = " and ".join(
-            f"{_words(reason)} delivered for {count:,}" for reason, count, *_ in coverage
+            f"{unknown_coverage_words(reason)} for {count:,}" for reason, count, *_ in coverage
         )
         lines.append(
             f"Unknown: who sits in the buying committee of {unknown:,} of {targets:,} targets"
@@ -333,7 +333,7 @@ def _readiness(
         f" contradict each other (contested) {contested:,}, known in part (partial) {partial:,}",
         *(["Ask next (chance that the answer changes our decision):"] if questions else []),
         *(
-            f"  {rank}. {name}: ask the {ROLES.get(role, _words(role))}"
+            f"  {rank}. {name}: ask {_one(ROLES.get(role, _words(role)))}"
             f" {QUESTIONS.get(dimension, _words(dimension))} ({flip_share:.0%})"
             for rank, name, role, dimension, flip_share in questions
         ),
@@ -354,6 +354,10 @@ def _share(count: int, whole: int) -> str:
 
 def _words(name: str) -> str:
     return name.replace("_", " ")
+
+
+def _one(noun: str) -> str:
+    return f"{'an' if noun[0] in 'aeio' else 'a'} {noun}"
 
 
 def _number(value: float) -> str:

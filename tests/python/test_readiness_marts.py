@@ -611,7 +611,7 @@ DECIDED = "decision, previous_decision, is_return, reason, valid_from, valid_to"
     ("name", "reason"),
     [
         ("waiting", "came back from hold: the day to look again has come"),
-        ("lapsing", "came back from hold: whether they can decide went from not now to not known"),
+        ("lapsing", "came back from hold: can they decide? not known (before: not now)"),
     ],
 )
 def test_a_hold_ends_and_says_why(readiness: Readiness, name: str, reason: str) -> None:
@@ -634,8 +634,8 @@ def test_another_decision_waits_until_the_rules_have_said_it_for_a_week(
     )
     assert (decision, pending, revisit_on) == ("pursue", "hold", None)
     assert why.startswith(
-        "Pursue (fit: strong, can decide: not now): as before; the rules now say hold, which counts"
-        " once they have said it for 7 days in a row. "
+        "Pursue (fit: strong, can decide: not now): as before; our rules have called for hold since"
+        f" {CORRECTED} and it takes effect on {CORRECTED + timedelta(days=6)} if they still do. "
     )
 
 
@@ -751,7 +751,7 @@ def test_without_research_the_queue_says_where_to_start(readiness: Readiness) ->
     assert sorted(rank for _, rank, _ in queue) == list(range(1, len(queue) + 1))
     for _, _, why in queue:
         assert why.startswith("First find out ")
-        assert " (ask the economic buyer). There is a chance of " in why
+        assert " (ask an economic buyer). There is a chance of " in why
         assert "changes what we decide. Nobody inside has been asked. A deal is worth about" in why
 
 

@@ -8,6 +8,7 @@ model's own SQL: rows are put in the place of one of its CTEs, and what stands b
 from __future__ import annotations
 
 import csv
+import itertools
 import json
 import os
 import re
@@ -137,7 +138,7 @@ NOTHING_OF_A_RULE = {
     "is_own": True,
     "is_broad_enough": False,
     "has_buying_signal": False,
-    "has_motion": False,
+    "has_motion": True,
     "is_replaceable": True,
     "is_signal_replaced": False,
     "strength_score": 12.3,
@@ -150,6 +151,14 @@ NOTHING_OF_A_RULE = {
     "has_keep_strength": False,
     "has_enter_signal": False,
     "has_keep_signal": False,
+}
+# The account with nothing of it.
+LITTLE = {
+    "signal_level": "some",
+    "strength_score": 12.3,
+    "is_broad": False,
+    "reached_coverage_share": 0.301,
+    "days_below": 1,
 }
 COMMON_HISTORY = {
     "account_id": "a",
@@ -190,6 +199,16 @@ COMMON_PLAY = {
     "primary_driver": "low_intent",
     "days_below": 0,
 }
+WATCHED = {
+    "play_decision": "watch",
+    "play_id": "watch_window",
+    "what_to_do": "Keep in touch without pressing, and be there when the window opens",
+    "state": "active",
+    "previous_state": "warming",
+    "primary_driver": None,
+    "timing_reason": "They cannot buy now: budget freeze from 2026-01-01 to 2026-04-30 (source"
+    " timing.windows); from 2026-05-01 they can.",
+}
 SEEN = {
     "account_id": "a",
     "occurred_date": date(2026, 3, 28),
@@ -228,6 +247,12 @@ COMMON_READINESS = {
     "unknown_words": "ownership of the problem, control of budget and priority, urgency",
     "expires_on": date(2026, 6, 1),
 }
+CONDITIONS = {
+    "pressure": "pressure to act",
+    "ownership": "ownership of the problem",
+    "authority_alignment": "control of budget and priority",
+    "timing_tolerance": "urgency",
+}
 COMMON_QUESTION = {
     "account_id": "a",
     "respondent_role": "economic_buyer",
@@ -260,6 +285,10 @@ COMMON_DECISION = {
     "readiness_why": "They can decide.",
     "effort_usd": 1200,
     "usual_effort_usd": 2000,
+}
+BLOCKED = {
+    "readiness_segment": "blocked",
+    "readiness_why": "They will not decide now, because nothing forces them to act.",
 }
 COMMON_TURN = {
     "account_id": "a",
@@ -366,6 +395,7 @@ SENTENCES: list[Sentence] = [
             "nothing holds it": {},
             "some signal, from one person": {
                 "signal_level": "some",
+                "state": "warming",
                 "is_broad": False,
                 "primary_driver": "low_intent",
                 "signal_driver": "low_intent",
@@ -376,24 +406,40 @@ SENTENCES: list[Sentence] = [
                 "primary_driver": "low_intent",
                 "signal_driver": "low_intent",
                 "has_coverage_driver": True,
+                "reached_coverage_share": 0.2,
             },
-            "a deal": {"has_committed_motion": True, "state": "engaged"},
+            "a deal": {
+                "has_committed_motion": True,
+                "state": "engaged",
+                "reached_coverage_share": 0.7,
+            },
             "nobody knows who sits there": {
                 "reached_coverage_share": None,
                 "coverage_unknown_reason": "no_titles",
             },
+            "nobody knows what its contacts are": {
+                "reached_coverage_share": None,
+                "coverage_unknown_reason": "no_contacts_with_titles",
+            },
             "kept by less": {
                 "kept_by": "keep_thresholds",
-                "enter_words": "strength 35.0 (40.0 needed), no committed deal is moving",
+                "signal_level": "some",
+                "strength_score": 35.0,
+                "enter_words": "strength 35.0 (40.0 needed) and no committed deal is moving that"
+                " would make up for it",
             },
             "about to fall": {
                 "kept_by": "waiting_rule",
                 "days_below": 3,
-                "keep_words": "only one person and channel, no buying signal in 30 days",
+                "signal_level": "some",
+                "is_broad": False,
+                "keep_words": "only one person and channel, no buying signal in 30 days and no"
+                " committed deal is moving that would make up for it",
             },
             "held by a feed": {
                 "kept_by": "stale_feed",
                 "is_held": True,
+                "reached_coverage_share": 0.3,
                 "keep_words": "30.0% of its buying committee reached (38.4% needed)",
                 "feeds": "segment.pages",
                 "feeds_in_words": "segment.pages (since 2026-03-20)",
@@ -404,14 +450,19 @@ SENTENCES: list[Sentence] = [
                     "signal_level": "none",
                     "strength_score": 0,
                     "primary_driver": driver,
-                    "signal_driver": None if driver == "insufficient_coverage" else driver,
+                    "signal_driver": driver,
                 }
                 for driver in (
                     "poor_fit",
                     "wrong_timing",
                     "no_signal_detected",
-                    "insufficient_coverage",
                 )
+            },
+            "driver insufficient_coverage": {
+                "state": "warming",
+                "reached_coverage_share": 0.1,
+                "primary_driver": "insufficient_coverage",
+                "has_coverage_driver": True,
             },
         },
     ),
@@ -434,6 +485,7 @@ SENTENCES: list[Sentence] = [
                 "reason_code": "rise",
                 "state": "engaged",
                 "previous_state": "active",
+                "reached_coverage_share": 0.7,
                 "is_by_committed_motion": True,
                 "has_committed_motion": True,
             },
@@ -467,6 +519,9 @@ SENTENCES: list[Sentence] = [
                 "is_by_buying_signal": True,
                 "is_by_committed_motion": True,
                 "is_by_coverage": True,
+                "min_strength": 32.0,
+                "min_coverage": 0.384,
+                "reached_coverage_share": 0.301,
                 "is_attribution_changed": True,
             },
         },
@@ -496,26 +551,39 @@ SENTENCES: list[Sentence] = [
             "merged": {
                 "change_kind": "removed",
                 "target_cause": "merge",
-                "other_account_id": "001B",
+                "other_account": "Acme (001B)",
             },
             "in place of another": {
                 "change_kind": "listed",
                 "target_cause": "merge",
-                "other_account_id": "001B",
+                "other_account": "Acme (001B)",
                 "is_gap": True,
                 "was_gap": False,
             },
             "lost its domain": {
                 "change_kind": "removed",
                 "target_cause": "identity",
-                "other_account_id": "001B",
+                "other_account": "Acme (001B)",
             },
             "got a domain": {
                 "change_kind": "listed",
                 "target_cause": "identity",
-                "other_account_id": "001B",
+                "other_account": "Acme (001B)",
                 "is_gap": True,
                 "was_gap": False,
+            },
+            "a list begins with it": {
+                "change_kind": "listed",
+                "target_cause": "list",
+                "is_list_begun": True,
+                "is_gap": True,
+                "was_gap": False,
+                "state": "cold",
+            },
+            "a list begins without it": {
+                "change_kind": "removed",
+                "target_cause": "list",
+                "is_list_begun": True,
             },
             "another segment": {
                 "is_gap": True,
@@ -601,6 +669,7 @@ SENTENCES: list[Sentence] = [
                 "play_id": "none",
                 "revisit_on": date(2026, 5, 1),
                 "readiness_segment": "blocked",
+                "blocking_dimension": "pressure",
             },
             "on hold with a deal": {
                 "play_decision": "hold",
@@ -608,6 +677,7 @@ SENTENCES: list[Sentence] = [
                 "what_to_do": "Ask what has changed, then correct the research or the forecast",
                 "revisit_on": date(2026, 5, 1),
                 "readiness_segment": "blocked",
+                "blocking_dimension": "timing_tolerance",
                 "has_committed_motion": True,
             },
             **{
@@ -629,18 +699,10 @@ SENTENCES: list[Sentence] = [
                 "readiness_segment": "can_decide",
                 "next_deadline_on": date(2026, 5, 5),
             },
-            "watched": {"play_decision": "watch", "signal_level": "strong", "primary_driver": None},
             "watched with a deal": {
-                "play_decision": "watch",
+                **WATCHED,
                 "signal_level": "some",
                 "has_committed_motion": True,
-                "primary_driver": None,
-            },
-            "watched with both": {
-                "play_decision": "watch",
-                "signal_level": "strong",
-                "has_committed_motion": True,
-                "primary_driver": None,
             },
             "rise": {"trigger": "rise"},
             "fall, the last day": {
@@ -650,16 +712,50 @@ SENTENCES: list[Sentence] = [
                 "days_below": 6,
             },
             "about to fall": {"kept_by": "waiting_rule", "days_below": 2},
-            "held by a feed": {"kept_by": "stale_feed", "paused_by": "segment.pages"},
+            "held by a feed": {
+                "kept_by": "stale_feed",
+                "paused_by": "segment.pages",
+                "paused_since": date(2026, 3, 20),
+            },
             "held by two feeds": {
                 "kept_by": "stale_feed",
                 "paused_by": "marketo.forms, segment.pages",
+                "paused_since": date(2026, 3, 20),
             },
-            "news": {"trigger": "executive_change"},
-            "spike": {"trigger": "spike"},
             "topics": {"surging_topic_names": "data warehouse, data quality and 2 more"},
-            "engaged without a deal": {"state": "engaged", "needs_committed_motion": True},
+            "engaged without a deal": {
+                "state": "engaged",
+                "previous_state": "active",
+                "primary_driver": None,
+                "kept_by": "waiting_rule",
+                "days_below": 2,
+                "needs_committed_motion": True,
+            },
         },
+    ),
+    *(
+        (
+            "account_plays.why",
+            case,
+            {
+                "chosen": [{**COMMON_PLAY, "trigger": trigger}],
+                "event_triggers": [
+                    {
+                        "account_id": "a",
+                        "trigger": trigger,
+                        "triggered_on": date(2026, 3, 1),
+                        "event_type": event,
+                        "pattern_order": 1,
+                    }
+                    for event in events
+                ],
+            },
+        )
+        for case, trigger, events in (
+            ("news", "executive_change", ["executive_change"]),
+            ("news, other change", "other_change", ["new_data_platform"]),
+            ("news, two of a day", "other_change", ["new_office", "layoffs"]),
+        )
     ),
     *of(
         "account_activation_paths.what_it_takes",
@@ -743,6 +839,10 @@ SENTENCES: list[Sentence] = [
             },
             "window unknown": {"is_outside_window": True, "points_missing": 10},
             "committee unknown": {"points_missing": 10, "coverage_unknown_reason": "no_titles"},
+            "its contacts' roles unknown": {
+                "points_missing": 10,
+                "coverage_unknown_reason": "no_contacts_with_titles",
+            },
         },
     ),
     *of(
@@ -780,28 +880,34 @@ SENTENCES: list[Sentence] = [
         COMMON_READINESS,
         {
             "nobody asked": {"readiness_segment": "unknown", "last_research_date": None},
-            "too old": {"readiness_segment": "unknown"},
+            "too old": {"readiness_segment": "unknown", "evidence_weight": 0},
+            "says too little": {"readiness_segment": "unknown", "evidence_weight": 0.2},
             "contested": {"readiness_segment": "contested", "contested_words": "pressure to act"},
             "contested in two": {
                 "readiness_segment": "contested",
+                "known_words": "pressure to act 60 (probably 40 to 80), urgency 45 (probably 30 to"
+                " 60)",
+                "unknown_words": "ownership of the problem, control of budget and priority",
                 "contested_words": "pressure to act, urgency",
             },
             **{
                 f"blocked by {dimension}": {
                     "readiness_segment": "blocked",
                     "blocking_dimension": dimension,
+                    "known_words": f"{words} 20 (probably 5 to 40)",
+                    "unknown_words": ", ".join(
+                        other for other in CONDITIONS.values() if other != words
+                    ),
                     "respondents": 1,
                     "is_single_voice": True,
                 }
-                for dimension in (
-                    "pressure",
-                    "ownership",
-                    "authority_alignment",
-                    "timing_tolerance",
-                )
+                for dimension, words in CONDITIONS.items()
             },
             "can decide": {
                 "readiness_segment": "can_decide",
+                "known_words": ", ".join(
+                    f"{words} 85 (probably 70 to 95)" for words in CONDITIONS.values()
+                ),
                 "unknown_words": None,
                 "is_single_voice": True,
             },
@@ -847,7 +953,12 @@ SENTENCES: list[Sentence] = [
         COMMON_DECISION,
         {
             "pursue": {},
-            "waiting for another": {"decision": "research"},
+            "waiting for another": {
+                "decision": "research",
+                "readiness_segment": "unknown",
+                "readiness_why": "What people there told us is too old; last asked on 2025-11-01.",
+                "called_since": date(2026, 3, 29),
+            },
             "hold as they said": {
                 "decision_in_force": "hold",
                 "decision": "hold",
@@ -861,12 +972,14 @@ SENTENCES: list[Sentence] = [
                 "revisit_on": date(2026, 5, 1),
                 "expires_on": date(2026, 5, 1),
                 "rule_reason": "They will not decide now and we cannot change that",
+                **BLOCKED,
             },
             "hold over": {
                 "decision_in_force": "research",
                 "decision": "research",
                 "is_revisit_due": True,
                 "revisit_on": date(2026, 3, 1),
+                **BLOCKED,
             },
             "came back": {"is_return": True, "previous_decision": "hold"},
             "stalled": {"is_stalled": True},
@@ -992,6 +1105,11 @@ SENTENCES: list[Sentence] = [
                 ],
             ),
             (
+                "no rule set",
+                {"fits_icp": True, "is_fit_assumed": True, "fit_tier": "unknown"},
+                [{"account_id": "b", "attribute_order": 1, "is_must_not": False}],
+            ),
+            (
                 "hardly anything known",
                 {
                     "fits_icp": True,
@@ -1058,8 +1176,22 @@ SENTENCES: list[Sentence] = [
             ),
             (
                 "a tool that is ruled out",
-                {"attribute": "technologies", "operator": "contains"},
+                {"attribute": "technologies", "operator": "contains", "list_values": "kafka|flink"},
+                {"value_text": "dbt;Kafka"},
+            ),
+            (
+                "tools that are ruled out, in the source's words",
+                {
+                    "attribute": "technologies",
+                    "operator": "contains",
+                    "list_values": "apache kafka",
+                },
                 {"value_text": "dbt;kafka"},
+            ),
+            (
+                "below what is ruled out",
+                {"attribute": "employees", "operator": "between", "max_value": 500},
+                {"value_number": 300},
             ),
             (
                 "tools that nobody looks for",
@@ -1069,8 +1201,50 @@ SENTENCES: list[Sentence] = [
         )
     ),
     *(
-        ("account_plays.why", case, {"chosen": [COMMON_PLAY], "seen_acts": rows})
+        (
+            "account_plays.why",
+            case,
+            {
+                "chosen": [{**COMMON_PLAY, **WATCHED, "signal_level": "strong", **row}],
+                "seen_acts": [
+                    {**SEEN, "activity_type": "reply", "did": "replied to a mail", "called": "a VP"}
+                ],
+            },
+        )
+        for case, row in (
+            ("watched", {}),
+            (
+                "watched, until nobody knows when",
+                {
+                    "timing_reason": "They cannot buy now: their last buying window was budget"
+                    " planning from 2026-01-01 to 2026-02-01 (source timing.windows); when they can"
+                    " is not known.",
+                },
+            ),
+            ("watched with both", {"has_committed_motion": True}),
+        )
+    ),
+    *(
+        (
+            "account_plays.why",
+            case,
+            {
+                "chosen": [{**COMMON_PLAY, "trigger": "spike" if case == "spike" else "state"}],
+                "seen_acts": rows,
+            },
+        )
         for case, rows in (
+            (
+                "spike",
+                [
+                    {
+                        **SEEN,
+                        "activity_type": "documentation",
+                        "did": "read the documentation",
+                        "is_buying_signal": False,
+                    }
+                ],
+            ),
             (
                 "acts of one person",
                 [{**SEEN, "activity_type": "reply", "did": "replied to a mail", "called": "a VP"}],
@@ -1224,15 +1398,45 @@ SENTENCES: list[Sentence] = [
             },
         )
         for case, row, rule, keeps, feeds in (
-            ("all that could be missing", {}, {}, True, [None]),
+            ("all that could be missing", LITTLE, {}, False, [None]),
             (
-                "one thing missing",
-                {"days_below": 1},
-                {"is_broad_enough": True, "has_buying_signal": True, "has_keep_strength": True},
+                "no deal and too few",
+                {"state": "engaged", "days_below": 1, "reached_coverage_share": 0.301},
+                {
+                    "has_motion": False,
+                    "is_replaceable": False,
+                    "enter_coverage": 0.67,
+                    "keep_coverage": 0.536,
+                    "is_broad_enough": True,
+                    "has_buying_signal": True,
+                    "strength_score": 43.1,
+                    "has_keep_strength": True,
+                    "has_keep_signal": True,
+                },
                 False,
                 [None],
             ),
-            ("two feeds stopped", {"is_held": True}, {}, False, ["marketo.forms", "segment.pages"]),
+            (
+                "two feeds stopped",
+                {**LITTLE, "is_held": True},
+                {},
+                False,
+                ["marketo.forms", "segment.pages"],
+            ),
+            (
+                "kept without the strength to rise",
+                {"signal_level": "some", "strength_score": 35.0},
+                {
+                    "is_broad_enough": True,
+                    "has_buying_signal": True,
+                    "strength_score": 35.0,
+                    "reached_coverage_share": 0.5,
+                    "has_keep_strength": True,
+                    "has_keep_signal": True,
+                },
+                True,
+                [None],
+            ),
         )
     ),
     *(
@@ -1352,11 +1556,13 @@ SENTENCES: list[Sentence] = [
 ]
 
 PLACES = ("Form main: ", "CRM field: ")
+# Who has set a rule of the company's, as company_rules has it.
+SETTERS = ("proposed", "nobody")
 FAULTS = ("unknown_question", "unknown_account", "nothing_rated", "no_rating")
 # What stands for the columns of review_items, so that each of its sentences is written.
 STAND_INS_OF_ITEMS = {
     "alpha": "0.41",
-    "remedy": "'Fill the account in the source'",
+    "remedy": "'Fill in the account at the source'",
     "example_file": "'salesforce/lead/a.csv'",
     "source_instance": "'emea'",
     "example_row": "7",
@@ -1378,7 +1584,6 @@ STAND_INS_OF_ITEMS = {
     "rule": "'fit_criteria'",
     "decides": "'what makes an account fit'",
     "until_then": "'every account counts as fitting'",
-    "set_by": "'proposed'",
     "attribute": "'employees'",
     "function_name": "'sales'",
     "other_function": "'customer_success'",
@@ -1411,26 +1616,31 @@ def of_review_items(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, st
         item_type = select.expressions[0].unalias().this
         faults = FAULTS if select.find(exp.Case) and "fault" in select.sql() else ("",)
         places = PLACES if len(faults) > 1 else ("",)
-        for fault in faults:
-            for place in places:
-                named = {**STAND_INS_OF_ITEMS, "fault": f"'{fault}'", "place": f"'{place}'"}
-                for column, at in (("item", 1), ("remedy", 3)):
-                    words = (
-                        select.expressions[at]
-                        .unalias()
-                        .transform(
-                            lambda node, named=named: (
-                                sqlglot.parse_one(named[node.name], dialect="duckdb")
-                                if isinstance(node, exp.Column) and node.name in named
-                                else node
-                            )
+        setters = SETTERS if item_type == "rule_not_set" else ("",)
+        for fault, place, setter in itertools.product(faults, places, setters):
+            named = {
+                **STAND_INS_OF_ITEMS,
+                "fault": f"'{fault}'",
+                "place": f"'{place}'",
+                "set_by": f"'{setter}'",
+            }
+            for column, at in (("item", 1), ("remedy", 3)):
+                words = (
+                    select.expressions[at]
+                    .unalias()
+                    .transform(
+                        lambda node, named=named: (
+                            sqlglot.parse_one(named[node.name], dialect="duckdb")
+                            if isinstance(node, exp.Column) and node.name in named
+                            else node
                         )
                     )
-                    if words.find(exp.Column):
-                        continue
-                    said = connection.execute(f"select {words.sql('duckdb')}").fetchone()[0]
-                    if said is not None and " " in str(said):
-                        lines.append((f"review_items.{column}", item_type, str(said)))
+                )
+                if words.find(exp.Column):
+                    continue
+                said = connection.execute(f"select {words.sql('duckdb')}").fetchone()[0]
+                if said is not None and " " in str(said):
+                    lines.append((f"review_items.{column}", item_type, str(said)))
     return lines
 
 

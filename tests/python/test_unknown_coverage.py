@@ -189,7 +189,7 @@ def test_no_driver_and_no_price_rests_on_it(before: Place) -> None:
     assert paths["quiet"][0] is None
     assert "reach" not in paths["quiet"][1].split(".")[0]
     assert paths["quiet"][1].endswith(
-        "Nobody knows who sits in its buying committee (no titles delivered)."
+        "Nobody knows who sits in its buying committee (no job titles delivered)."
     )
     assert query(
         before.warehouse,
@@ -203,8 +203,8 @@ def test_no_driver_and_no_price_rests_on_it(before: Place) -> None:
 def test_every_sentence_says_it(before: Place) -> None:
     said = by_name(before, "why", "account_activation")
     unknown = "reach into its buying committee unknown"
-    assert f"{unknown} (no titles delivered)" in said["deal"][0]
-    assert f"{unknown} (no contacts with titles delivered)" in said["hollow"][0]
+    assert f"{unknown} (no job titles delivered)" in said["deal"][0]
+    assert f"{unknown} (no contacts with job titles delivered)" in said["hollow"][0]
     assert "0% of its buying committee reached" in said["titled"][0]
     assert not query(
         before.warehouse, "select account_id from marts.account_plays where why is null"
@@ -224,9 +224,9 @@ def test_the_first_lines_say_what_is_missing(before: Place) -> None:
     print_gap(settings.published_path, console)
     first, second, third, fourth, *_ = console.export_text().splitlines()
     assert first == (
-        "Unknown: who sits in the buying committee of 4 of 6 targets (no titles delivered for 3 and"
-        " no contacts with titles delivered for 1). Neither their state nor what holds them back"
-        " rests on it: 1 of them counts as activated by what people there did alone."
+        "Unknown: who sits in the buying committee of 4 of 6 targets (no job titles delivered for 3"
+        " and no contacts with job titles delivered for 1). Neither their state nor what holds them"
+        " back rests on it: 1 of them counts as activated by what people there did alone."
     )
     assert second.startswith("Unknown: which accounts you target (no target list delivered).")
     assert third.startswith("Unknown: who researches your topics elsewhere (no intent source")

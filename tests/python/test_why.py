@@ -6,6 +6,7 @@ import csv
 import re
 from collections import Counter
 from datetime import date, timedelta
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ MISSED = {
     "strength": rf"strength ({NUMBER}) \(({NUMBER}) needed\)",
     "breadth": "only one person and channel",
     "buying_signal": r"no buying signal in (\d+) days",
-    "committed_motion": "no committed deal is moving",
+    "committed_motion": "no committed deal is moving( that would make up for it)?",
     "coverage": rf"({NUMBER})% of its buying committee reached \(({NUMBER})% needed\)",
 }
 # What holds an account back, in words.
@@ -55,8 +56,8 @@ ACTIVATION = re.compile(
     rf"(?: It has (?:(?P<kept>enough to stay (?:{STATES}), but too little to become"
     rf" (?:{STATES}) today):"
     r" (?P<missed>.+?)|too little to stay: (?P<below>.+?))\.)?"
-    rf"(?: It falls on (?P<falls>{DAY}) if nothing changes: this is day (?P<day>\d+) of"
-    r" (?P<days>\d+)\.)?"
+    rf"(?: It drops below (?P<held>{STATES}) on (?P<falls>{DAY}) if nothing changes: this is day"
+    r" (?P<day>\d+) of (?P<days>\d+)\.)?"
     r"(?: It does not fall while (?P<feeds>a feed|feeds) that stopped could be why:"
     r" (?P<paused>.+?)\.)?",
     re.IGNORECASE,
@@ -72,6 +73,7 @@ FACTS = """
         plays.why as play_why,
         activation.state, activation.previous_state, activation.state_since,
         activation.primary_driver, activation.has_committed_motion, activation.paused_by,
+        activation.paused_since,
         activation.has_timing_conflict, activation.kept_by, activation.days_below,
         activation.as_of_date,
         (
@@ -86,7 +88,8 @@ FACTS = """
         plays.play_decision, plays.trigger, plays.triggered_on, plays.exclusion_reason,
         plays.excluded_until, plays.play_id, plays.due_on, plays.is_overdue, plays.last_touch_on,
         plays.play_since, plays.next_deadline_on,
-        decisions.revisit_on, readiness.readiness_segment, queue.respondent_role, queue.dimension
+        decisions.revisit_on, readiness.readiness_segment, readiness.blocking_dimension,
+        timing.is_outside_window, timing.timing_reason, queue.respondent_role, queue.dimension
     from marts.account_activation as activation
     inner join marts.account_plays as plays using (account_id)
     inner join marts.account_signals as signals using (account_id)
@@ -95,19 +98,22 @@ FACTS = """
     inner join marts.accounts as accounts using (account_id)
     inner join marts.account_decisions as decisions using (account_id)
     inner join marts.account_readiness as readiness using (account_id)
+    inner join marts_detail.account_timing as timing using (account_id)
     left join marts.research_queue as queue
         on activation.account_id = queue.account_id and queue.is_within_budget
 """
 COLUMNS = (
     "activation_why play_why state previous_state state_since primary_driver"
-    " has_committed_motion paused_by has_timing_conflict kept_by days_below as_of_date drivers"
+    " has_committed_motion paused_by paused_since has_timing_conflict kept_by days_below"
+    " as_of_date drivers"
     " strength_score signal_level engaged_people is_broad last_buying_signal_date"
     " last_signal_date is_spiking reached_coverage_share covered_personas required_personas"
     " fit_tier fit_score fits_icp misfits surging_topic_names lifecycle play_decision trigger"
     " triggered_on exclusion_reason"
     " excluded_until play_id due_on is_overdue last_touch_on"
     " play_since next_deadline_on"
-    " revisit_on readiness_segment respondent_role dimension"
+    " revisit_on readiness_segment blocking_dimension is_outside_window timing_reason"
+    " respondent_role dimension"
 ).split()
 
 
@@ -191,6 +197,7 @@ def check_kept(said: re.Match[str], fact: dict[str, Any]) -> None:
         assert int(said["day"]) == fact["days_below"]
         assert int(said["days"]) == RULES.days_below_to_fall
         assert said["falls"] == str(falls_on(fact))
+        assert said["held"] == fact["state"]
         assert 1 <= fact["days_below"] < RULES.days_below_to_fall
     elif not fact["paused_by"]:
         assert fact["days_below"] == 0
@@ -220,7 +227,7 @@ def check_missed(words: str | None, fact: dict[str, Any]) -> None:
     if signals.coverage < round(min_coverage, 6):
         missed.add("coverage")
     said: dict[str, re.Match[str]] = {}
-    for word in (words or "").split(", "):
+    for word in (words or "").replace(" and no committed", ", no committed").split(", "):
         ((name, match),) = [
             (name, match)
             for name, pattern in MISSED.items()
@@ -234,6 +241,8 @@ def check_missed(words: str | None, fact: dict[str, Any]) -> None:
     if "coverage" in said:
         assert is_rounded(said["coverage"][1], 100 * fact["reached_coverage_share"])
         assert is_rounded(said["coverage"][2], 100 * min_coverage)
+    if "committed_motion" in said:
+        assert bool(said["committed_motion"][1]) == rule.motion_replaces_signal
     if "buying_signal" in said:
         assert int(said["buying_signal"][1]) == int(VARS["buying_signal_days"])
 
@@ -282,7 +291,9 @@ def test_why_this_play_and_why_now(facts: list[dict[str, Any]]) -> None:
             assert withheld["until"] == (fact["excluded_until"] and str(fact["excluded_until"]))
         elif fact["play_decision"] == "drop":
             misfits = fact["misfits"] and f": {fact['misfits']}."
-            points = fact["fit_score"] and f" ({fact['fit_score']:.0f} of 100 points)."
+            points = (
+                fact["fit_score"] and f" ({fact['fit_score']:.0f} of 100 points, 50 are needed)."
+            )
             assert why == f"Does not fit{misfits or points or '.'}"
             assert not fact["fits_icp"]
             assert fact["lifecycle"] != "customer"
@@ -294,7 +305,7 @@ with (PROJECT_DIR / "seeds" / "plays" / "plays.csv").open(encoding="utf-8") as o
     TO_DO = {row["play_id"]: row["description"] for row in csv.DictReader(opened)}
 ASKED = {
     "pressure": "what forces them to act",
-    "ownership": "who answers for the problem",
+    "ownership": "who answers for the problem that we solve",
     "authority_alignment": "who controls budget and priority",
     "timing_tolerance": "how long they can wait",
 }
@@ -309,6 +320,18 @@ READINESS = {
     "contested": "People there contradict each other on whether they can decide",
     "partial": "Whether they can decide is known only in part",
 }
+BLOCKED = {
+    "pressure": "nothing forces them to act",
+    "ownership": "nobody answers for the problem that we solve",
+    "authority_alignment": "those with the problem do not control budget and priority",
+    "timing_tolerance": "they can wait",
+}
+with (PROJECT_DIR / "seeds" / "plays" / "play_triggers.csv").open(encoding="utf-8") as opened:
+    KINDS_OF_NEWS = [
+        (row["event_pattern"].replace("%", "*"), row["trigger"])
+        for row in csv.DictReader(opened)
+        if row["kind"] == "change_event"
+    ]
 
 
 def before_the_acts(fact: dict[str, Any]) -> list[str]:
@@ -319,49 +342,65 @@ def before_the_acts(fact: dict[str, Any]) -> list[str]:
         said.append(f"On hold until {fact['revisit_on']}")
     if segment == "can_decide":
         day = fact["next_deadline_on"]
-        said.append("They can decide" + (f" and named {day} as a deadline" if day else ""))
+        said.append("They can decide" + (f" and must act by {day}" if day else ""))
     elif fact["play_decision"] in ("hold", "research"):
-        said.append(READINESS[segment])
+        because = f", because {BLOCKED[fact['blocking_dimension']]}" if segment == "blocked" else ""
+        said.append(READINESS[segment] + because)
     trigger = fact["trigger"]
     if fact["play_decision"] == "watch":
         assert fact["has_timing_conflict"]
         strong, deal = "Strong signal" if fact["signal_level"] == "strong" else "", "committed deal"
         both = f"{strong} and a {deal}" if strong and has_deal else strong or f"A {deal}"
-        said.append(f"{both} at a time when they cannot buy")
+        assert fact["is_outside_window"]
+        said.append(f"{both}, but t{fact['timing_reason'].removesuffix('.')[1:]}")
     elif trigger == "spike":
         assert fact["is_spiking"]
         assert fact["triggered_on"] == fact["last_signal_date"]
-        said.append(f"They did more than usual in the last {VARS['spike_days']} days")
+        said.append(f"They showed more interest than usual in the last {VARS['spike_days']} days")
     elif trigger not in ("state", "rise", "fall", "buying_signal"):
-        said.append(f"News of {fact['triggered_on']}: {trigger.replace('_', ' ')}")
+        said.append(f"News of {fact['triggered_on']}: {news_of(fact)}")
     moved = {"rise": "Rose", "fall": "Fell"}.get(trigger)
     state = f"{fact['state'].capitalize()} since "
     if moved:
         state = f"{moved} from {fact['previous_state']} to {fact['state']} on "
     state += str(fact["state_since"])
     if fact["kept_by"] == "waiting_rule":
-        state += f", falls on {falls_on(fact)} if nothing changes"
+        state += f", drops below {fact['state']} on {falls_on(fact)} if nothing changes"
     if fact["kept_by"] == "stale_feed":
         feeds = feed_words(fact["paused_by"])
-        state += f", held there only because {feeds} stopped ({fact['paused_by']})"
+        state += f", held there only because {feeds} stopped ({fact['paused_by']}, since"
+        state += f" {fact['paused_since']})"
     rule = next(rule for rule in RULES.states if rule.state == fact["state"])
     if has_deal or rule.needs_committed_motion:
         state += f"; {'a' if has_deal else 'no'} committed deal is moving"
     return [*said, state]
 
 
+def news_of(fact: dict[str, Any]) -> str:
+    """What the sentence says of the news: each kind of event that it names is of the trigger."""
+    said = re.search(rf"News of {DAY}: (.+?)\. ", fact["play_why"])
+    assert said, fact["play_why"]
+    for kind in said[1].split(" and "):
+        first = next(name for pattern, name in KINDS_OF_NEWS if fnmatchcase(kind, pattern))
+        assert first == fact["trigger"]
+    return said[1]
+
+
 def behind_the_acts(fact: dict[str, Any]) -> list[str]:
     said = []
     if fact["surging_topic_names"]:
-        said.append(f"They read more than usual about {fact['surging_topic_names']}")
+        said.append(f"Elsewhere they read more than usual about {fact['surging_topic_names']}")
     if fact["primary_driver"]:
-        said.append(f"What holds them back: {DRIVERS_OF_PLAYS[fact['primary_driver']]}")
+        said.append(
+            f"What keeps them from becoming active: {DRIVERS_OF_PLAYS[fact['primary_driver']]}"
+        )
     if fact["play_id"] == "none":
         return said
     to_do = TO_DO[fact["play_id"]]
     if fact["play_decision"] == "research":
         role = NOUNS.get(fact["respondent_role"], fact["respondent_role"].replace("_", " "))
-        to_do = f"Find out {ASKED[fact['dimension']]} (ask the {role}). {to_do}"
+        article = "an" if role[0] in "aeio" else "a"
+        to_do = f"Find out {ASKED[fact['dimension']]} (ask {article} {role}). {to_do}"
     return [*said, f"To do: {to_do}"]
 
 
@@ -374,7 +413,7 @@ def check_play(why: str, fact: dict[str, Any]) -> None:
     acts = why[len(start) : len(why) - len(end)]
     last, first_day = fact["last_buying_signal_date"], fact["as_of_date"] - timedelta(days=90)
     assert VARS["engaged_days"] == 90
-    if acts == "Nobody there did anything that we could see in 90 days":
+    if acts == "Nobody there contacted us or used our site, mails, ads or events in 90 days":
         assert last is None or last <= first_day
         return
     told = [ACT.fullmatch(act) for act in acts.split("; ")]
@@ -458,7 +497,12 @@ def check_account_movements(published: Path) -> None:
         )
 
         select
-            moved.why, moved.movement, moved.cause, moved.gap_change, moved.other_account_id,
+            moved.why, moved.movement, moved.cause, moved.gap_change,
+            case
+                when named.account_name != named.account_id
+                    then named.account_name || ' (' || named.account_id || ')'
+                else moved.other_account_id
+            end,
             replace(moved.segment_type, '_', ' '), moved.segment_value, other.segment_value,
             history.state, history.is_target, history.was_target, transitions.reason
         from marts_detail.account_gap_movements as moved
@@ -467,6 +511,9 @@ def check_account_movements(published: Path) -> None:
             and moved.as_of_date = other.as_of_date
             and moved.segment_type = other.segment_type
             and moved.gap_change = -other.gap_change
+        left join (
+            select distinct account_id, account_name from marts.account_activation_history
+        ) as named on moved.other_account_id = named.account_id
         left join history
             on moved.account_id = history.account_id and moved.as_of_date = history.as_of_date
         left join marts.account_activation_history as transitions
@@ -493,7 +540,7 @@ def check_account_movements(published: Path) -> None:
             elif cause == "identity":
                 words = f"the domain that is on the target list came to it from {other}"
             elif movement == "list_began":
-                words = f"it is on the target list that begins on this day and {state}"
+                words = f"it is {state} and on the target list that begins on this day"
         else:
             kind = "removed"
             words = f"it is no longer {'a target' if state else 'an account'}"

@@ -113,16 +113,24 @@ missing as (
         {%- for way in ['enter', 'keep'] %}
         concat_ws(
             ', ',
-            case when not judged.has_{{ way }}_strength and not judged.is_signal_replaced
-                then 'strength ' || {{ in_words('judged.strength_score', 1) }} || ' ('
-                    || {{ in_words('judged.' ~ way ~ '_strength', 1) }} || ' needed)' end,
-            case when not judged.is_broad_enough and not judged.is_signal_replaced
-                then 'only one person and channel' end,
-            case when not judged.has_buying_signal and not judged.is_signal_replaced
-                then 'no buying signal in {{ var("buying_signal_days") }} days' end,
-            case when not judged.has_motion
-                or (judged.is_replaceable and not judged.has_{{ way }}_signal)
-                then 'no committed deal is moving' end,
+            -- A deal that moves would stand for all of the signal.
+            nullif(
+                concat_ws(
+                    ', ',
+                    case when not judged.has_{{ way }}_strength and not judged.is_signal_replaced
+                        then 'strength ' || {{ in_words('judged.strength_score', 1) }} || ' ('
+                            || {{ in_words('judged.' ~ way ~ '_strength', 1) }} || ' needed)' end,
+                    case when not judged.is_broad_enough and not judged.is_signal_replaced
+                        then 'only one person and channel' end,
+                    case when not judged.has_buying_signal and not judged.is_signal_replaced
+                        then 'no buying signal in {{ var("buying_signal_days") }} days' end
+                )
+                || case when judged.is_replaceable and not judged.has_{{ way }}_signal
+                    then ' and no committed deal is moving that would make up for it'
+                    else '' end,
+                ''
+            ),
+            case when not judged.has_motion then 'no committed deal is moving' end,
             case when judged.reached_coverage_share < judged.{{ way }}_coverage
                 then {{ in_words('100 * judged.reached_coverage_share', 1) }}
                     || '% of its buying committee reached ('
@@ -162,6 +170,7 @@ holding_feeds as (
     select
         account_id,
         string_agg(feed, ', ' order by feed) as feeds,
+        min(stale_since) as stale_since,
         string_agg(
             feed || ' (since ' || cast(stale_since as {{ dbt.type_string() }}) || ')',
             ', '
@@ -181,6 +190,7 @@ kept as (
         missing.enter_words,
         missing.keep_words,
         holding_feeds.feeds,
+        holding_feeds.stale_since,
         holding_feeds.feeds_in_words,
         case
             when missing.meets_enter then null
@@ -206,6 +216,7 @@ select
     days_below,
     is_held as is_downgrade_paused,
     case when is_held then feeds end as paused_by,
+    case when is_held then stale_since end as paused_since,
     has_committed_motion,
     has_timing_conflict,
     primary_driver,
@@ -236,7 +247,8 @@ select
         when 'stale_feed'
             then ' It has too little to stay: ' || keep_words || '.'
         when 'waiting_rule'
-            then ' It has too little to stay: ' || keep_words || '. It falls on '
+            then ' It has too little to stay: ' || keep_words || '. It drops below '
+                || state || ' on '
                 || cast(
                     {{ add_days('as_of_date', var('days_below_to_fall') ~ ' - days_below') }}
                     as {{ dbt.type_string() }}

@@ -97,7 +97,7 @@ worded as (
         coalesce(
             {{ in_words('100 * reached_coverage_share', 1) }} || '% of its buying committee reached'
             || case when is_by_coverage
-                then ' (' || {{ in_words('100 * min_coverage', 0) }} || '% needed)'
+                then ' (' || {{ in_words('100 * min_coverage', 1) }} || '% needed)'
                 else ''
             end,
             'reach into its buying committee unknown'
@@ -106,7 +106,7 @@ worded as (
 
 ),
 
--- What decided stands before what was so besides.
+-- What decided stands before what was so too.
 told as (
 
     select
@@ -137,7 +137,7 @@ select
     nullif(valid_to, {{ forever() }}) as valid_to,
     change_words
     || ': '
-    || concat_ws('; besides: ', decisive_words, other_words)
+    || concat_ws('; also: ', decisive_words, other_words)
     || case
         when is_attribution_changed
             then

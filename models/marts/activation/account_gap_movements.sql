@@ -1,6 +1,12 @@
 {%- set segments = gap_segments() -%}
 
-with gap_history as (
+with names as (
+
+    select account_id, account_name from {{ ref('int_account_names') }}
+
+),
+
+gap_history as (
 
     select * from {{ ref('account_gap_history') }}
 
@@ -104,6 +110,7 @@ movements as (
         changes.*,
         activation_history.reason,
         activation_history.is_attribution_changed,
+        {{ account_words('names.account_name', 'changes.other_account_id') }} as other_account,
         case
             when not changes.is_target then 'removed'
             when not changes.was_target then 'listed'
@@ -121,6 +128,7 @@ movements as (
         on
             changes.account_id = activation_history.account_id
             and changes.as_of_date = activation_history.valid_from
+    left join names on changes.other_account_id = names.account_id
     left join list_days on changes.as_of_date = list_days.as_of_date
     left join rule_changes as day_rules on changes.as_of_date = day_rules.as_of_date
     left join rule_changes as fall_rules
@@ -177,17 +185,17 @@ worded as (
         other_account_id,
         case
             when cause = 'merge' and change_kind = 'removed'
-                then 'Left the gap: it was merged into ' || other_account_id
-            when cause = 'merge' then 'Came into the gap: it took the place of ' || other_account_id
+                then 'Left the gap: it was merged into ' || other_account
+            when cause = 'merge' then 'Came into the gap: it took the place of ' || other_account
             when cause = 'identity' and change_kind = 'removed'
                 then 'Left the gap: the domain that is on the target list now belongs to '
-                    || other_account_id
+                    || other_account
             when cause = 'identity' and change_kind = 'listed'
                 then 'Came into the gap: the domain that is on the target list came to it from '
-                    || other_account_id
+                    || other_account
             when is_list_begun and change_kind = 'listed'
-                then 'Came into the gap: it is on the target list that begins on this day and '
-                    || state
+                then 'Came into the gap: it is ' || state || ' and on the target list that begins'
+                    || ' on this day'
             when is_list_begun
                 then 'Left the gap: it is not on the target list that begins on this day'
             when change_kind = 'listed' then 'Came into the gap: it is a new target and ' || state

@@ -117,7 +117,8 @@ select
             || ' probably interested too, but no channel shows it.'
             || case
                 when caught_once <= 1
-                    then ' This is rough: almost no account was seen on one channel only.'
+                    then ' This is rough: too few accounts were seen on one channel only to'
+                        || ' estimate from.'
                 when caught_twice = 0 then ' This is rough: no account was seen on two channels.'
                 else ''
             end

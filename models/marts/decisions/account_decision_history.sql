@@ -106,9 +106,10 @@ worded as (
                             case when previous_is_told_to_wait and not is_told_to_wait
                                 then 'the day they named has come, or they took it back' end,
                             case when readiness_segment != previous_readiness_segment
-                                then 'whether they can decide went from '
+                                then 'can they decide? '
+                                    || {{ readiness_answer('readiness_segment') }} || ' (before: '
                                     || {{ readiness_answer('previous_readiness_segment') }}
-                                    || ' to ' || {{ readiness_answer('readiness_segment') }} end,
+                                    || ')' end,
                             case when fit_tier != previous_fit_tier
                                 then 'fit went from ' || previous_fit_tier || ' to '
                                     || fit_tier end,

@@ -27,6 +27,26 @@ history as (
 
 ),
 
+-- Since when the rules have said what they say of the day.
+calls as (
+
+    select account_id, max(as_of_date) as called_since
+    from (
+        select
+            account_id,
+            as_of_date,
+            coalesce(rule_decision, decision) as called,
+            lag(coalesce(rule_decision, decision)) over (
+                partition by account_id order by as_of_date
+            ) as called_before
+        from {{ ref('int_decision_changes') }}
+        where as_of_date <= {{ day }}
+    ) as compared
+    where called is distinct from called_before
+    group by account_id
+
+),
+
 effort as (
 
     select * from {{ ref('account_effort') }}
@@ -98,6 +118,7 @@ judged as (
         history.previous_decision,
         history.valid_from as decision_since,
         history.is_return,
+        calls.called_since,
         history.holds,
         effort.effort_usd,
         coalesce(deals.open_deals, 0) as open_deals,
@@ -141,6 +162,7 @@ judged as (
             decision_days.account_id = history.account_id
             and {{ day }} >= history.valid_from
             and {{ day }} < coalesce(history.valid_to, {{ forever() }})
+    left join calls on decision_days.account_id = calls.account_id
     left join worked on decision_days.account_id = worked.account_id
     left join states on decision_days.account_id = states.account_id
     left join deals on decision_days.account_id = deals.account_id
@@ -248,11 +270,16 @@ select
     || '): '
     || case
         when decision != decision_in_force
-            then 'as before; the rules now say ' || decision || ', which counts once they have said'
-                || ' it for {{ var("days_before_decision_changes") }} days in a row'
+            then 'as before; our rules have called for ' || decision || ' since '
+                || cast(called_since as {{ dbt.type_string() }}) || ' and it takes effect on '
+                || cast(
+                    {{ add_days('called_since', var('days_before_decision_changes') - 1) }}
+                    as {{ dbt.type_string() }}
+                )
+                || ' if they still do'
         when is_revisit_due
             then 'the hold ended on ' || cast(revisit_on as {{ dbt.type_string() }})
-                || ', so they are asked again'
+                || ', so ask them again'
         else lower(substring(rule_reason, 1, 1)) || substring(rule_reason, 2)
     end
     || '. ' || readiness_why
@@ -263,7 +290,7 @@ select
     || case when is_stalled
         then ' Stalled: we have worked on them for more than {{ var("stalled_touch_days") }} days,'
             || ' and in {{ var("stalled_quiet_days") }} days their state has not risen and no deal'
-            || ' has moved on.'
+            || ' has moved on. Approach other people there, or spend the effort elsewhere.'
         else '' end
     || case when is_under_served
         then ' Under-served: we spent about ' || {{ in_words('effort_usd', 0) }}

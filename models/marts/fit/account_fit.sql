@@ -37,6 +37,12 @@ misfits as (
                             then ' employee' else ' employees' end
                         else ' USD of revenue a year'
                     end
+            when criteria.attribute = 'technologies' and criteria.is_must_not
+                and criteria.operator = 'contains'
+                then 'uses ' || coalesce(
+                    {{ first_of('fit_spans.value_text', 'criteria.list_values') }},
+                    replace(substring(fit_spans.value_text, 1, 100), ';', ', ')
+                )
             -- A field of a CRM may hold a page.
             else replace(criteria.attribute, '_', ' ') || ' '
                 || replace(substring(fit_spans.value_text, 1, 100), ';', ', ')
@@ -51,7 +57,7 @@ misfits as (
                 then ', we serve up to ' || {{ in_words('criteria.max_value', 0) }}
             when fit_spans.value_number < criteria.min_value
                 then ', we serve ' || {{ in_words('criteria.min_value', 0) }} || ' and more'
-            else ', in a range that we do not serve'
+            else ', we do not serve ' || {{ range_in_words('criteria') }}
         end as words,
         row_number() over (
             partition by fit_spans.account_id, criteria.attribute

@@ -216,11 +216,12 @@ select
             'They disagree on '
             || {{ in_words('accounts_only_here + accounts_only_there', 0) }}
             || ' of ' || {{ in_words('accounts_known', 0) }} || ' targets with a known value.'
-            || ' Agree on one row of the scorecard (fit_criteria), and write the day into'
-            || ' resolved_on of icp_views.'
+            || ' Agree on one definition, enter it in fit_criteria.csv, and the day in the column'
+            || ' resolved_on of icp_views.csv (both in RULES_DIR; without one, in seeds/fit).'
         when 'not said' then
             'Ask ' || replace(function_name, '_', ' ')
-            || ' what makes an ideal customer, and write it into icp_views.'
+            || ' what makes an ideal customer, and write it into icp_views.csv (in RULES_DIR;'
+            || ' without one, in seeds/fit).'
         else
             'No source says ' || missing_words || '. If the CRM has a field for it, give that field'
             || ' a row in the seed custom_fields, with ' || attribute || ' for attribute.'

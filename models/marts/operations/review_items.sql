@@ -356,8 +356,9 @@ items as (
         || ' has contacts who count for '
         || coalesce(other_accounts.account_name || ' ', '') || contacts_elsewhere.other_account_id,
         contacts_elsewhere.people,
-        'Their addresses stand under both accounts, and a person counts for one: delete the records'
-        || ' of the account where they do not work, or correct the addresses.'
+        'Their addresses stand under both accounts, and a person counts for one: delete these'
+        || ' people''s contact records under the account where they do not work, or correct their'
+        || ' addresses.'
     from contacts_elsewhere
     left join accounts on contacts_elsewhere.account_id = accounts.account_id
     left join accounts as other_accounts
@@ -377,8 +378,8 @@ items as (
     -- Spelled in its one way already; of a few accounts it may be a slip.
     select
         'unknown_industry', accounts.industry, count(*),
-        'Say in seeds/identity/industry_names.csv which industry it is, as a new one under its own'
-        || ' name if it is none of them; until then it counts as one of its own.'
+        'Add it to seeds/identity/industry_names.csv, with the industry that it belongs to; if that'
+        || ' is none of those there, with its own name. Until then it counts as one of its own.'
     from accounts
     left join known_industries
         on accounts.industry = known_industries.industry
@@ -396,7 +397,9 @@ items as (
             order by coalesce(website_companies.company_name, website_companies.company)
         ),
         count(distinct website_companies.company),
-        'Give each account the name of its company, or its id in a CRM field, if they are several.'
+        'If they are several companies: give each account its company''s name, or the register''s'
+        || ' company id in a CRM field (seeds/identity/custom_fields.csv). If they are one:'
+        || ' nothing. This item stays while the register has them under one website.'
     from website_companies
     left join excluded_domains on website_companies.domain = excluded_domains.domain
     where excluded_domains.domain is null
@@ -410,7 +413,8 @@ items as (
         accounts.account_name || ' ' || accounts.account_id || ' was succeeded by '
         || successors.account_name || ' ' || successors.account_id,
         1,
-        'Merge the two in the CRM, or keep both: the old one is no longer a company of its own.'
+        'The old one is no longer a company of its own: merge the two in the CRM. If you keep both,'
+        || ' this item stays.'
     from hierarchy
     inner join accounts on hierarchy.account_id = accounts.account_id
     inner join accounts as successors on hierarchy.successor_account_id = successors.account_id
@@ -479,7 +483,8 @@ items as (
         'unknown_account_in_seed',
         item,
         count(*),
-        'No account or person that is known has it, so it does nothing: correct it in '
+        'No known account or person has this id, domain or address, so this row has no effect (an'
+        || ' exclusion excludes nobody): correct it in '
         || string_agg(distinct 'seeds/' || seed || '.csv', ', ' order by 'seeds/' || seed || '.csv')
         || '.'
     from unknown_names
@@ -576,9 +581,11 @@ items as (
         count(*),
         case fault
             when 'unknown_question'
-                then 'Say in seeds/research/survey_questions.csv what it asks about, or ignore.'
+                then 'Say in seeds/research/survey_questions.csv what it asks about, or write'
+                    || ' ignore there.'
             when 'unknown_account'
-                then 'Nobody can tell the account: ask for the company or a work address.'
+                then 'Nobody can tell the account: ask for the company or a work'
+                    || ' e-mail address.'
             when 'nothing_rated' then 'There are words and no rating: add the rating.'
             else
                 case

@@ -249,10 +249,10 @@ select
                 '; ',
                 case
                     when needs_signal and signal_cause = 'no_intent_source'
-                        then 'add a channel that can see its interest (no intent source is'
-                            || ' delivered)'
+                        then 'have a source of intent data connected (none is)'
                     when needs_signal and not is_observable
-                        then 'add a channel that can see its interest'
+                        then 'make its interest visible (find contacts there and ask for their'
+                            || ' consent, or add it to the ad platforms)'
                 end,
                 case
                     when needs_signal and points_missing > 0 then
@@ -304,8 +304,9 @@ select
                         end
                 end,
                 case when has_coverage_driver and people_to_reach is null
-                    then 'ask whoever keeps the seed personas to add roles: reaching everybody in'
-                        || ' those that it has now is not enough' end,
+                    then 'have roles added to the list of the buying committee'
+                        || ' (seeds/coverage/personas.csv): reaching everybody in the roles listed'
+                        || ' now is not enough' end,
                 case when is_outside_window and next_window_opens_on is not null
                     then 'wait for its buying window, which opens on '
                         || cast(next_window_opens_on as {{ day_text }}) end,
@@ -314,7 +315,7 @@ select
             ) || '.'
             || coalesce(
                 ' Nobody knows who sits in its buying committee ('
-                || replace(coverage_unknown_reason, '_', ' ') || ' delivered).', ''
+                || {{ unknown_coverage_words('coverage_unknown_reason') }} || ').', ''
             )
     end as what_it_takes
 from paths

@@ -107,9 +107,7 @@ named_acts as (
         case
             when called != 'somebody'
                 then called || coalesce(' (' || {{ persona_words('persona') }} || ')', '')
-            when substring(persona, 1, 1) in ('a', 'e', 'i', 'o')
-                then 'an ' || {{ persona_words('persona') }}
-            else 'a ' || {{ persona_words('persona') }}
+            else {{ a_persona('persona') }}
         end as whom
     from seen_acts
 
@@ -239,6 +237,13 @@ readiness as (
 
 ),
 
+timing as (
+
+    select * from {{ ref('account_timing') }}
+    where is_outside_window
+
+),
+
 research_queue as (
 
     select *, true as is_asked
@@ -260,6 +265,7 @@ decided as (
         activation.kept_by,
         activation.days_below,
         activation.paused_by,
+        activation.paused_since,
         activation.has_committed_motion,
         case when activation.has_committed_motion then 'true' else 'false' end as motion_word,
         state_rules.needs_committed_motion,
@@ -283,6 +289,8 @@ decided as (
         decisions.revisit_on,
         decisions.readiness_segment,
         readiness.next_deadline_on,
+        readiness.blocking_dimension,
+        timing.timing_reason,
         research_queue.respondent_role,
         research_queue.dimension as asked_dimension,
         coalesce(research_queue.is_asked, false) as is_asked,
@@ -300,6 +308,7 @@ decided as (
     inner join signals on activation.account_id = signals.account_id
     inner join decisions on activation.account_id = decisions.account_id
     left join readiness on activation.account_id = readiness.account_id
+    left join timing on activation.account_id = timing.account_id
     left join research_queue on activation.account_id = research_queue.account_id
     inner join state_rules on activation.state = state_rules.state
     left join state_rules as previous_rules on activation.previous_state = previous_rules.state
@@ -313,6 +322,7 @@ event_triggers as (
 
     select
         events.account_id,
+        events.event_type,
         play_triggers.trigger,
         events.event_date as triggered_on,
         events.counts_from,
@@ -766,12 +776,34 @@ chosen as (
 
 ),
 
+-- What was delivered of the news: its kind in the source's words.
+news as (
+
+    select
+        account_id,
+        trigger,
+        triggered_on,
+        string_agg(
+            distinct replace(event_type, '_', ' '), ' and ' order by replace(event_type, '_', ' ')
+        ) as news_words
+    from event_triggers
+    where pattern_order = 1
+    group by account_id, trigger, triggered_on
+
+),
+
 told as (
 
     select
         chosen.*,
-        recent_acts.acts_in_words
+        recent_acts.acts_in_words,
+        news.news_words
     from chosen
+    left join news
+        on
+            chosen.account_id = news.account_id
+            and chosen.trigger = news.trigger
+            and chosen.triggered_on = news.triggered_on
     left join recent_acts on chosen.account_id = recent_acts.account_id
 
 ),
@@ -793,7 +825,8 @@ worded as (
                 when play_decision = 'drop'
                     then 'Does not fit' || coalesce(
                         ': ' || misfits,
-                        ' (' || {{ in_words('fit_score', 0) }} || ' of 100 points)', ''
+                        ' (' || {{ in_words('fit_score', 0) }}
+                        || ' of 100 points, {{ var("fit_moderate_min_score") }} are needed)', ''
                     )
                 when play_decision = 'hold'
                     then 'On hold until ' || cast(revisit_on as {{ dbt.type_string() }})
@@ -801,10 +834,12 @@ worded as (
             case
                 when play_decision in ('hold', 'research') or readiness_segment = 'can_decide' then
                     {{ readiness_words('readiness_segment') }}
+                    || case when readiness_segment = 'blocked'
+                        then {{ blocking_words('blocking_dimension') }} else '' end
                     || coalesce(
                         case when readiness_segment = 'can_decide'
-                            then ' and named ' || cast(next_deadline_on as {{ dbt.type_string() }})
-                                || ' as a deadline' end, ''
+                            then ' and must act by '
+                                || cast(next_deadline_on as {{ dbt.type_string() }}) end, ''
                     )
             end,
             case when play_decision not in ('withheld', 'drop') then
@@ -818,14 +853,19 @@ worded as (
                                 when has_committed_motion then 'A committed deal'
                                 else 'Strong signal'
                             end
-                            || ' at a time when they cannot buy'
+                            || coalesce(
+                                -- As it stands in account_timing, without its capital and stop.
+                                ', but t' || substring(timing_reason, 2, length(timing_reason) - 2),
+                                ' at a time when they cannot buy'
+                            )
                         -- What somebody did is told with who did it.
                         when trigger in ('state', 'rise', 'fall', 'buying_signal') then null
                         when trigger = 'spike'
-                            then 'They did more than usual in the last {{ var("spike_days") }} days'
+                            then 'They showed more interest than usual in the last'
+                                || ' {{ var("spike_days") }} days'
                         else
                             'News of ' || cast(triggered_on as {{ dbt.type_string() }}) || ': '
-                            || replace(trigger, '_', ' ')
+                            || coalesce(news_words, replace(trigger, '_', ' '))
                     end,
                     case
                         when trigger = 'rise'
@@ -837,7 +877,7 @@ worded as (
                     || cast(state_since as {{ dbt.type_string() }})
                     || case kept_by
                         when 'waiting_rule' then
-                            ', falls on '
+                            ', drops below ' || state || ' on '
                             || cast(
                                 {{ add_days(
                                     'as_of_date', var('days_below_to_fall') ~ ' - days_below'
@@ -846,7 +886,10 @@ worded as (
                             || ' if nothing changes'
                         when 'stale_feed'
                             then ', held there only because ' || {{ feed_words('paused_by') }}
-                                || ' stopped (' || paused_by || ')'
+                                || ' stopped (' || paused_by
+                                || coalesce(
+                                    ', since ' || cast(paused_since as {{ dbt.type_string() }}), ''
+                                ) || ')'
                         else ''
                     end
                     || case
@@ -856,11 +899,12 @@ worded as (
                     end,
                     coalesce(
                         acts_in_words,
-                        'Nobody there did anything that we could see in'
+                        'Nobody there contacted us or used our site, mails, ads or events in'
                         || ' {{ var("engaged_days") }} days'
                     ),
-                    'They read more than usual about ' || surging_topic_names,
-                    'What holds them back: ' || {{ driver_words('primary_driver', 'they') }}
+                    'Elsewhere they read more than usual about ' || surging_topic_names,
+                    'What keeps them from becoming active: '
+                    || {{ driver_words('primary_driver', 'they') }}
                 )
             end,
             'To do: '
@@ -870,7 +914,7 @@ worded as (
                         '. ',
                         case when play_decision = 'research' then
                             'Find out ' || {{ question_words('asked_dimension') }}
-                            || ' (ask the ' || {{ persona_words('respondent_role') }} || ')' end,
+                            || ' (ask ' || {{ a_persona('respondent_role') }} || ')' end,
                         what_to_do
                     ), ''
                 )

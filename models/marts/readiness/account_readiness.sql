@@ -136,20 +136,16 @@ select
         when readiness_segment = 'unknown' and last_research_date is null
             then 'Nobody inside has been asked'
         when readiness_segment = 'unknown'
-            then 'What people there said is too old or says too little; last asked on '
+            then 'What people there told us '
+                || case when evidence_weight > 0 then 'says too little' else 'is too old' end
+                || '; last asked on '
                 || cast(last_research_date as {{ dbt.type_string() }})
         when readiness_segment = 'contested'
             then 'People there contradict each other on ' || {{ with_and('contested_words') }}
         when readiness_segment = 'blocked'
             then
-                {{ readiness_words('readiness_segment') }} || ', because '
-                || case blocking_dimension
-                when 'pressure' then 'nothing forces them to act'
-                when 'ownership' then 'nobody answers for the problem'
-                when 'authority_alignment'
-                    then 'those with the problem do not control budget and priority'
-                else 'they can wait'
-            end
+                {{ readiness_words('readiness_segment') }}
+                || {{ blocking_words('blocking_dimension') }}
         when readiness_segment = 'can_decide'
             then 'They can decide: all four conditions of a decision are met'
         else 'Nothing is known to stand in the way, but not all four conditions are known'

@@ -309,7 +309,7 @@ select
     readiness_segment,
     is_lapsing,
     'First find out ' || {{ question_words('dimension') }}
-    || ' (ask the ' || {{ persona_words('respondent_role') }} || '). There is a chance of '
+    || ' (ask ' || {{ a_persona('respondent_role') }} || '). There is a chance of '
     || {{ in_words('100 * flip_share', 0) }} || '% that one conversation changes what we decide. '
     || case
         when is_lapsing
