@@ -327,6 +327,7 @@ def _usage(world: World, homes: Homes) -> Batch:
     there = day < accounts.customer_until[who[row]]
     row, day = row[there], day[there]
     share = np.minimum(1.0, 0.5 + 0.5 * (day + 200) / (plan.days + 200))
+    share = np.where(is_over[row], 1.0, share)
     deployed = (licensed[row] * rolled_out[row] * share).astype(np.int64)
     active = (deployed * uses[row] * r.uniform(0.9, 1.0, len(row))).astype(np.int64)
     active = np.where(is_odd[row], deployed + 3, active)

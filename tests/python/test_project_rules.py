@@ -28,7 +28,6 @@ STAGING_READ_ABOVE = {
     ("data_health", "stg_landing__tables"): "the manifest of the landing is the subject",
     ("load_audit", "stg_landing__files"): "the manifest of the landing is the subject",
     ("load_audit", "stg_landing__quarantine"): "the manifest of the landing is the subject",
-    ("account_teams", "stg_landing__files"): "whether a CRM's teams ever landed",
     ("account_reviews", "stg_landing__files"): "whether plans and reviews ever landed",
     ("account_reviews", "stg_planning__plans"): "the one reader of plans",
     ("account_reviews", "stg_planning__reviews"): "the one reader of reviews",

@@ -22,8 +22,8 @@ survivors as (
 landed as (
 
     select
-        max(case when table_name = 'plans' then 1 else 0 end) = 1 as has_plans,
-        max(case when table_name = 'reviews' then 1 else 0 end) = 1 as has_reviews
+        coalesce(max(case when table_name = 'plans' then 1 end) = 1, false) as has_plans,
+        coalesce(max(case when table_name = 'reviews' then 1 end) = 1, false) as has_reviews
     from {{ ref('stg_landing__files') }}
     where source = 'planning' and status = 'loaded'
         and (delivery_date <= {{ day }} or is_first_load)
@@ -289,7 +289,8 @@ milestones as (
     select
         account_id,
         count(case when status = 'red' then 1 end) as red_items,
-        min(case when done_on is null then due_on end) as next_milestone_on
+        min(case when done_on is null and due_on >= {{ day }} then due_on end)
+            as next_milestone_on
     from {{ ref('success_milestones') }}
     group by account_id
 
@@ -557,7 +558,9 @@ select
                 else told.play_name
                     || coalesce(' by ' || cast(told.play_due_on as {{ dbt.type_string() }}), '')
                     || case when told.is_play_overdue then ', overdue' else '' end
-                    || coalesce(', led by ' || replace(told.play_owner_function, '_', ' '), '')
+                    || coalesce(
+                        ', led by ' || replace(nullif(told.play_owner_function, 'none'), '_', ' '), ''
+                    )
             end
             || coalesce(
                 '. Next milestone: ' || cast(told.next_milestone_on as {{ dbt.type_string() }}), ''

@@ -1,9 +1,3 @@
-{%- set off = "'" ~ var('sources_off') | join("', '") ~ "'" -%}
-{%- set team_tables = [] -%}
-{%- for table in tables_of('account_teams') -%}
-    {%- do team_tables.append("'" ~ table.source ~ '.' ~ table.table ~ "'") -%}
-{%- endfor -%}
-
 with accounts as (
 
     select days.account_id, days.lifecycle, days.is_target, listings.target_tier
@@ -26,27 +20,10 @@ members as (
 
 ),
 
--- Where a CRM's teams never landed, that nobody is on a team is not known.
-team_feeds as (
-
-    select distinct source, source_instance
-    from {{ ref('stg_landing__files') }}
-    where status = 'loaded'
-        and (delivery_date <= {{ end_date() }} or is_first_load)
-        and source || '.' || table_name in ({{ team_tables | join(', ') or "''" }})
-        and source not in ({{ off }})
-
-),
-
 known_teams as (
 
-    select distinct records.account_id
-    from {{ ref('account_crosswalk') }} as records
-    inner join team_feeds
-        on
-            records.source = team_feeds.source
-            and records.source_instance = team_feeds.source_instance
-    where not records.is_deleted
+    select distinct account_id from members
+    where is_team_known
 
 ),
 
@@ -203,7 +180,7 @@ select
         when judged.is_missing
             then 'Nobody of ' || replace(judged.function_name, '_', ' ') || ' is on the team'
         when judged.member_id is null
-            then 'No account team of its CRM was delivered'
+            then 'Not known: no CRM that delivered account teams has the account'
         when not judged.is_active then judged.member_name || ' is not active any more'
         when judged.function_name = 'unknown'
             then 'No rule of owner_functions knows the function of ' || judged.member_name
