@@ -144,9 +144,10 @@ def _plans(world: World, homes: Homes) -> Iterator[Batch]:
     k = len(who)
     number = np.arange(1, k + 1)
     ids = homes.account_names(_records(world, who, r.random(k) < 0.5))
-    is_unknown = r.random(k) < 0.015
     ids = pc.if_else(
-        pa.array(is_unknown), text.salesforce_ids("001", UNKNOWN + number, PODS[SALESFORCE]), ids
+        pa.array(number % 60 == 7),
+        text.salesforce_ids("001", UNKNOWN + number, PODS[SALESFORCE]),
+        ids,
     )
     first, second = r.integers(1, 12, (2, k))
     campaigns = text.join(
@@ -255,7 +256,7 @@ def _milestones(world: World, homes: Homes, deal: pa.Table) -> Batch:
     number = np.arange(1, k + 1)
     ids = homes.account_names(_records(world, who, r.random(k) < 0.5))
     ids = pc.if_else(
-        pa.array(r.random(k) < 0.01),
+        pa.array(number % 90 == 5),
         text.salesforce_ids("001", UNKNOWN + 5_000 + number, PODS[SALESFORCE]),
         ids,
     )

@@ -134,7 +134,6 @@ LITERALS_IN_MARTS = {
     ("research_queue", "100"): "a score is a percentage",
     ("research_scope", "6"): "decimals kept of a float",
     ("account_teams", "6"): "decimals kept of a float",
-    ("account_teams", "100"): "a share in percent",
     ("success_milestones", "2"): "cents",
     ("success_milestones", "6"): "decimals kept of a float",
     ("success_milestones", "18"): "digits of a sum of cents",

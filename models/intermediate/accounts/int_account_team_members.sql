@@ -63,7 +63,9 @@ role_words as (
     select
         team_role,
         ' ' || lower(regexp_replace(team_role, '[^[:alnum:]]+', ' ', 'g')) || ' ' as words
-    from (select distinct team_role from members where team_role is not null) as roles
+    from members
+    where team_role is not null
+    group by team_role
 
 ),
 
