@@ -6,7 +6,8 @@ with findings as (
 
 ),
 
--- Findings have no time of their own: what was delivered last holds, also where it takes the words back.
+-- Findings have no time of their own: what was delivered last holds, also where it takes the words
+-- back.
 words as (
 
     select

@@ -49,4 +49,5 @@ select
 from accounts
 left join names on accounts.account_id = names.account_id
 inner join persona_spans on accounts.account_id = persona_spans.account_id
-left join {{ ref('persona_composites') }} as composites on persona_spans.persona = composites.persona
+left join {{ ref('persona_composites') }} as composites
+    on persona_spans.persona = composites.persona

@@ -78,8 +78,8 @@ plans as (
         row_number() over (
             partition by survivors.account_id
             order by
-                plans_in_force.period, plans_in_force.starts_on desc nulls last,
-                plans_in_force.version_at desc, plans_in_force.plan_id
+                plans_in_force.period asc, plans_in_force.starts_on desc nulls last,
+                plans_in_force.version_at desc, plans_in_force.plan_id asc
         ) as plan_order
     from (
         select
@@ -145,8 +145,8 @@ last_reviews as (
 
 ),
 
--- A later review makes up for one that was left out, and what was due before the account came on the
--- list nobody owes.
+-- A later review makes up for one that was left out, and what was due before the account came on
+-- the list nobody owes.
 reviews as (
 
     select
@@ -177,8 +177,8 @@ reviews as (
 seats as (
 
     select distinct
-        account_id, function_name, is_missing, member_id, status, member_name,
-        team_roles, is_needed
+        account_id, replace(function_name, '_', ' ') as function_words, is_missing, member_id,
+        status, member_name, team_roles, is_needed
     from {{ ref('account_teams') }}
 
 ),
@@ -188,14 +188,14 @@ teams as (
     select
         account_id,
         string_agg(
-            member_name || ' (' || coalesce(team_roles, replace(function_name, '_', ' ')) || ')',
-            ', ' order by function_name, member_name
+            member_name || ' (' || coalesce(team_roles, function_words) || ')',
+            ', ' order by function_words, member_name
         ) filter (where status = 'filled') as members,
         string_agg(
-            distinct replace(function_name, '_', ' '), ', ' order by replace(function_name, '_', ' ')
+            distinct function_words, ', ' order by function_words
         ) filter (where is_missing) as missing,
         string_agg(
-            distinct replace(function_name, '_', ' '), ', ' order by replace(function_name, '_', ' ')
+            distinct function_words, ', ' order by function_words
         ) filter (where is_needed and is_missing is null) as not_known
     from seats
     group by account_id
@@ -220,11 +220,21 @@ events as (
         case
             when
                 min_by(triggers.trigger, triggers.trigger_rank)
-                in ('{{ var("market_event_triggers") | join("', '") }}')
+                in (
+                    {%- for trigger in var('market_event_triggers') %}
+                    '{{ trigger }}',
+                    {%- endfor %}
+                    ''
+                )
                 then 'market'
             when
                 min_by(triggers.trigger, triggers.trigger_rank)
-                in ('{{ var("contact_event_triggers") | join("', '") }}')
+                in (
+                    {%- for trigger in var('contact_event_triggers') %}
+                    '{{ trigger }}',
+                    {%- endfor %}
+                    ''
+                )
                 then 'contact'
             else 'company'
         end as scope
@@ -243,7 +253,7 @@ news as (
         {%- for scope in ['market', 'company', 'contact'] %}
         string_agg(
             cast(event_date as {{ dbt.type_string() }}) || ' ' || headline,
-            '; ' order by event_date desc, event_id
+            '; ' order by event_date desc, event_id asc
         ) filter (where scope = '{{ scope }}') as {{ scope }}_events
         {{- ',' if not loop.last }}
         {%- endfor %}
@@ -497,7 +507,9 @@ select
                     || '. Objective: ' || coalesce(told.objective, 'none is written')
                     || '. Challenge: ' || coalesce(told.challenge, 'none is written')
                     || '. Touches: ' || {{ in_words('told.touches_of_plan', 0) }}
-                    || coalesce(' of ' || {{ in_words('told.planned_touches', 0) }} || ' planned', '')
+                    || coalesce(
+                        ' of ' || {{ in_words('told.planned_touches', 0) }} || ' planned', ''
+                    )
                     || '. People engaged: ' || {{ in_words('told.engaged_people', 0) }}
                     || coalesce(
                         ' of ' || {{ in_words('told.planned_stakeholders', 0) }} || ' planned', ''
@@ -544,7 +556,8 @@ select
             || ')' || coalesce(
                 ', last on ' || cast(told.last_touch_on as {{ dbt.type_string() }}), ''
             )
-            || ', with ' || {{ counted('told.meetings', 'meeting') }} || '. They answered or came by '
+            || ', with ' || {{ counted('told.meetings', 'meeting') }}
+            || '. They answered or came by '
             || {{ in_words('told.answers', 0) }} || ' times' || coalesce(
                 ', last on ' || cast(told.last_answer_on as {{ dbt.type_string() }}), ''
             ) || '.'
@@ -559,7 +572,8 @@ select
                     || coalesce(' by ' || cast(told.play_due_on as {{ dbt.type_string() }}), '')
                     || case when told.is_play_overdue then ', overdue' else '' end
                     || coalesce(
-                        ', led by ' || replace(nullif(told.play_owner_function, 'none'), '_', ' '), ''
+                        ', led by '
+                        || replace(nullif(told.play_owner_function, 'none'), '_', ' '), ''
                     )
             end
             || coalesce(

@@ -1,4 +1,13 @@
 {%- set day = end_date() -%}
+{#- The columns that the four parts fill; what a part has not is null. -#}
+{%- set columns = {
+    'item_id': 'varchar', 'item': 'varchar', 'product': 'varchar', 'unit': 'varchar',
+    'status': 'varchar', 'due_on': 'date', 'first_due_on': 'date', 'done_on': 'date',
+    'days_late': 'integer', 'owner_function': 'varchar', 'escalated_to': 'varchar',
+    'counted_on': 'date', 'licensed_people': 'bigint', 'deployed_people': 'bigint',
+    'active_people': 'bigint', 'deployed_share': 'double', 'active_share': 'double',
+    'open_pipeline_usd': 'double'
+} -%}
 
 with accounts as (
 
@@ -114,7 +123,8 @@ usage_in_force as (
 
 ),
 
--- The last counts of each record, product and unit; those of records that are one account are summed.
+-- The last counts of each record, product and unit; those of records that are one account are
+-- summed.
 counts as (
 
     select
@@ -299,15 +309,6 @@ expansion as (
 
 ),
 
-{#- The columns that the four parts fill; what a part has not is null. -#}
-{%- set columns = {
-    'item_id': 'varchar', 'item': 'varchar', 'product': 'varchar', 'unit': 'varchar',
-    'status': 'varchar', 'due_on': 'date', 'first_due_on': 'date', 'done_on': 'date',
-    'days_late': 'integer', 'owner_function': 'varchar', 'escalated_to': 'varchar',
-    'counted_on': 'date', 'licensed_people': 'bigint', 'deployed_people': 'bigint',
-    'active_people': 'bigint', 'deployed_share': 'double', 'active_share': 'double',
-    'open_pipeline_usd': 'double'
-} %}
 all_items as (
 
     {%- for kind, filled in {
@@ -363,7 +364,8 @@ all_items as (
         {%- elif kind == 'adoption' %}
         'On ' || cast(counted_on as {{ dbt.type_string() }}) || ' '
         || coalesce({{ in_words('active_people', 0) }}, 'not known how many') || ' used it, of '
-        || coalesce({{ in_words('deployed_people', 0) }}, 'not known how many') || ' who had it and '
+        || coalesce({{ in_words('deployed_people', 0) }}, 'not known how many')
+        || ' who had it and '
         || coalesce({{ in_words('licensed_people', 0) }}, 'not known how many') || ' licensed'
         || case when is_over_licence
             then '; more people have it than the licence covers' else '' end
