@@ -5,7 +5,7 @@ What belongs here, from the latent to the landed:
 - the world: the market (`company`, `titles`), which records the CRM has of it and which are odd
   (`records`), where they stand (`homes`), whom the other systems can see (`systems`);
 - what happens (`acting`, then `sales`, `campaigns`, `web`, `marketo`, `ads`, `intent`, in the order
-  of `activity`), and what is written down of it (`crm`, `deals`, `reference`);
+  of `activity`), and what is written down of it (`crm`, `deals`, `reference`, `planning`);
 - the words of each CRM for the same facts (`writer`, `salesforce`, `hubspot`);
 - how files arrive, with their dirt (`deliveries`), the truth (`truth`), the command line
   (`simulate`).

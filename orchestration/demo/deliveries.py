@@ -52,6 +52,10 @@ FEEDS = {
     "research/interviews": "jsonl",
     "research/findings": "jsonl",
     "research/survey_responses": "csv",
+    "planning/plans": "csv",
+    "planning/reviews": "csv",
+    "success/milestones": "csv",
+    "success/usage": "csv",
 }
 SALESFORCE_TABLES = (
     "account contact lead opportunity opportunity_history opportunity_field_history"
@@ -91,11 +95,11 @@ PART_ROWS = 100_000
 # The part of a feed that mishaps happen to.
 MAIN_PART = "data"
 # Feeds that come on days with something in them; the others send an empty file on the rest.
-NOW_AND_THEN = {"intent/topic_scores", "spend/daily"}
+NOW_AND_THEN = {"intent/topic_scores", "spend/daily", "success/usage"}
 # Tables that hardly change: they are sent, mostly empty, on every fifth day.
 SELDOM = set(
     "user_role record_type account_team_member deal_pipeline_stage owner_team team"
-    " relationships activity_delete_lead".split()
+    " relationships activity_delete_lead plans reviews milestones".split()
 )
 
 

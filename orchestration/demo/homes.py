@@ -82,8 +82,8 @@ def _named(ids: Ids) -> Ids:
 
 def _by_home(home: Ints, number: Ints, ids: Ids) -> pa.Array:
     crms = np.unique(home)
-    if len(crms) == 1:
-        return ids(int(crms[0]), number)
+    if len(crms) < 2:  # no record, no CRM: whichever names none
+        return ids(int(crms[0]) if len(crms) else SALESFORCE, number)
     pools = pa.concat_arrays([ids(int(crm), number) for crm in crms])
     place = np.searchsorted(crms, home) * len(number) + np.arange(len(number))
     return pools.take(pa.array(place))

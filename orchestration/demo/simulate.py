@@ -23,6 +23,7 @@ from .campaigns import campaigns
 from .company import CRMS, Plan, build
 from .deliveries import Landing
 from .hubspot import HubSpot
+from .planning import planning
 from .research import research
 from .salesforce import Salesforce
 from .writer import Crm
@@ -74,6 +75,7 @@ def simulate(
     land([crm.accounts(world, held), crm.users(world, home), crm.campaign_records(world, plans)])
     land(reference.before_activity(world, held, home, deal))
     land([intent.universe(world)])
+    land(planning(world, home, deal))
     step("records of companies, targets, contracts")
     acting = Acting(world, held, home, known_to, deal)
     activity = Activity(acting, plans)

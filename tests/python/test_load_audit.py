@@ -331,6 +331,48 @@ ROWS: dict[str, tuple[str, list[tuple[str, str | None]]]] = {
             ("K2,A77,2026-01-01,2026-12-31,700,2026-01-01T00:00:00Z", UNKNOWN),
         ],
     ),
+    f"planning/plans/loaded_date={FIRST_LOAD}/p.csv": (
+        "plan_id,crm_account_id,objective,recorded_at",
+        [
+            ("P1,A2,First meeting,2026-05-01T00:00:00Z", "superseded by a later version"),
+            ("P1,A2,Second meeting,2026-05-02T00:00:00Z", None),
+            ("P2,A77,First meeting,2026-05-01T00:00:00Z", UNKNOWN),
+        ],
+    ),
+    f"planning/reviews/loaded_date={FIRST_LOAD}/r.csv": (
+        "review_id,crm_account_id,due_on,held_on,recorded_at",
+        [
+            ("R1,A2,2026-05-10,,2026-05-01T00:00:00Z", None),
+            ("R2,A2,2026-05-10,,2026-07-01T00:00:00Z", NOT_YET),
+            ("R3,A77,2026-05-10,,2026-05-01T00:00:00Z", UNKNOWN),
+        ],
+    ),
+    f"success/milestones/loaded_date={FIRST_LOAD}/m.csv": (
+        "milestone_id,crm_account_id,kind,name,due_on,done_on,recorded_at",
+        [
+            ("M1,A2,Trial,Set up,2026-05-10,,2026-05-01T00:00:00Z", None),
+            ("M2,A77,trial,Set up,2026-05-10,,2026-05-01T00:00:00Z", UNKNOWN),
+        ],
+    ),
+    f"success/usage/loaded_date={FIRST_LOAD}/u.csv": (
+        "crm_account_id,date,product,unit,licensed_people,deployed_people,active_people,recorded_at",
+        [
+            ("A2,2026-05-01,Platform,,10,12,5,2026-05-01T00:00:00Z", None),
+            (
+                "A2,2026-05-02,Platform,,,,,2026-05-02T00:00:00Z",
+                "has nothing in it that we use",
+            ),
+            ("A77,2026-05-01,Platform,,10,5,5,2026-05-01T00:00:00Z", UNKNOWN),
+        ],
+    ),
+    f"salesforce/account_team_member/loaded_date={FIRST_LOAD}/t.csv": (
+        "id,account_id,user_id,team_member_role,is_deleted,created_date,system_modstamp",
+        [
+            ("T1,A2,U1,SDR,false,2026-05-01,2026-05-01", None),
+            ("T2,A2,U1,SDR,true,2026-05-01,2026-05-01", "record merged or deleted"),
+            ("T3,A77,U1,SDR,false,2026-05-01,2026-05-01", UNKNOWN),
+        ],
+    ),
     f"plays/outcomes/loaded_date={FIRST_LOAD}/o.csv": (
         "domain,play_id,assigned_on,status,recorded_at",
         [

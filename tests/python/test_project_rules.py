@@ -28,6 +28,12 @@ STAGING_READ_ABOVE = {
     ("data_health", "stg_landing__tables"): "the manifest of the landing is the subject",
     ("load_audit", "stg_landing__files"): "the manifest of the landing is the subject",
     ("load_audit", "stg_landing__quarantine"): "the manifest of the landing is the subject",
+    ("account_reviews", "stg_landing__files"): "whether plans and reviews ever landed",
+    ("account_reviews", "stg_planning__plans"): "the one reader of plans",
+    ("account_reviews", "stg_planning__reviews"): "the one reader of reviews",
+    ("success_milestones", "stg_success__milestones"): "the one reader of milestones",
+    ("success_milestones", "stg_success__usage"): "the one reader of counts of use",
+    ("account_voices", "stg_research__findings"): "own words go through no other model",
 }
 INSIDE_READ_BY = {
     # An inside has one mart as its public face. Whoever else needs what is in it reads the mart, or
@@ -48,6 +54,9 @@ INSIDE_READ_BY = {
     ("account_readiness", "int_interview_spans"): "the last conversation, and the day it named",
     ("account_plays", "int_account_events"): "the events that trigger plays",
     ("pipeline", "int_deal_people"): "who is named in a deal or engaged at its account",
+    ("account_reviews", "int_account_events"): "the events of its review, with headlines",
+    ("account_teams", "int_account_team_members"): "the members it lists",
+    ("success_milestones", "int_contract_spans"): "products under contract",
     ("accounts", "int_account_attributes"): "attributes that no segment reads",
     ("icp_alignment", "int_account_attributes"): "any attribute that a function has a view on",
     ("account_parents", "int_account_parents"): "the parents it lists",
@@ -138,6 +147,10 @@ LITERALS_IN_MARTS = {
     ("engagement_baseline", "60"): "seconds of a minute",
     ("engagement_baseline", "6"): "decimals kept of a float",
     ("content_inventory", "6"): "decimals kept of a float",
+    ("account_teams", "6"): "decimals kept of a float",
+    ("success_milestones", "2"): "cents",
+    ("success_milestones", "6"): "decimals kept of a float",
+    ("success_milestones", "18"): "digits of a sum of cents",
     ("account_coverage", "2"): "single-threaded: one person where two or more are required",
 }
 STRUCTURAL_NUMBERS = {"0", "1", "0.0", "1.0"}

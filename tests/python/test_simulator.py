@@ -23,6 +23,7 @@ from orchestration.demo.acting import STEP, STEPS, Acting
 from orchestration.demo.batches import Batch
 from orchestration.demo.company import MONTH, Noise, Plan, Rates, build
 from orchestration.demo.deliveries import MISHAPS, NOW_AND_THEN, SELDOM, feeds
+from orchestration.demo.planning import planning
 from orchestration.demo.simulate import main, simulate
 from orchestration.demo.systems import SystemNoise
 from tools import evaluate
@@ -916,3 +917,59 @@ def test_evaluation_of_readiness(
     assert found.intervals["ownership"] == evaluate.Interval(10, 0.0, 5, 0.0)
     assert found.calls == {"can_decide": (2, 0.5), "blocked": (3, 1.0)}
     assert "truly can decide" in "".join(evaluate._readiness_lines(found, END))
+
+
+def test_plans_and_milestones_come_with_the_dirt_that_is_promised() -> None:
+    """Of a company of the usual size; nothing else of it needs to be simulated for that."""
+    plan = Plan(accounts=600, months=6, activities=1_000, seed=7, end=END, crm="both")
+    world = build(plan)
+    homes_of = homes.draw(world, records.draw(world))
+    deal = deals.draw(world)
+    batches = list(planning(world, homes_of, deal))
+    again = planning(world, homes_of, deal)
+    assert all(one.table.equals(two.table) for one, two in zip(batches, again, strict=True))
+    rows = {
+        feed: pa.concat_tables([batch.table for batch in batches if batch.feed == feed])
+        for feed in {batch.feed for batch in batches}
+    }
+    # Of teams only the history, in a file of their own: the daily files stay as they were.
+    for batch in batches:
+        if batch.feed.endswith("account_team_member"):
+            assert batch.part == "teams"
+            assert batch.day.max() <= plan.load_day
+    accounts = homes_of.account_names(np.arange(world.accounts.n))
+    twins = homes_of.account_names(world.accounts.n + np.arange(len(world.duplicates.survivor)))
+    plans, reviews, milestones, usage = (
+        rows[feed]
+        for feed in ("planning/plans", "planning/reviews", "success/milestones", "success/usage")
+    )
+    team = rows["salesforce/account_team_member"]
+    with duckdb.connect() as connection:
+
+        def count(sql: str) -> int:
+            names = {"plans": plans, "reviews": reviews, "milestones": milestones}
+            names |= {"usage": usage, "team": team}
+            names |= {"accounts": pa.table({"id": accounts}), "twins": pa.table({"id": twins})}
+            for name, table in names.items():
+                connection.register(f"the_{name}", table)
+            ((found,),) = connection.execute(sql).fetchall()
+            return int(found)
+
+        versions = "count(distinct due_on) > 1"
+        for dirt in (
+            "select count(*) from the_reviews where held_on > due_on + 10",
+            "select count(*) from the_reviews group by review_id having count(held_on) = 0 limit 1",
+            "select count(*) from the_plans where crm_account_id in (from the_twins)",
+            "select count(*) from the_plans where crm_account_id not in (from the_accounts)"
+            " and crm_account_id not in (from the_twins)",
+            "select count(*) from the_milestones where done_on < due_on",
+            f"select count(*) from the_milestones group by milestone_id having {versions} limit 1",
+            "select count(*) from the_milestones where escalated_to is not null",
+            "select count(*) from the_usage where deployed_people > licensed_people",
+            "select count(*) from the_usage where active_people > deployed_people",
+            "select count(*) - (select count(*) from (select distinct * from the_usage))"
+            " from the_usage",
+            "select count(*) from the_team where team_member_role is null",
+            "select count(*) from the_team where is_deleted",
+        ):
+            assert count(dirt) > 0, dirt

@@ -114,6 +114,31 @@ events as (
 
 ),
 
+{% for rows, of in {
+    'plans': ('stg_planning__plans', ['plan_id']),
+    'reviews': ('stg_planning__reviews', ['review_id']),
+    'milestones': ('stg_success__milestones', ['milestone_id']),
+    'counts_of_use': ('stg_success__usage', ['crm_account_id', 'counted_on', 'product', 'unit'])
+}.items() -%}
+{{ rows }} as (
+
+    select *, {{ is_newest(of[1]) }} as is_newest
+    from {{ ref(of[0]) }}
+
+),
+
+{% endfor -%}
+team_members as (
+
+    select *, {{ is_newest(['team_member_id']) }} as is_newest
+    from (
+        {{ rows_of_sources(
+            'account_teams', ['team_member_id', 'crm_account_id', 'is_deleted'] + place
+        ) }}
+    ) as delivered
+
+),
+
 outcomes as (
 
     select
@@ -340,6 +365,33 @@ left join event_ids on events.event_id = event_ids.event_id
 {%- elif rows == 'outcomes' %}
 left join plays on outcomes.play_id = plays.play_id
 {%- endif %}
+
+union all
+
+{% endfor %}
+{% for rows in ['plans', 'reviews', 'milestones', 'counts_of_use', 'team_members'] %}
+select
+    {{ rows }}.file_path,
+    {{ rows }}.file_row,
+    case
+        {{ reasons_of_versions(rows ~ '.') }}
+        {%- if rows == 'team_members' %}
+        when team_members.is_deleted then 'record merged or deleted'
+        {%- elif rows == 'counts_of_use' %}
+        when counts_of_use.counted_on > {{ end_date() }} then 'not yet known'
+        when
+            counts_of_use.licensed_people is null and counts_of_use.deployed_people is null
+            and counts_of_use.active_people is null
+            then 'has nothing in it that we use'
+        {%- endif %}
+        when accounts.account_id is not null then null
+        when {{ rows }}.crm_account_id is null then 'no account'
+        when accounts.id is not null then 'account left out'
+        else 'account unknown'
+    end,
+    cast(null as double)
+from {{ rows }}
+left join known_accounts as accounts on {{ rows }}.crm_account_id = accounts.id
 
 union all
 

@@ -1,7 +1,7 @@
 with event_versions as (
 
     select
-        event_id, domain, crm_account_id, event_type, event_date, version_at,
+        event_id, domain, crm_account_id, event_type, event_date, headline, version_at,
         min(known_date) over (partition by event_id) as known_date,
         known_date as valid_from
     from {{ ref('stg_change_events__events') }}
@@ -34,6 +34,7 @@ select
     coalesce(survivors.account_id, domain_owners.account_id) as account_id,
     in_force.event_type,
     in_force.event_date,
+    in_force.headline,
     greatest(in_force.known_date, in_force.event_date) as counts_from
 from in_force
 left join survivors on in_force.crm_account_id = survivors.crm_account_id

@@ -40,7 +40,14 @@ select
     case
         when accounts.is_known
             then persona_spans.filed_share < {{ var('persona_covered_min_share') }}
-    end as is_whitespace
+    end as is_whitespace,
+    composites.daily_work,
+    composites.challenges,
+    composites.goals,
+    composites.motivation,
+    composites.part_in_decision
 from accounts
 left join names on accounts.account_id = names.account_id
 inner join persona_spans on accounts.account_id = persona_spans.account_id
+left join {{ ref('persona_composites') }} as composites
+    on persona_spans.persona = composites.persona

@@ -15,6 +15,7 @@ select
     pressure_type,
     deadline_on,
     constraint_type,
+    nullif(trim(verbatim), '') as verbatim,
     coalesce(is_retracted, false) as is_retracted,
     _is_first_load as is_first_load,
     _delivery_day as delivery_date,
