@@ -17,6 +17,9 @@
 {% macro default__first_of(value, list) -%}
     nullif(regexp_extract(lower({{ value }}), '(' || lower({{ list }}) || ')', 1), '')
 {%- endmacro %}
+{% macro spark__first_of(value, list) -%}
+    nullif(regexp_extract(lower({{ value }}), concat('(', lower({{ list }}), ')'), 1), '')
+{%- endmacro %}
 
 {#- Text of a field of a JSON object; the field's name is an expression. -#}
 {% macro json_text(json, field) -%} {{ adapter.dispatch('json_text')(json, field) }} {%- endmacro %}

@@ -92,7 +92,8 @@ FIRST_LINES = ("State", "What holds it back", "Decision", "Next step", "Why now"
 # What the sentence of a play says first of what is to be done.
 TO_DO = ". To do: "
 # What it says last of why.
-HELD_BACK = re.compile(r"\. What holds (?:them|it) back: ")  # it: in files of older versions
+# Files of older versions say what holds them, or it, back.
+HELD_BACK = re.compile(r"\. What (?:keeps them from becoming active|holds (?:them|it) back): ")
 
 
 class ExplainError(ValueError):

@@ -118,6 +118,7 @@ LITERALS_IN_MARTS = {
     ("database_buildout", "0.9"): "a ninetieth percentile",
     ("account_activation_paths", "6"): "decimals kept of a float",
     ("account_activation_paths", "100"): "a score is a percentage; points are kept in hundredths",
+    ("account_activation_paths", "2"): "of two people a sentence says both",
     ("account_effort", "2"): "cents",
     ("activation_levers", "2"): "cents",
     ("response_times", "24"): "hours of a day",

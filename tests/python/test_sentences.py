@@ -1556,8 +1556,8 @@ SENTENCES: list[Sentence] = [
 ]
 
 PLACES = ("Form main: ", "CRM field: ")
-# Who has set a rule of the company's, as company_rules has it.
-SETTERS = ("proposed", "nobody")
+# Who has set a rule of the company's, and whether make init proposes it, as company_rules has it.
+SETTERS = (("proposed", "true"), ("nobody", "true"), ("nobody", "false"))
 FAULTS = ("unknown_question", "unknown_account", "nothing_rated", "no_rating")
 # What stands for the columns of review_items, so that each of its sentences is written.
 STAND_INS_OF_ITEMS = {
@@ -1616,13 +1616,14 @@ def of_review_items(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, st
         item_type = select.expressions[0].unalias().this
         faults = FAULTS if select.find(exp.Case) and "fault" in select.sql() else ("",)
         places = PLACES if len(faults) > 1 else ("",)
-        setters = SETTERS if item_type == "rule_not_set" else ("",)
-        for fault, place, setter in itertools.product(faults, places, setters):
+        setters = SETTERS if item_type == "rule_not_set" else (("", "true"),)
+        for fault, place, (setter, proposable) in itertools.product(faults, places, setters):
             named = {
                 **STAND_INS_OF_ITEMS,
                 "fault": f"'{fault}'",
                 "place": f"'{place}'",
                 "set_by": f"'{setter}'",
+                "is_proposable": proposable,
             }
             for column, at in (("item", 1), ("remedy", 3)):
                 words = (
