@@ -91,7 +91,7 @@ def refreshed_year(runs: Runs, template: Place, tmp_path_factory: pytest.TempPat
     result = runs.refresh(place, start=FIRST, end=LAST, with_dbt=False).check()
     first, second, third, *_ = result.out[result.out.index("Unknown: ") :].splitlines()
     assert first.startswith(
-        "Unknown: who sits in the buying committee of 85 of 85 targets (no contacts with titles"
+        "Unknown: who sits in the buying committee of 85 of 85 targets (no contacts with job titles"
         " delivered for 85)."
     )
     assert second.startswith("Unknown: which accounts you target (no target list delivered).")
