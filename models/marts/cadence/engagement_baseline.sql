@@ -615,8 +615,8 @@ rows_of_both as (
         case
             when compared = 0 then 'No account can be compared with the {{ baseline_words }}'
             when before_amount + after_amount > 0 and seen < {{ var('baseline_min_accounts') }}
-                then 'Fewer than {{ var("baseline_min_accounts") }} accounts that can be compared'
-                    || ' did anything'
+                then 'Of the accounts that can be compared fewer than'
+                    || ' {{ var("baseline_min_accounts") }} did anything'
         end,
         true
     from cohort_changes
@@ -672,8 +672,8 @@ select
             then 'Since the programme began, all feeds of the account have delivered for fewer than'
                 || ' {{ var("baseline_min_weeks") }} whole weeks.'
         when 'nothing_seen' then 'Nothing was seen, neither before nor after.'
-        when 'rose' then 'More than before, by more than chance explains.'
-        when 'fell' then 'Less than before, by more than chance explains.'
+        when 'rose' then 'It rose by more than chance explains.'
+        when 'fell' then 'It fell by more than chance explains.'
         else 'No clear change: chance may explain the difference.'
     end as why
 from stated

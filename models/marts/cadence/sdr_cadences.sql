@@ -285,7 +285,7 @@ select
                 || ' no owner is named or the function of the owner is not known, so nobody can say'
                 || ' whether this was sales development.'
         when 'over'
-            then 'More than {{ most }} touches without a pause of'
+            then 'More than {{ most }} touches without a pause of more than'
                 || ' {{ var("sequence_pause_days") }} days.'
         when 'answered' then 'They answered, so the sequence may end.'
         when 'running'

@@ -223,9 +223,9 @@ select
     effort_since_listed_usd,
     case when listed_on is not null
         then 'On the target list since ' || cast(listed_on as {{ dbt.type_string() }})
-            || coalesce(', chosen by ' || nullif(trim(selected_by), ''), ', nobody says by whom')
+            || ', chosen by ' || coalesce(nullif(trim(selected_by), ''), 'somebody not named')
             || coalesce(
-                ' (' || nullif(trim(selection_basis), '') || ')', ', and no reason is given'
+                ' (' || nullif(trim(selection_basis), '') || ')', ' for no stated reason'
             )
             || '; since then ' || {{ counted('touches_since_listed', 'touch', 'touches') }}
             || ' and about ' || {{ in_words('effort_since_listed_usd', 0) }}

@@ -190,7 +190,7 @@ select
                 ': has ' || {{ counted('judged.member_accounts', 'account') }}
                 || coalesce(' of target tier ' || judged.target_tier, ' without a target tier')
                 || '; one person can look after ' || {{ in_words('judged.accounts_per_person', 0) }}
-                || ' of these. Accounts of all tiers together fill '
+                || ' of these. Accounts of all tiers together take about '
                 || {{ in_words('100 * judged.member_load_share', 0) }}
                 || '% of what one person can do', ''
             )
