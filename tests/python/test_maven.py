@@ -466,7 +466,7 @@ def test_norms_are_the_medians_of_won_deals(maven: Path) -> None:
         " from marts.pipeline where outcome = 'open' order by 1",
     )
     norm = float(median(days))
-    none = "0 won deals with a known stay in this stage, 10 are needed"
+    none = "0 won deals have a known time in this stage, 10 are needed"
     assert found == [("Engaging", norm, norm, None), ("Prospecting", None, norm, none)]
 
 

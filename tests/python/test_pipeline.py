@@ -374,7 +374,7 @@ def test_context_is_that_of_the_day_of_creation_or_unknown(seen: Seen) -> None:
 
 def test_too_few_won_deals_give_no_norm(seen: Seen) -> None:
     assert of(seen, "days_in_stage, stage_norm_days, stage_norm_unknown_reason", "slips") == (
-        *(59, None, "0 won deals with a known stay in this stage, 10 are needed"),
+        *(59, None, "0 won deals have a known time in this stage, 10 are needed"),
     )
 
 

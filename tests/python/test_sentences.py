@@ -377,6 +377,109 @@ NOBODY_ELSE: dict[str, list[Row]] = {
 COMMON_MISFIT = {"account_id": "a", "is_must_not": False, "attribute_order": 1}
 FIT = {"account_id": "a", "as_of_date": DAY, "fits_icp": False, "is_fit_assumed": False}
 
+COMMON_MILESTONE = {
+    "account_id": "a",
+    "milestone_id": "m",
+    "kind": "onboarding",
+    "due_on": date(2026, 3, 20),
+    "first_due_on": date(2026, 3, 20),
+    "days_late": 0,
+    "days_moved": 0,
+}
+COMMON_COUNT = {
+    "account_id": "a",
+    "product": "Platform",
+    "counted_on": date(2026, 3, 20),
+    "licensed_people": 1200,
+    "deployed_people": 1000,
+    "active_people": 800,
+}
+COMMON_SEAT = {
+    "account_id": "a",
+    "function_name": "sales_development",
+    "is_needed": True,
+    "is_missing": False,
+    "reason": "Standard sequences are used",
+}
+MEMBER = {
+    **COMMON_SEAT,
+    "member_id": "m",
+    "member_name": "Ann Lee",
+    "team_roles": "Account owner",
+    "is_active": True,
+    "member_accounts": 12,
+    "accounts_per_person": 200,
+    "member_load_share": 0.4,
+}
+COMMON_BASELINE = {
+    "account_id": "a",
+    "was_listed": True,
+    "known_from": date(2025, 1, 1),
+    "baseline_from": date(2025, 10, 1),
+    "is_all_left_out": False,
+    "is_overlapped": False,
+    "after_weeks": 12,
+}
+COMMON_CHANGE = {
+    "scope": "account",
+    "account_id": "a",
+    "measure": "acts",
+    "before_amount": 10,
+    "after_amount": 20,
+    "is_long_enough": True,
+}
+COMMON_COHORT = {"segment_type": "all", "measure": "acts", "compared": 9, "seen": 9}
+LISTED = {
+    **COMMON_DECISION,
+    "lifecycle": "prospect",
+    "listed_on": date(2026, 1, 1),
+    "last_movement_on": date(2026, 3, 1),
+    "touches_since_listed": 12,
+    "recent_touches": 12,
+    "effort_since_listed_usd": 1300,
+}
+UNMOVED = {**LISTED, "last_movement_on": date(2025, 11, 1), "listed_on": date(2025, 11, 1)}
+COMMON_REVIEW = {
+    "account_id": "a",
+    "has_reviews": True,
+    "has_plans": True,
+    "is_overdue": False,
+    "reviews_left_out": 0,
+    "reviews_before_listing": 0,
+    "touches_of_plan": 0,
+    "engaged_people": 0,
+    "campaigns": 0,
+    "plans_alike": 1,
+    "open_deals": 0,
+    "open_pipeline_usd": 0,
+    "touches": 0,
+    "meetings": 0,
+    "answers": 0,
+    "sales_development_touches": 0,
+    "sales_touches": 0,
+    "marketing_touches": 0,
+    "customer_success_touches": 0,
+    "fit_why": "It fits.",
+    "readiness_why": "Nobody there has been asked yet.",
+    "activation_why": "Cold since 2026-01-01.",
+    "decision": "pursue",
+    "play_name": "Create demand",
+    "play_owner_function": "none",
+    "play_why": "Cold since 2026-01-01.",
+}
+NO_RISK = {
+    "account_id": "a",
+    "has_plans": True,
+    "has_reviews": True,
+    "readiness_segment": "can_decide",
+    "is_single_voice": False,
+    "is_single_threaded": False,
+    "is_stalled": False,
+    "past_close_date": 0,
+    "red_items": 0,
+    "is_downgrade_paused": False,
+}
+
 Sentence = tuple[str, str, Mapping[str, Sequence[Row]]]
 
 
@@ -1553,6 +1656,414 @@ SENTENCES: list[Sentence] = [
             },
         },
     ),
+    *(
+        ("success_milestones.why", case, {"accounts": [{"account_id": "a"}], where: [row]})
+        for where, common, rows in (
+            (
+                "milestones",
+                COMMON_MILESTONE,
+                {
+                    "done": {"done_on": date(2026, 3, 20)},
+                    "done a day late": {"done_on": date(2026, 3, 21), "days_late": 1},
+                    "done days late, put off": {
+                        "done_on": date(2026, 3, 22),
+                        "days_late": 2,
+                        "first_due_on": date(2026, 3, 1),
+                        "days_moved": 19,
+                    },
+                    "a day overdue": {"days_late": 1},
+                    "overdue, escalated": {"days_late": 11, "escalated_to": "the CFO"},
+                    "escalated before it is due": {"days_late": -20, "escalated_to": "the CFO"},
+                    "due within a week": {"days_late": -6},
+                    "due on a far day": {"days_late": -60},
+                    "put off": {
+                        "days_late": -60,
+                        "first_due_on": date(2026, 3, 1),
+                        "days_moved": 19,
+                    },
+                    "end of a trial": {"kind": "trial", "days_late": -3},
+                },
+            ),
+            (
+                "counts",
+                COMMON_COUNT,
+                {
+                    "well used": {},
+                    "partly used": {"active_people": 500},
+                    "hardly used, by one": {
+                        "licensed_people": 5,
+                        "deployed_people": 4,
+                        "active_people": 1,
+                    },
+                    "more than licensed": {"licensed_people": 900},
+                    "old counts": {"counted_on": date(2026, 1, 1)},
+                    "a wrong count": {"active_people": 1100},
+                    "nobody has it": {"deployed_people": 0, "active_people": 0},
+                    "two counts missing": {"licensed_people": None, "active_people": None},
+                    "a unit without licences": {
+                        "unit": "HQ",
+                        "licensed_people": 0,
+                        "deployed_people": 0,
+                        "active_people": 0,
+                    },
+                },
+            ),
+            (
+                "white_space",
+                {"account_id": "a", "product": "Analytics"},
+                {
+                    "no contract, one in the group": {"accounts_with_contract": 1},
+                    "no contract, several in the group": {"accounts_with_contract": 1200},
+                },
+            ),
+            (
+                "expansion",
+                {"account_id": "a", "open_deals": 0},
+                {
+                    "full": {"licensed_people": 100, "active_people": 95, "is_full": True},
+                    "more than licensed": {
+                        "licensed_people": 100,
+                        "deployed_people": 120,
+                        "active_people": 95,
+                        "is_full": True,
+                        "is_over_licence": True,
+                        "open_deals": 1,
+                        "open_pipeline_usd": 12000,
+                    },
+                    "licences left, deals": {
+                        "licensed_people": 100,
+                        "active_people": 50,
+                        "is_full": False,
+                        "open_deals": 2,
+                        "open_pipeline_usd": 64000,
+                    },
+                    "use not known, deal without an amount": {"open_deals": 1},
+                },
+            ),
+        )
+        for case, row in ((case, {**common, **row}) for case, row in rows.items())
+    ),
+    *of(
+        "account_teams.why",
+        "judged",
+        COMMON_SEAT,
+        {
+            "nobody": {"is_missing": True},
+            "left": {**MEMBER, "is_active": False, "is_missing": True},
+            "left, another is there": {**MEMBER, "is_active": False},
+            "not known": {"is_missing": None},
+            "function not known": {
+                **MEMBER,
+                "function_name": "unknown",
+                "is_needed": False,
+                "reason": None,
+            },
+            "one account": {**MEMBER, "member_accounts": 1, "member_load_share": 0.005},
+            "accounts of a tier": {**MEMBER, "target_tier": "A", "member_load_share": 1.25},
+            "no capacity": {
+                **MEMBER,
+                "team_roles": None,
+                "accounts_per_person": None,
+                "member_load_share": None,
+                "is_needed": False,
+            },
+        },
+    ),
+    *of(
+        "engagement_baseline.why",
+        "windows",
+        COMMON_BASELINE,
+        {
+            "known too late": {"known_from": date(2025, 11, 1)},
+            "feeds left out": {"is_all_left_out": True, "left_out_feeds": "segment.pages"},
+            "moved": {"changed_on": date(2026, 2, 1)},
+            "another programme": {"is_overlapped": True},
+            "too soon": {"after_weeks": 3},
+            "nothing seen": {},
+        },
+    ),
+    *of(
+        "engagement_baseline.why",
+        "rows_of_both",
+        COMMON_CHANGE,
+        {
+            "rose": {"lower_share": 0.1, "upper_share": 1.2},
+            "fell": {"lower_share": -0.8, "upper_share": -0.1},
+            "no clear change": {"lower_share": -0.2, "upper_share": 0.4},
+        },
+    ),
+    *(
+        (
+            "engagement_baseline.why",
+            case,
+            {
+                "windows": [{"account_id": "b", "was_listed": False}],
+                "cohort_changes": [{**COMMON_COHORT, **row}],
+            },
+        )
+        for case, row in (
+            ("no account to compare", {"compared": 0, "seen": 0}),
+            ("too few accounts", {"before_amount": 10, "after_amount": 20}),
+        )
+    ),
+    *of(
+        "sdr_cadences.why",
+        "judged",
+        {"account_id": "a"},
+        {
+            "one touch of nobody known": {
+                "status": "unknown_function",
+                "unknown_function_touches": 1,
+            },
+            "touches of nobody known": {
+                "status": "unknown_function",
+                "unknown_function_touches": 1200,
+            },
+            **{
+                status: {"status": status}
+                for status in (
+                    "over",
+                    "answered",
+                    "running",
+                    "below",
+                    "one_channel",
+                    "too_fast",
+                    "too_slow",
+                    "kept",
+                )
+            },
+        },
+    ),
+    *of(
+        "account_decisions.why_listed",
+        "judged",
+        LISTED,
+        {
+            "moved": {"selected_by": "Ann Lee", "selection_basis": "uses a rival's product"},
+            "not since it was listed": {
+                "last_movement_on": date(2026, 1, 1),
+                "touches_since_listed": 1,
+            },
+            "by somebody not named": {"selection_basis": "uses a rival's product"},
+            "a customer": {**UNMOVED, "lifecycle": "customer"},
+            "does not fit": {**UNMOVED, "decision_in_force": "drop"},
+            "on hold": {**UNMOVED, "decision_in_force": "hold", "revisit_on": date(2026, 5, 1)},
+            "on hold, no day": {**UNMOVED, "decision_in_force": "hold"},
+            "stalled": {**UNMOVED, "is_stalled": True},
+            "never touched": {**UNMOVED, "touches_since_listed": 0, "effort_since_listed_usd": 0},
+            "not touched of late": {**UNMOVED, "recent_touches": 0},
+            "not worked on for long": UNMOVED,
+        },
+    ),
+    *(
+        (
+            "account_reviews.said",
+            f"{item}, {case}",
+            {
+                "told": [{**COMMON_REVIEW, **row}],
+                "items": [{"item_order": 1, "item": item}],
+            },
+        )
+        for item, rows in {
+            "review": {
+                "none delivered": {"has_reviews": False},
+                "none planned": {},
+                "due": {"next_due_on": date(2026, 5, 1), "last_held_on": date(2026, 3, 1)},
+                "overdue": {"next_due_on": date(2026, 3, 1), "is_overdue": True},
+                "one never held, one before the listing": {
+                    "last_held_on": date(2026, 3, 1),
+                    "reviews_left_out": 1,
+                    "reviews_before_listing": 1,
+                },
+                "several never held, several before the listing": {
+                    "last_held_on": date(2026, 3, 1),
+                    "reviews_left_out": 2,
+                    "reviews_before_listing": 3,
+                },
+            },
+            "plan": {
+                "none delivered": {"has_plans": False},
+                "none made": {},
+                "runs": {
+                    "plan_period": "1 runs",
+                    "plan_starts_on": date(2026, 1, 1),
+                    "plan_ends_on": date(2026, 6, 30),
+                    "plan_owner_function": "customer_success",
+                    "objective": "Win the data team.",
+                    "challenge": "A rival is in place.",
+                    "touches_of_plan": 1200,
+                    "planned_touches": 2000,
+                    "engaged_people": 3,
+                    "planned_stakeholders": 5,
+                    "campaigns": 2,
+                    "plans_alike": 2,
+                },
+                "runs without an end": {"plan_period": "1 runs", "touches_of_plan": 1},
+                "to come": {"plan_period": "2 to come", "plan_starts_on": date(2026, 5, 1)},
+                "ended": {"plan_period": "3 ended", "plan_ends_on": date(2026, 2, 1)},
+            },
+            "team": {
+                "nobody": {},
+                "some": {"members": "Ann Lee (owner of the account)", "missing": "executive"},
+                "some not known": {
+                    "members": "Ann Lee (owner of the account)",
+                    "team_not_known": "marketing, sales development",
+                },
+            },
+            "readiness": {
+                "not known": {},
+                "known": {
+                    "pressure_types": "audit, cost_cut",
+                    "next_deadline_on": date(2026, 6, 1),
+                    "constraint_types": "competing_priority",
+                },
+            },
+            "company_events": {
+                "none": {},
+                "two": {"company_events": "2026-03-20 Bought a rival; 2026-03-09 new office"},
+            },
+            "pipeline": {
+                "none": {},
+                "a renewal": {
+                    "open_words": "Renewal, expected to close on 2026-08-01 (renewal)",
+                },
+                "one": {
+                    "open_deals": 1,
+                    "open_pipeline_usd": 50000,
+                    "open_words": "Proposal, 50,000 USD a year, expected to close on 2026-05-01",
+                },
+                "many without amounts": {"open_deals": 2, "open_words": "Proposal; Proposal"},
+            },
+            "touches_and_answers": {
+                "none": {},
+                "one": {
+                    "touches": 1,
+                    "sales_touches": 1,
+                    "meetings": 1,
+                    "answers": 1,
+                    "last_touch_on": date(2026, 3, 1),
+                    "last_answer_on": date(2026, 3, 2),
+                },
+                "many": {
+                    "touches": 1200,
+                    "sales_touches": 1000,
+                    "marketing_touches": 200,
+                    "meetings": 12,
+                    "answers": 34,
+                    "last_touch_on": date(2026, 3, 1),
+                    "last_answer_on": date(2026, 3, 2),
+                },
+            },
+            "next_steps": {
+                "nothing to do": {
+                    "exclusion_reason": "legal",
+                    "play_why": "Excluded (legal): nobody should act on them.",
+                },
+                "overdue": {
+                    "play_due_on": date(2026, 3, 20),
+                    "is_play_overdue": True,
+                    "play_owner_function": "sales_development",
+                    "next_milestone_on": date(2026, 4, 9),
+                },
+                "no day": {"is_play_overdue": False},
+            },
+        }.items()
+        for case, row in rows.items()
+    ),
+    *(
+        (
+            "account_reviews.said",
+            f"risks, {case}",
+            {
+                "joined": [{**NO_RISK, **row}],
+                "items": [{"item_order": 1, "item": "risks"}],
+            },
+        )
+        for case, row in {
+            "none": {},
+            "cannot decide": {"readiness_segment": "blocked"},
+            "contested": {"readiness_segment": "contested"},
+            "nobody asked": {"readiness_segment": "unknown"},
+            "one of each": {
+                "readiness_segment": "blocked",
+                "is_single_voice": True,
+                "is_single_threaded": True,
+                "expires_on": date(2026, 6, 1),
+                "is_stalled": True,
+                "past_close_date": 1,
+                "red_items": 1,
+                "missing": "executive",
+                "is_downgrade_paused": True,
+                "paused_by": "segment.pages",
+                "exclusion_reason": "do_not_contact",
+            },
+            "several": {
+                "past_close_date": 2,
+                "red_items": 3,
+                "missing": "executive, marketing",
+                "is_downgrade_paused": True,
+                "paused_by": "marketo.forms, segment.pages",
+            },
+        }.items()
+    ),
+    *(
+        (
+            "pipeline.stage_norm_unknown_reason",
+            case,
+            {
+                "deals": [{"crm_opportunity_id": "d", "stage_name": "P", "outcome": "open"}],
+                "stage_norms": [{"stage_key": key, "norm_deals": deals}],
+            },
+        )
+        for case, key, deals in (("none", "q", 9), ("one", "p", 1), ("several", "p", 3))
+    ),
+    *(
+        (
+            "pipeline_history.created_unknown_reason",
+            case,
+            {
+                "first_days": [{"stored_from": date(2026, 1, 1), "listed_from": date(2026, 1, 1)}],
+                "described": [
+                    {
+                        "crm_opportunity_id": "d",
+                        "account_id": "a",
+                        "created_on": date(2026, 2, 1),
+                        "valid_from": date(2026, 2, 1),
+                        "valid_to": date(9999, 12, 31),
+                        **row,
+                    }
+                ],
+            },
+        )
+        for case, row in (
+            ("no account", {"account_id": None, "no_account_reason": "no account"}),
+            ("account unknown", {"account_id": None, "no_account_reason": "account unknown"}),
+            ("too early", {"created_on": date(2025, 2, 1)}),
+            ("not known yet", {}),
+        )
+    ),
+    *(
+        (
+            "account_orchestration.contact_sequence",
+            case,
+            {
+                "met": [
+                    {
+                        "account_id": "a",
+                        "month_start_date": date(2026, 3, 1),
+                        "touch_date": date(2026, 3, day),
+                        "contact": contact,
+                    }
+                    for day, contact in contacts
+                ]
+            },
+        )
+        for case, contacts in (
+            ("one", [(2, "sales email")]),
+            ("two of a day", [(2, "sales email"), (2, "marketing ads")]),
+            ("one after two", [(2, "sales email"), (2, "marketing ads"), (5, "sales meeting")]),
+        )
+    ),
 ]
 
 PLACES = ("Form main: ", "CRM field: ")
@@ -1601,6 +2112,18 @@ SEEDS = (
     ("research/decision_rules", "reason", "account_decisions.why"),
     ("signals/activity_types", "did", "account_plays.why"),
     ("signals/seniority_levels", "called", "account_plays.why"),
+    *(
+        ("planning/persona_composites", column, f"account_persona_coverage.{column}")
+        for column in (
+            "daily_work",
+            "challenges",
+            "goals",
+            "motivation",
+            "part_in_decision",
+        )
+    ),
+    ("planning/team_seats", "reason", "account_teams.why"),
+    ("success/milestone_rules", "reason", "success_milestones.why"),
 )
 
 
@@ -1750,6 +2273,8 @@ OTHER_COLUMNS = {
     "hubspot_company_properties.why": "account_plays.why",
     "hubspot_company_properties.play_name": "account_plays.play_name",
     "crm_field_changes.value": "values of account_change_feed",
+    "pipeline.created_unknown_reason": "pipeline_history.created_unknown_reason",
+    "account_voices.verbatim": "what people inside said, in their own words",
     "effort_allocation.group_value": "the name of a group: spend on no account",
 }
 
@@ -1781,6 +2306,7 @@ def test_no_sentence_is_missing_from_the_file(refreshed: Place) -> None:
     assert set(OTHER_COLUMNS.values()) - listed == {
         "values of account_change_feed",
         "the name of a group: spend on no account",
+        "what people inside said, in their own words",
     }
 
 

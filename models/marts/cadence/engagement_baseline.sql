@@ -1,4 +1,5 @@
 {%- set before_weeks = var('baseline_days') // 7 -%}
+{%- set baseline_words = before_weeks ~ ' weeks before the programme began' -%}
 {%- set day = end_date() -%}
 
 with activities as (
@@ -346,17 +347,18 @@ judged as (
         *,
         case
             when known_from > baseline_from
-                then 'We know the account only since '
+                then 'We have known the account only since '
                     || cast(known_from as {{ dbt.type_string() }})
-                    || ', after its baseline begins'
+                    || ', later than the first of the {{ baseline_words }}'
             when is_all_left_out
-                then 'Its acts came only from feeds that began later than its baseline, had stopped'
-                    || ' while it ran or were retired: ' || left_out_feeds
+                then 'Its activities came only from feeds that did not run through all of the'
+                    || ' {{ baseline_words }}: ' || left_out_feeds
             when changed_on is not null
-                then 'Acts came from another account or went to one, last on '
+                then 'People or domains came from another account or went to one, last on '
                     || cast(changed_on as {{ dbt.type_string() }})
+                    || ', and their activities with them'
             when is_overlapped
-                then 'The account was in another programme while the baseline ran'
+                then 'The account was in another programme during the {{ baseline_words }}'
         end as unclean_reason,
         after_weeks >= {{ var('baseline_min_weeks') }} as is_long_enough
     from windows
@@ -611,10 +613,10 @@ rows_of_both as (
         upper_share,
         null,
         case
-            when compared = 0 then 'No account has a clean baseline and enough weeks since'
+            when compared = 0 then 'No account can be compared with the {{ baseline_words }}'
             when before_amount + after_amount > 0 and seen < {{ var('baseline_min_accounts') }}
-                then 'Fewer than {{ var("baseline_min_accounts") }} accounts have anything to'
-                    || ' compare'
+                then 'Of the accounts that can be compared fewer than'
+                    || ' {{ var("baseline_min_accounts") }} did anything'
         end,
         true
     from cohort_changes
@@ -667,12 +669,12 @@ select
     case stated.verdict
         when 'not_comparable' then stated.unclean_reason || '.'
         when 'too_soon'
-            then 'Fewer than {{ var("baseline_min_weeks") }} whole weeks have passed since it began'
-                || ' or since all of its feeds last came.'
+            then 'Since the programme began, all feeds of the account have delivered for fewer than'
+                || ' {{ var("baseline_min_weeks") }} whole weeks.'
         when 'nothing_seen' then 'Nothing was seen, neither before nor after.'
-        when 'rose' then 'More than before: chance alone seldom gives so much.'
-        when 'fell' then 'Less than before: chance alone seldom gives so little.'
-        else 'What changed lies within what chance gives.'
+        when 'rose' then 'It rose by more than chance explains.'
+        when 'fell' then 'It fell by more than chance explains.'
+        else 'No clear change: chance may explain the difference.'
     end as why
 from stated
 left join names on stated.account_id = names.account_id

@@ -281,22 +281,25 @@ select
     judged.has_meeting,
     case judged.status
         when 'unknown_function'
-            then 'The owner of ' || cast(judged.unknown_function_touches as {{ dbt.type_string() }})
-                || ' of these touches is not named or has no known function, so nobody can say'
-                || ' whether sales development made them.'
+            then 'Of ' || {{ counted('judged.unknown_function_touches', 'touch', 'touches') }}
+                || ' no owner is named or the function of the owner is not known, so nobody can say'
+                || ' whether this was sales development.'
         when 'over'
-            then 'More than {{ most }} touches without a pause of'
+            then 'More than {{ most }} touches without a pause of more than'
                 || ' {{ var("sequence_pause_days") }} days.'
         when 'answered' then 'They answered, so the sequence may end.'
-        when 'running' then 'The last touch is not long ago; the sequence may go on.'
+        when 'running'
+            then 'It still runs; a pause of more than {{ var("sequence_pause_days") }} days would'
+                || ' end it.'
         when 'below' then 'It ended after fewer than {{ fewest }} touches, and nobody answered.'
         when 'one_channel'
             then 'Fewer than {{ var("sequence_min_channels") }} channels were used.'
         when 'too_fast'
             then 'All touches came within fewer than {{ var("sequence_min_days") }} days.'
         when 'too_slow' then 'It took more than {{ var("sequence_max_days") }} days.'
-        else '{{ fewest }} to {{ most }} touches in {{ var("sequence_min_days") }} to'
-            || ' {{ var("sequence_max_days") }} days over several channels.'
+        else 'As it should be: {{ fewest }} to {{ most }} touches in'
+            || ' {{ var("sequence_min_days") }} to {{ var("sequence_max_days") }} days, over at'
+            || ' least {{ var("sequence_min_channels") }} channels.'
     end as why
 from judged
 left join names on judged.account_id = names.account_id

@@ -222,19 +222,22 @@ select
     end as review_answer,
     effort_since_listed_usd,
     case when listed_on is not null
-        then 'On the list since ' || cast(listed_on as {{ dbt.type_string() }})
-            || coalesce(', chosen by ' || nullif(trim(selected_by), ''), ', nobody says by whom')
+        then 'On the target list since ' || cast(listed_on as {{ dbt.type_string() }})
+            || ', chosen by ' || coalesce(nullif(trim(selected_by), ''), 'somebody not named')
             || coalesce(
-                ' (' || nullif(trim(selection_basis), '') || ')', ', and no reason is given'
+                ' (' || nullif(trim(selection_basis), '') || ')', ' for no stated reason'
             )
-            || '; ' || cast(touches_since_listed as {{ dbt.type_string() }})
-            || ' touches and about ' || {{ in_words('effort_since_listed_usd', 0) }}
-            || ' USD since. '
+            || '; since then ' || {{ counted('touches_since_listed', 'touch', 'touches') }}
+            || ' and about ' || {{ in_words('effort_since_listed_usd', 0) }}
+            || ' USD of effort. '
             || case
                 when not is_review_due
-                    then 'It moved on ' || cast(last_movement_on as {{ dbt.type_string() }})
-                        || ' and is looked at again on '
-                        || cast(review_on as {{ dbt.type_string() }}) || '.'
+                    then 'To be reviewed on ' || cast(review_on as {{ dbt.type_string() }})
+                        || case when last_movement_on > listed_on
+                            then '; something last moved on '
+                                || cast(last_movement_on as {{ dbt.type_string() }})
+                            else '; nothing has moved since it was listed' end
+                        || '.'
                 else 'Nothing has moved since '
                     || cast(last_movement_on as {{ dbt.type_string() }})
                     || ': no rise of state, no step of a deal, no answer to research. '

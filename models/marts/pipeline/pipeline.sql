@@ -132,8 +132,9 @@ select
     case
         when deals.outcome != 'open'
             or stage_norms.norm_deals >= {{ var('deal_value_min_deals') }} then null
-        else {{ counted('coalesce(stage_norms.norm_deals, 0)', 'won deal') }}
-            || ' with a known stay in this stage, {{ var("deal_value_min_deals") }} are needed'
+        else {{ counted(
+            'coalesce(stage_norms.norm_deals, 0)', 'won deal has', 'won deals have'
+        ) }} || ' a known time in this stage, {{ var("deal_value_min_deals") }} are needed'
     end as stage_norm_unknown_reason,
     deals.close_date,
     deals.first_close_date,

@@ -269,7 +269,7 @@ computed as (
             when decisions.account_id is not null then null
             when described.created_on < first_days.stored_from
                 then 'created before the first stored day'
-            else 'its account was not known on that day'
+            else 'the account was not known when the deal was created'
         end as created_unknown_reason
     from described
     cross join first_days

@@ -270,7 +270,9 @@ deals as (
             stage_name || coalesce(
                 ', ' || {{ in_words('annual_amount_usd', 0) }} || ' USD a year', ''
             )
-            || coalesce(', to close ' || cast(close_date as {{ dbt.type_string() }}), '')
+            || coalesce(
+                ', expected to close on ' || cast(close_date as {{ dbt.type_string() }}), ''
+            )
             || case when is_renewal then ' (renewal)' else '' end,
             '; ' order by close_date, crm_opportunity_id
         ) as open_words,
@@ -414,19 +416,21 @@ told as (
                 when readiness_segment = 'unknown'
                     then 'nobody knows whether it can decide'
             end,
-            case when is_single_voice then 'what is known rests on one voice' end,
-            case when is_single_threaded then 'one person alone is engaged' end,
-            'what they said is too old to count from '
-            || cast(expires_on as {{ dbt.type_string() }}),
-            case when is_stalled then 'stalled: worked on, and nothing moves' end,
+            case when is_single_voice then 'all that is known was said by one person' end,
+            case when is_single_threaded then 'only one person is engaged' end,
+            'from ' || cast(expires_on as {{ dbt.type_string() }})
+            || ' on what they said is too old to count',
+            case when is_stalled then 'stalled: we work on it and nothing moves' end,
             case when past_close_date > 0
                 then {{ counted('past_close_date', 'open deal') }} || ' past the close date' end,
             case when red_items > 0
                 then {{ counted('red_items', 'red item') }} || ' in customer success' end,
-            'nobody of ' || missing || ' on the team',
+            'missing on the team: ' || missing,
             case when is_downgrade_paused
-                then 'its state stands only because feeds stopped: ' || paused_by end,
-            'left alone: ' || exclusion_reason
+                then 'it keeps its state only because ' || {{ feed_words('paused_by') }}
+                    || ' stopped: ' || paused_by
+            end,
+            'excluded (' || replace(exclusion_reason, '_', ' ') || '): nobody should act on it'
         ) as risks
     from joined
 
@@ -464,7 +468,8 @@ select
                 when not told.has_reviews
                     then 'Not known: no reviews were delivered (planning/reviews)'
                 when told.is_overdue
-                    then 'Overdue: was due on ' || cast(told.next_due_on as {{ dbt.type_string() }})
+                    then 'Overdue: it was due on '
+                        || cast(told.next_due_on as {{ dbt.type_string() }})
                 when told.next_due_on is not null
                     then 'Due on ' || cast(told.next_due_on as {{ dbt.type_string() }})
                 else 'No review is planned'
@@ -472,13 +477,14 @@ select
             || case when not told.has_reviews then ''
                 else coalesce(
                     '. Last held on ' || cast(told.last_held_on as {{ dbt.type_string() }}),
-                    '. None was held yet'
+                    '. None has been held yet'
                 ) end
             || case when told.reviews_left_out > 0
-                then '. Left out before that: ' || {{ counted('told.reviews_left_out', 'review') }}
+                then '. Due before that and never held: '
+                    || {{ counted('told.reviews_left_out', 'review') }}
                 else '' end
             || case when told.reviews_before_listing > 0
-                then '. Not counted, because due before the account was listed: '
+                then '. Not counted, as due before the account came on the target list: '
                     || {{ counted('told.reviews_before_listing', 'review') }}
                 else '' end
             || '.'
@@ -498,14 +504,16 @@ select
                         when '2 to come' then 'Begins on '
                             || cast(told.plan_starts_on as {{ dbt.type_string() }})
                         else 'Ended on ' || cast(told.plan_ends_on as {{ dbt.type_string() }})
-                            || ' and was followed by none'
+                            || ', and no other plan followed'
                     end
                     || coalesce(
                         ', led by ' || replace(told.plan_owner_function, '_', ' '),
-                        ', led by nobody named'
+                        ', nobody is named as its lead'
                     )
-                    || '. Objective: ' || coalesce(told.objective, 'none is written')
-                    || '. Challenge: ' || coalesce(told.challenge, 'none is written')
+                    {%- for part in ['objective', 'challenge'] %}
+                    || '. {{ part | capitalize }}: '
+                    || coalesce(regexp_replace(told.{{ part }}, '[.]$', ''), 'none is written')
+                    {%- endfor %}
                     || '. Touches: ' || {{ in_words('told.touches_of_plan', 0) }}
                     || coalesce(
                         ' of ' || {{ in_words('told.planned_touches', 0) }} || ' planned', ''
@@ -516,15 +524,15 @@ select
                     )
                     || '. Campaigns planned: ' || {{ in_words('told.campaigns', 0) }}
                     || case when told.plans_alike > 1
-                        then '. Plans of this kind: ' || {{ in_words('told.plans_alike', 0) }}
-                            || ', the newest is shown'
+                        then '. This is the newest of '
+                            || {{ in_words('told.plans_alike', 0) }} || ' such plans'
                         else '' end
             end || '.'
         when 'team' then
             coalesce(told.members, 'Nobody is known to be on the team')
             || coalesce('. Missing: ' || told.missing, '')
             || coalesce(
-                '. Not known, for no teams of its CRM were delivered: ' || told.team_not_known, ''
+                '. Not known, as its CRM delivered no account teams: ' || told.team_not_known, ''
             ) || '.'
         when 'fit' then told.fit_why
         when 'readiness' then
@@ -538,17 +546,22 @@ select
         when '{{ scope }}_events' then
             coalesce(
                 told.{{ scope }}_events,
-                'None was heard of in {{ var("review_event_days") }} days'
+                'None is known of the last {{ var("review_event_days") }} days'
             ) || '.'
         {%- endfor %}
         when 'state_and_gap' then told.activation_why
         when 'pipeline' then
-            {{ counted('told.open_deals', 'open deal') }} || ', renewals aside, of '
-            || {{ in_words('told.open_pipeline_usd', 0) }} || ' USD a year'
+            case when told.open_deals = 0 then 'No deal is open, renewals aside'
+                else {{ counted('told.open_deals', 'open deal') }} || ', renewals aside'
+                    || case when told.open_pipeline_usd > 0
+                        then ', worth ' || {{ in_words('told.open_pipeline_usd', 0) }}
+                            || ' USD a year'
+                        else ', of no known amount' end
+            end
             || coalesce('. ' || told.open_words, '') || '.'
         when 'touches_and_answers' then
-            'In {{ var("touched_days") }} days we touched it '
-            || {{ in_words('told.touches', 0) }} || ' times ('
+            'In the last {{ var("touched_days") }} days: '
+            || {{ counted('told.touches', 'touch by us', 'touches by us') }} || ' ('
             {%- for function, words in functions.items() %}
             || '{{ ", " if not loop.first }}{{ words }} '
             || {{ in_words('told.' ~ function ~ '_touches', 0) }}
@@ -556,9 +569,9 @@ select
             || ')' || coalesce(
                 ', last on ' || cast(told.last_touch_on as {{ dbt.type_string() }}), ''
             )
-            || ', with ' || {{ counted('told.meetings', 'meeting') }}
-            || '. They answered or came by '
-            || {{ in_words('told.answers', 0) }} || ' times' || coalesce(
+            || '; ' || {{ counted('told.meetings', 'meeting') }}
+            || '; ' || {{ counted('told.answers', 'answer or visit', 'answers or visits') }}
+            || ' by them' || coalesce(
                 ', last on ' || cast(told.last_answer_on as {{ dbt.type_string() }}), ''
             ) || '.'
         when 'risks' then coalesce(
@@ -567,7 +580,7 @@ select
         ) || '.'
         else
             'Decision: ' || told.decision || '. '
-            || case when told.exclusion_reason is not null then 'Left alone'
+            || case when told.exclusion_reason is not null then 'Nothing to do'
                 else told.play_name
                     || coalesce(' by ' || cast(told.play_due_on as {{ dbt.type_string() }}), '')
                     || case when told.is_play_overdue then ', overdue' else '' end
@@ -577,7 +590,8 @@ select
                     )
             end
             || coalesce(
-                '. Next milestone: ' || cast(told.next_milestone_on as {{ dbt.type_string() }}), ''
+                '. Next milestone due on '
+                || cast(told.next_milestone_on as {{ dbt.type_string() }}), ''
             )
             || '. ' || told.play_why
     end as said

@@ -175,25 +175,27 @@ select
     judged.member_load_share > 1 as is_over_capacity,
     case
         when judged.is_missing and judged.member_id is not null
-            then judged.member_name || ' is not active any more, and nobody else of '
+            then judged.member_name || ' is not active any more, and nobody else from '
                 || replace(judged.function_name, '_', ' ') || ' is on the team'
         when judged.is_missing
-            then 'Nobody of ' || replace(judged.function_name, '_', ' ') || ' is on the team'
+            then 'Nobody from ' || replace(judged.function_name, '_', ' ') || ' is on the team'
         when judged.member_id is null
-            then 'Not known: no CRM that delivered account teams has the account'
+            then 'Not known: the account is in no CRM that delivered account teams'
         when not judged.is_active then judged.member_name || ' is not active any more'
         when judged.function_name = 'unknown'
-            then 'No rule of owner_functions knows the function of ' || judged.member_name
+            then 'No rule (owner_functions) says in which function ' || judged.member_name
+                || ' works'
         else judged.member_name || ', ' || coalesce(judged.team_roles, 'owner of the account')
             || coalesce(
-                ': holds ' || {{ counted('judged.member_accounts', 'account') }}
-                || coalesce(' of tier ' || judged.target_tier, ' without a tier') || ', where one'
-                || ' person can hold ' || {{ in_words('judged.accounts_per_person', 0) }}
-                || '; over all tiers ' || {{ in_words('100 * judged.member_load_share', 0) }}
-                || '% of what one person can hold', ''
+                ': has ' || {{ counted('judged.member_accounts', 'account') }}
+                || coalesce(' of target tier ' || judged.target_tier, ' without a target tier')
+                || '; one person can look after ' || {{ in_words('judged.accounts_per_person', 0) }}
+                || ' of these. Accounts of all tiers together take about '
+                || {{ in_words('100 * judged.member_load_share', 0) }}
+                || '% of what one person can do', ''
             )
     end
-    || case when judged.is_needed then '. Why the seat: ' || judged.reason else '' end
+    || case when judged.is_needed then '. Rule (team_seats): ' || judged.reason else '' end
     || '.' as why
 from judged
 left join names on judged.account_id = names.account_id

@@ -8,6 +8,7 @@
     'active_people': 'bigint', 'deployed_share': 'double', 'active_share': 'double',
     'open_pipeline_usd': 'double'
 } -%}
+{%- set status_words = 'upper(substring(status, 1, 1)) || substring(status, 2)' -%}
 
 with accounts as (
 
@@ -358,51 +359,55 @@ all_items as (
         || case when days_moved != 0
             then '; first due on ' || cast(first_due_on as {{ dbt.type_string() }}) else '' end
         || coalesce('; escalated to ' || escalated_to, '')
-        || coalesce('. ' || status || ': ' || reason, '') || '.' as why
+        || coalesce('. ' || {{ status_words }} || ': ' || reason, '') || '.' as why
     from judged_milestones
     where rule_order = 1
         {%- elif kind == 'adoption' %}
-        'On ' || cast(counted_on as {{ dbt.type_string() }}) || ' '
-        || coalesce({{ in_words('active_people', 0) }}, 'not known how many') || ' used it, of '
-        || coalesce({{ in_words('deployed_people', 0) }}, 'not known how many')
-        || ' who had it and '
-        || coalesce({{ in_words('licensed_people', 0) }}, 'not known how many') || ' licensed'
+        'People on ' || cast(counted_on as {{ dbt.type_string() }}) || ': licensed '
+        || coalesce({{ in_words('licensed_people', 0) }}, 'not known') || ', have it '
+        || coalesce({{ in_words('deployed_people', 0) }}, 'not known') || ', use it '
+        || coalesce({{ in_words('active_people', 0) }}, 'not known')
         || case when is_over_licence
-            then '; more people have it than the licence covers' else '' end
+            then '. More people have it than are licensed' else '' end
         || case
             when is_old
-                then '. The counts are older than {{ var("usage_max_age_days") }} days and say'
-                    || ' nothing of today'
+                then '. These counts are at least {{ var("usage_max_age_days") }} days old, too old'
+                    || ' to say how it stands today'
             when is_contradictory
-                then '. More use it than have it, so one of the counts is wrong'
-            when active_share is null then '. Nobody has it, or a count is missing'
-            else coalesce('. ' || status || ': ' || reason, '')
+                then '. More people use it than have it, so one of the counts is wrong'
+            when deployed_people = 0 then '. Nobody has it yet'
+            when active_share is null
+                then '. A count is missing, so how well it is used is not known'
+            else coalesce('. ' || {{ status_words }} || ': ' || reason, '')
         end || '.'
     from judged_adoption
     where rule_order = 1
         {%- elif kind == 'white_space' %}
-        'No contract for ' || product || '; in its family '
+        'No contract for ' || product || '. In its group of companies, itself included, '
         || {{ counted('accounts_with_contract', 'account has', 'accounts have') }}
-        || ' a contract.'
+        || ' a contract with us.'
     from white_space
         {%- elif kind == 'white_space_units' %}
-        'The unit has no licence.'
+        'Nobody in this unit is licensed.'
     from adoption
     where licensed_people = 0 and unit is not null and not is_old
         {%- else %}
         case
-            when is_over_licence then 'More people have it than the licences cover ('
-                || {{ in_words('deployed_people', 0) }} || ' of '
+            when is_over_licence then 'More people have our products than are licensed ('
+                || {{ in_words('deployed_people', 0) }} || ' against '
+                || {{ in_words('licensed_people', 0) }} || ' licensed)'
+            when is_full then 'Nearly all licences are in use ('
+                || {{ in_words('active_people', 0) }} || ' of '
                 || {{ in_words('licensed_people', 0) }} || ')'
-            when is_full then 'Licences are as good as full ('
+            when licensed_people is not null then 'Licences are left ('
                 || {{ in_words('active_people', 0) }} || ' of '
                 || {{ in_words('licensed_people', 0) }} || ' in use)'
-            else 'Licences are not known to be full'
+            else 'How many licences are in use is not known'
         end
         || case
             when open_deals > 0
                 then '; ' || {{ counted('open_deals', 'open deal') }} || coalesce(
-                    ' of ' || {{ in_words('open_pipeline_usd', 0) }} || ' USD a year', ''
+                    ', worth ' || {{ in_words('open_pipeline_usd', 0) }} || ' USD a year', ''
                 )
             else '; no deal is open'
         end || '.'
