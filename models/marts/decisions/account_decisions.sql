@@ -225,7 +225,7 @@ select
         then 'On the target list since ' || cast(listed_on as {{ dbt.type_string() }})
             || ', chosen by ' || coalesce(nullif(trim(selected_by), ''), 'somebody not named')
             || coalesce(
-                ' (' || nullif(trim(selection_basis), '') || ')', ' for no stated reason'
+                ' (' || nullif(trim(selection_basis), '') || ')', ', for no stated reason'
             )
             || '; since then ' || {{ counted('touches_since_listed', 'touch', 'touches') }}
             || ' and about ' || {{ in_words('effort_since_listed_usd', 0) }}
