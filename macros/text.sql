@@ -224,6 +224,6 @@
         when 'pressure' then 'pressure to act'
         when 'ownership' then 'ownership of the problem'
         when 'authority_alignment' then 'control of budget and priority'
-        when 'timing_tolerance' then 'urgency'
+        when 'timing_tolerance' then 'inability to wait'
     end
 {%- endmacro %}

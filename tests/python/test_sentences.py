@@ -202,7 +202,7 @@ COMMON_PLAY = {
 WATCHED = {
     "play_decision": "watch",
     "play_id": "watch_window",
-    "what_to_do": "Keep in touch without pressing, and be there when the window opens",
+    "what_to_do": "Keep in touch without pressing, ask when they can buy, and be there then",
     "state": "active",
     "previous_state": "warming",
     "primary_driver": None,
@@ -244,14 +244,14 @@ COMMON_READINESS = {
     "respondents": 2,
     "is_single_voice": False,
     "known_words": "pressure to act 60 (probably 40 to 80)",
-    "unknown_words": "ownership of the problem, control of budget and priority, urgency",
+    "unknown_words": "ownership of the problem, control of budget and priority, inability to wait",
     "expires_on": date(2026, 6, 1),
 }
 CONDITIONS = {
     "pressure": "pressure to act",
     "ownership": "ownership of the problem",
     "authority_alignment": "control of budget and priority",
-    "timing_tolerance": "urgency",
+    "timing_tolerance": "inability to wait",
 }
 COMMON_QUESTION = {
     "account_id": "a",
@@ -988,10 +988,10 @@ SENTENCES: list[Sentence] = [
             "contested": {"readiness_segment": "contested", "contested_words": "pressure to act"},
             "contested in two": {
                 "readiness_segment": "contested",
-                "known_words": "pressure to act 60 (probably 40 to 80), urgency 45 (probably 30 to"
+                "known_words": "pressure to act 60 (probably 40 to 80), inability to wait 45 (probably 30 to"
                 " 60)",
                 "unknown_words": "ownership of the problem, control of budget and priority",
-                "contested_words": "pressure to act, urgency",
+                "contested_words": "pressure to act, inability to wait",
             },
             **{
                 f"blocked by {dimension}": {
@@ -1957,7 +1957,7 @@ SENTENCES: list[Sentence] = [
             "next_steps": {
                 "nothing to do": {
                     "exclusion_reason": "legal",
-                    "play_why": "Excluded (legal): nobody should act on them.",
+                    "play_why": "Excluded (legal): nobody should act on them, whatever the decision.",
                 },
                 "overdue": {
                     "play_due_on": date(2026, 3, 20),

@@ -63,7 +63,7 @@ ACTIVATION = re.compile(
     re.IGNORECASE,
 )
 WITHHELD = re.compile(
-    rf"Excluded(?: until (?P<until>{DAY}))? \((?P<reasons>[a-z, ]+)\): nobody should act on them\."
+    rf"Excluded(?: until (?P<until>{DAY}))? \((?P<reasons>[a-z, ]+)\): nobody should act on them, whatever the decision\."
 )
 ACT = re.compile(rf".+ (?P<did>[a-z ]+?)(?:, last)? on (?P<on>{DAY})")
 
@@ -413,7 +413,7 @@ def check_play(why: str, fact: dict[str, Any]) -> None:
     acts = why[len(start) : len(why) - len(end)]
     last, first_day = fact["last_buying_signal_date"], fact["as_of_date"] - timedelta(days=90)
     assert VARS["engaged_days"] == 90
-    if acts == "Nobody there contacted us or used our site, mails, ads or events in 90 days":
+    if acts == "We saw nobody there contact us or use our site, mails, ads or events in 90 days":
         assert last is None or last <= first_day
         return
     told = [ACT.fullmatch(act) for act in acts.split("; ")]

@@ -283,7 +283,7 @@ select
         when 'unknown_function'
             then 'Of ' || {{ counted('judged.unknown_function_touches', 'touch', 'touches') }}
                 || ' no owner is named or the function of the owner is not known, so nobody can say'
-                || ' whether this was sales development.'
+                || ' whether this is the work of sales development.'
         when 'over'
             then 'More than {{ most }} touches without a pause of more than'
                 || ' {{ var("sequence_pause_days") }} days.'

@@ -246,7 +246,8 @@ select
                         when decision_in_force = 'drop' then 'Remove: it does not fit.'
                         when decision_in_force = 'hold' then 'Hold'
                             || coalesce(
-                                ' until ' || cast(revisit_on as {{ dbt.type_string() }}), ''
+                                ' until ' || cast(revisit_on as {{ dbt.type_string() }}),
+                                '; no day to look again is set'
                             ) || '.'
                         when is_stalled then 'Remove: we have worked on it and nothing came of it.'
                         when touches_since_listed = 0

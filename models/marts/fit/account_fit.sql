@@ -57,7 +57,7 @@ misfits as (
                 then ', we serve up to ' || {{ in_words('criteria.max_value', 0) }}
             when fit_spans.value_number < criteria.min_value
                 then ', we serve ' || {{ in_words('criteria.min_value', 0) }} || ' and more'
-            else ', we do not serve ' || {{ range_in_words('criteria') }}
+            else ', ruled out: ' || {{ range_in_words('criteria') }}
         end as words,
         row_number() over (
             partition by fit_spans.account_id, criteria.attribute

@@ -75,7 +75,7 @@ select
                 then 'columns never delivered: ' || tables.missing_optional_columns end,
             case when tables.unread_flags != ''
                 then
-                    'columns that may mark rows to be left out, filled in and not read: '
+                    'columns that we do not read, though they may mark rows to leave out: '
                     || tables.unread_flags
             end
         ), '')

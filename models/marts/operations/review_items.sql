@@ -611,10 +611,10 @@ items as (
         1,
         'Say ' || decides || '; until then ' || until_then || '. '
         || case when set_by = 'proposed'
-            then 'A proposal waits: read RULES_DIR/proposed/' || rule || '.csv, then make init'
+            then 'A proposal waits: read RULES_DIR/proposed/' || rule || '.csv, then run make init'
                 || ' ACCEPT=' || rule || '.'
-            when is_proposable then 'make init proposes it from your data.'
-            else 'Write RULES_DIR/' || rule || '.csv; make init does not propose it.'
+            when is_proposable then 'The command make init proposes it from your data.'
+            else 'Write RULES_DIR/' || rule || '.csv; the command make init does not propose it.'
         end
     from {{ ref('company_rules') }}
     where set_by != 'company'

@@ -175,13 +175,13 @@ select
     judged.member_load_share > 1 as is_over_capacity,
     case
         when judged.is_missing and judged.member_id is not null
-            then judged.member_name || ' is not active any more, and nobody else from '
+            then judged.member_name || ' can no longer log in to the CRM, and nobody else from '
                 || replace(judged.function_name, '_', ' ') || ' is on the team'
         when judged.is_missing
             then 'Nobody from ' || replace(judged.function_name, '_', ' ') || ' is on the team'
         when judged.member_id is null
             then 'Not known: the account is in no CRM that delivered account teams'
-        when not judged.is_active then judged.member_name || ' is not active any more'
+        when not judged.is_active then judged.member_name || ' can no longer log in to the CRM'
         when judged.function_name = 'unknown'
             then 'No rule (owner_functions) says in which function ' || judged.member_name
                 || ' works'
@@ -195,7 +195,7 @@ select
                 || '% of what one person can do', ''
             )
     end
-    || case when judged.is_needed then '. Rule (team_seats): ' || judged.reason else '' end
+    || case when judged.is_needed then '. Needed (team_seats): ' || judged.reason else '' end
     || '.' as why
 from judged
 left join names on judged.account_id = names.account_id

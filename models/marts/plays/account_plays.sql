@@ -821,7 +821,7 @@ worded as (
                             ' until ' || cast(excluded_until as {{ dbt.type_string() }}), ''
                         )
                         || ' (' || replace(exclusion_reason, '_', ' ')
-                        || '): nobody should act on them'
+                        || '): nobody should act on them, whatever the decision'
                 when play_decision = 'drop'
                     then 'Does not fit' || coalesce(
                         ': ' || misfits,
@@ -899,7 +899,7 @@ worded as (
                     end,
                     coalesce(
                         acts_in_words,
-                        'Nobody there contacted us or used our site, mails, ads or events in'
+                        'We saw nobody there contact us or use our site, mails, ads or events in'
                         || ' {{ var("engaged_days") }} days'
                     ),
                     'Elsewhere they read more than usual about ' || surging_topic_names,
