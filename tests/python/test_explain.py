@@ -147,11 +147,13 @@ def test_the_first_five_lines_say_what_counts(refreshed: Place, account: dict[st
         (
             [
                 "update marts.account_plays set play_id = 'none',"
-                " why = 'Excluded until 2026-08-01 (legal): nobody should act on them, whatever the decision.'"
+                " why = 'Excluded until 2026-08-01 (legal): nobody should act on them,"
+                " whatever the decision.'"
             ],
             {
                 3: "nobody has anything to do",
-                4: "Excluded until 2026-08-01 (legal): nobody should act on them, whatever the decision",
+                4: "Excluded until 2026-08-01 (legal): nobody should act on them,"
+                " whatever the decision",
             },
         ),
         (

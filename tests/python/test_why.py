@@ -63,7 +63,8 @@ ACTIVATION = re.compile(
     re.IGNORECASE,
 )
 WITHHELD = re.compile(
-    rf"Excluded(?: until (?P<until>{DAY}))? \((?P<reasons>[a-z, ]+)\): nobody should act on them, whatever the decision\."
+    rf"Excluded(?: until (?P<until>{DAY}))? \((?P<reasons>[a-z, ]+)\): nobody should act on them,"
+    r" whatever the decision\."
 )
 ACT = re.compile(rf".+ (?P<did>[a-z ]+?)(?:, last)? on (?P<on>{DAY})")
 
