@@ -988,8 +988,8 @@ SENTENCES: list[Sentence] = [
             "contested": {"readiness_segment": "contested", "contested_words": "pressure to act"},
             "contested in two": {
                 "readiness_segment": "contested",
-                "known_words": "pressure to act 60 (probably 40 to 80), inability to wait 45 (probably"
-                " 30 to 60)",
+                "known_words": "pressure to act 60 (probably 40 to 80), inability to wait 45"
+                " (probably 30 to 60)",
                 "unknown_words": "ownership of the problem, control of budget and priority",
                 "contested_words": "pressure to act, inability to wait",
             },
