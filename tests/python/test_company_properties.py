@@ -60,6 +60,8 @@ FACTOR = 3
 # What an account is worth is the median of everybody's deals.
 OF_OTHERS = {
     "account_activation_paths": ("account_value_usd", "value_basis"),
+    # How many accounts a member of its team has besides.
+    "account_teams": ("member_accounts", "member_load_share", "is_over_capacity", "why"),
     # A place in a queue is one among others.
     "research_queue": (
         *("rank", "is_within_budget", "account_value_usd", "value_basis", "expected_value_usd"),

@@ -68,19 +68,23 @@ EXCEPTIONS: dict[Fault, str] = {
         )
         for name in (
             "account_readiness_dimensions",
+            "account_reviews",
             "account_timing",
             "data_health",
             "inbound_routing",
             "int_act_fates",
             "int_account_hierarchy",
+            "int_account_team_members",
             "int_account_versions",
             "int_act_days",
+            "int_effort_days",
             "int_opportunity_stages",
             "int_owners",
             "int_record_fates",
             "int_row_fates",
             "load_audit",
             "research_programme",
+            "success_milestones",
         )
     },
 }
@@ -158,7 +162,7 @@ WRITTEN_ANYWAY: dict[
 
 
 GROWS = re.compile(r"^ *{%-? if is_incremental\(\)", re.MULTILINE)
-CLEANS_UP = re.compile(r'pre_hook="{% if is_incremental\(\)')
+CLEANS_UP = re.compile(r'(?:pre_hook=|\'sql\': )"{% if is_incremental\(\)')
 
 
 def read(sql: str, dialect: str) -> list[exp.Expr]:

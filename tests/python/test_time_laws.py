@@ -715,7 +715,8 @@ def test_the_jump_and_the_fall_after_it_say_that_acts_had_moved(laws: Laws) -> N
     for name, day, code in (("handed", HANDED, "rise"), ("handing", HANDED + 6 * ONE_DAY, "fall")):
         assert query(
             laws.full.warehouse,
-            "select reason_code, is_attribution_changed, reason like '%activities moved%'"
+            "select reason_code, is_attribution_changed,"
+            " reason like '%records changed too: activities%'"
             " from marts.account_activation_history"
             f" where account_id = '{laws.account_id(name)}' and valid_from = date '{day}'",
         ) == [(code, True, True)]

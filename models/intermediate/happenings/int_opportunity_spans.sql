@@ -1,5 +1,3 @@
-{{ config(materialized='view') }}
-
 select
     crm_opportunity_id,
     account_id,
