@@ -12,7 +12,7 @@ select
     context_ip as ip,
     lower(coalesce(context_page_path, '/')) as page_path,
     {{ to_day('least(coalesce("timestamp", received_at), received_at)') }} as occurred_date,
-    least(coalesce("timestamp", received_at), received_at) as happened_at,
+    least(coalesce("timestamp", received_at), received_at) as happened_at,  -- noqa: RF06
     received_at as version_at,
     _is_first_load as is_first_load,
     {{ known_date(to_day('received_at')) }} as known_date,
