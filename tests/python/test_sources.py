@@ -47,6 +47,14 @@ OTHER_MARTS = {
     "load_audit": "about files",
     "review_items": "names records",
     "domain_ownership": "lists losing claims by what each CRM says of contacts without an account",
+    "account_teams": "names members by their ids, and HubSpot lands no account teams",
+    "account_reviews": "tells the team",
+    "pipeline": "names deals and their owners by their ids",
+    "pipeline_history": "names deals and their owners by their ids",
+    "pipeline_months": "has owners of deals, by their ids, as segments",
+    "programme_activity": "counts leads without an account, of which each CRM has its own",
+    "engagement_baseline": "names accounts and feeds as each CRM calls them",
+    "sdr_cadences": "names owners by their ids",
 }
 
 OFF = ["salesforce", "marketo", "linkedin_ads", "intent"]
