@@ -60,6 +60,12 @@ FACTOR = 3
 # What an account is worth is the median of everybody's deals.
 OF_OTHERS = {
     "account_activation_paths": ("account_value_usd", "value_basis"),
+    # Norms are medians of everybody's won deals.
+    "pipeline": (
+        "cycle_norm_days",
+        "stage_norm_days",
+        "stage_norm_unknown_reason",
+    ),
     # How many accounts a member of its team has besides.
     "account_teams": ("member_accounts", "member_load_share", "is_over_capacity", "why"),
     # A place in a queue is one among others.
