@@ -19,6 +19,18 @@
     }) }}
 {%- endmacro %}
 
+{#- Which segment a row of grouping sets is of, and which value of it. segments: the column of each
+    segment type, no column null. otherwise: the type of rows that are of no segment. -#}
+{% macro segment_of_row(segments, otherwise="'all'") -%}
+    case
+            {%- for segment, column in segments.items() %}
+            when grouping({{ column }}) = 0 then '{{ segment }}'
+            {%- endfor %}
+            else {{ otherwise }}
+        end as segment_type,
+        coalesce({{ segments.values() | join(', ') }}, 'all') as segment_value
+{%- endmacro %}
+
 {#- Words as the rows of a select with one column. -#}
 {% macro rows_of_words(words, column) -%}
     {%- for word in words %}

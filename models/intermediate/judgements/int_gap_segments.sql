@@ -1,6 +1,8 @@
 {#- Counted from the days on which an account's facts changed: a count is the sum of all changes up
     to its day, whole numbers that come and go. -#}
 {%- set segments = gap_segments() -%}
+{%- set values = {} -%}
+{%- for segment in segments %}{% do values.update({segment: segment ~ '_value'}) %}{% endfor -%}
 {%- set drivers = gap_drivers() -%}
 {%- set counts = [
     'target_accounts', 'icp_accounts', 'icp_assumed_accounts', 'activated_accounts',
@@ -67,18 +69,7 @@ stepped as (
 
     select
         valid_from,
-        case
-            {%- for segment in segments %}
-            when grouping({{ segment }}_value) = 0 then '{{ segment }}'
-            {%- endfor %}
-            else 'all'
-        end as segment_type,
-        coalesce(
-            {%- for segment in segments %}
-            {{ segment }}_value,
-            {%- endfor %}
-            'all'
-        ) as segment_value,
+        {{ segment_of_row(values) }},
         sum(step) as target_accounts,
         sum(case when fits_icp then step else 0 end) as icp_accounts,
         sum(case when is_fit_assumed then step else 0 end) as icp_assumed_accounts,
@@ -108,8 +99,8 @@ stepped as (
         {%- endfor %}
     from steps
     group by grouping sets (
-        (valid_from){% for segment in segments %},
-        (valid_from, {{ segment }}_value)
+        (valid_from){% for value in values.values() %},
+        (valid_from, {{ value }})
         {%- endfor %}
     )
 

@@ -36,7 +36,7 @@ used_stages as (
 
     select stage_rank, stage_name, min(valid_from) as used_from
     from history
-    where outcome = 'open' and stage_rank is not null
+    where outcome = 'open'
     group by stage_rank, stage_name
 
 ),
@@ -76,13 +76,17 @@ months as (
 
 ),
 
--- A stage of the seed that no deal has been in yet is none.
-month_ranks as (
+-- A stage of the seed that no deal has been in yet is none. Stages that nobody has mapped have no
+-- place in the order.
+month_stages as (
 
     select
         months.month_start_date,
         used_stages.stage_rank,
-        string_agg(used_stages.stage_name, ', ' order by used_stages.stage_name) as stage_names
+        coalesce(cast(used_stages.stage_rank as {{ dbt.type_string() }}), 'unmapped') as stage,
+        case when used_stages.stage_rank is not null
+            then string_agg(used_stages.stage_name, ', ' order by used_stages.stage_name) end
+            as stage_names
     from months
     inner join used_stages on months.as_of_date >= used_stages.used_from
     group by months.month_start_date, used_stages.stage_rank
@@ -135,16 +139,18 @@ stage_steps as (
 
     select
         deal_months.*,
-        cast(month_ranks.stage_rank as {{ dbt.type_string() }}) as stage,
+        month_stages.stage,
+        month_stages.stage_rank is not null as is_ranked,
         deal_months.times_reopened = 0
-        and month_ranks.stage_rank >= deal_months.opening_rank
-        and (deal_months.is_won or month_ranks.stage_rank < deal_months.highest_stage_rank)
+        and month_stages.stage_rank >= deal_months.opening_rank
+        and (deal_months.is_won or month_stages.stage_rank < deal_months.highest_stage_rank)
             as is_passed,
         deal_months.times_reopened = 0 and deal_months.is_lost
-        and month_ranks.stage_rank = deal_months.highest_stage_rank as is_failed,
-        deal_months.outcome = 'open' and month_ranks.stage_rank = deal_months.stage_rank as is_here
+        and month_stages.stage_rank = deal_months.highest_stage_rank as is_failed,
+        deal_months.outcome = 'open'
+        and month_stages.stage_rank is not distinct from deal_months.stage_rank as is_here
     from deal_months
-    inner join month_ranks on deal_months.month_start_date = month_ranks.month_start_date
+    inner join month_stages on deal_months.month_start_date = month_stages.month_start_date
 
 ),
 
@@ -196,8 +202,8 @@ counted as (
         null,
         null,
         null,
-        case when is_passed then 1 else 0 end,
-        case when is_failed then 1 else 0 end,
+        case when is_passed then 1 when is_ranked then 0 end,
+        case when is_failed then 1 when is_ranked then 0 end,
         case when is_here then 1 else 0 end,
         case when is_here and amount_usd is null then 1 else 0 end,
         case when is_here and is_slipped then 1 else 0 end,
@@ -212,39 +218,6 @@ counted as (
     from stage_steps
     where is_passed or is_failed or is_here
 
-    union all
-
-    -- Stages that nobody has mapped have no place in the order.
-    select
-        month_start_date,
-        'unmapped',
-        is_renewal,
-        account_group,
-        {%- for column in segments.values() %}
-        coalesce({{ column }}, 'unknown'),
-        {%- endfor %}
-        null,
-        null,
-        null,
-        null,
-        null,
-        null,
-        null,
-        null,
-        1,
-        case when amount_usd is null then 1 else 0 end,
-        case when is_slipped then 1 else 0 end,
-        case when close_date < as_of_date then 1 else 0 end,
-        null,
-        null,
-        null,
-        null,
-        null,
-        amount_usd,
-        null
-    from deal_months
-    where outcome = 'open' and stage_rank is null
-
 ),
 
 summed as (
@@ -253,19 +226,7 @@ summed as (
         month_start_date,
         stage,
         is_renewal,
-        case
-            {%- for segment, column in segments.items() %}
-            when grouping({{ column }}) = 0 then '{{ segment }}'
-            {%- endfor %}
-            when is_renewal then 'renewal'
-            else 'all'
-        end as segment_type,
-        coalesce(
-            {%- for column in segments.values() %}
-            {{ column }},
-            {%- endfor %}
-            'all'
-        ) as segment_value,
+        {{ segment_of_row(segments, "case when is_renewal then 'renewal' else 'all' end") }},
         coalesce(account_group, 'all') as account_group,
         {%- for count in counts %}
         cast(sum({{ count }}) as bigint) as {{ count }},
@@ -320,7 +281,7 @@ select
     recent.account_group,
     coalesce(months.as_of_date >= first_listing.listed_from, false) as has_target_list,
     recent.stage,
-    month_ranks.stage_names,
+    month_stages.stage_names,
     recent.created_deals,
     recent.created_usd,
     recent.created_without_amount,
@@ -363,7 +324,5 @@ select
 from recent
 inner join months on recent.month_start_date = months.month_start_date
 cross join first_listing
-left join month_ranks
-    on
-        recent.month_start_date = month_ranks.month_start_date
-        and recent.stage = cast(month_ranks.stage_rank as {{ dbt.type_string() }})
+left join month_stages
+    on recent.month_start_date = month_stages.month_start_date and recent.stage = month_stages.stage

@@ -7,6 +7,8 @@
 {#- Sums of whole units are the same in any order. -#}
 {%- set share = 'decimal(18, 6)' -%}
 {%- set segments = gap_segments() -%}
+{%- set values = {} -%}
+{%- for segment in segments %}{% do values.update({segment: segment ~ '_value'}) %}{% endfor -%}
 
 -- Of each week its last day, of the running one the last day there is: a later run puts a later day
 -- in its place, and so it comes out alike day by day and in one range.
@@ -52,18 +54,7 @@ summed as (
     select
         week_start_date,
         as_of_date,
-        case
-            {%- for segment in segments %}
-            when grouping({{ segment }}_value) = 0 then '{{ segment }}'
-            {%- endfor %}
-            else 'all'
-        end as segment_type,
-        coalesce(
-            {%- for segment in segments %}
-            {{ segment }}_value,
-            {%- endfor %}
-            'all'
-        ) as segment_value,
+        {{ segment_of_row(values) }},
         count(*) as target_accounts,
         sum(cast(strength_score as {{ share }})) as strength_score,
         sum(cast(reached_coverage_share as {{ share }})) as reached_coverage,
@@ -77,8 +68,8 @@ summed as (
         count(case when is_held or may_have_risen then 1 end) as unsure_accounts
     from described
     group by grouping sets (
-        (week_start_date, as_of_date){% for segment in segments %},
-        (week_start_date, as_of_date, {{ segment }}_value)
+        (week_start_date, as_of_date){% for value in values.values() %},
+        (week_start_date, as_of_date, {{ value }})
         {%- endfor %}
     )
 
