@@ -17,6 +17,9 @@ import pyarrow as pa
 
 from orchestration.settings import as_umask_says
 
+# Strings are not squeezed by FSST: nearly all of a warehouse is written anew each day, and looking
+# for what it would save costs more than it saves (docs/decisions/0053). profiles.yml says the same.
+NO_COMPRESSION_BY = "fsst,dict_fsst"
 # Less than this is not worth writing a warehouse anew.
 LEAST_DEAD_BYTES = 100_000_000
 
@@ -143,6 +146,7 @@ def connect(path: Path, *, read_only: bool = False) -> Iterator[Warehouse]:
                 path.chmod(0o600)
         # Written to the file when it is closed; in the middle of a load that only takes time.
         connection.execute("set checkpoint_threshold = '1GB'")
+        connection.execute(f"set disabled_compression_methods = '{NO_COMPRESSION_BY}'")
         for setting, name in (("memory_limit", "MEMORY_LIMIT"), ("temp_directory", "SPILL_DIR")):
             if value := os.environ.get(name, "").strip():
                 connection.execute(f"set {setting} = {literal(value)}")

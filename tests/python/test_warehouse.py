@@ -11,11 +11,12 @@ from pathlib import Path
 
 import duckdb
 import pytest
+import yaml
 
 from orchestration.engine import warehouse as engine
-from orchestration.engine.warehouse import compact, connect
+from orchestration.engine.warehouse import NO_COMPRESSION_BY, compact, connect
 from orchestration.runs.context import BusyError, lock
-from orchestration.settings import Settings, SettingsError
+from orchestration.settings import PROJECT_DIR, Settings, SettingsError
 
 ROWS = "select range as id, 'name ' || range as name from range(300000)"
 
@@ -122,6 +123,24 @@ def test_memory_and_spill_are_those_of_the_settings(
 
 def settings_of(warehouse: Path) -> Settings:
     return Settings(Path("/landing"), warehouse, Path("/published"))
+
+
+def test_dbt_and_we_write_tables_alike(tmp_path: Path) -> None:
+    profile = yaml.safe_load((PROJECT_DIR / "profiles" / "profiles.yml").read_text())
+    settings = profile["activation_gap"]["outputs"]["duckdb"]["settings"]
+    assert settings["disabled_compression_methods"] == NO_COMPRESSION_BY
+    with connect(tmp_path / "warehouse.duckdb") as warehouse:
+        # Alike enough for FSST and too different for a dictionary.
+        warehouse.execute(
+            "create table ids as"
+            " select 'account-' || md5(range::varchar) as id from range(200000)"
+        )
+        warehouse.execute("checkpoint")
+        kinds = warehouse.rows(
+            "select distinct compression from pragma_storage_info('ids')"
+            " where segment_type = 'VARCHAR'"
+        )
+    assert kinds and not any("FSST" in kind for (kind,) in kinds)
 
 
 def test_only_a_lock_that_is_held_is_another_refresh(tmp_path: Path) -> None:
