@@ -43,7 +43,6 @@ met as (
         touches.function_name,
         touches.channel,
         touches.offer_type,
-        touches.function_name || ' ' || touches.channel as contact,
         activity_types.is_addressed or touches.direction = 'inbound' as is_addressed,
         case when activity_types.reaches_person then touches.person_id end as person_id
     from touches
@@ -54,22 +53,39 @@ met as (
 firsts as (
 
     select
-        account_id, month_start_date, contact, min(touch_date) as first_on
+        account_id,
+        month_start_date,
+        replace(function_name, '_', ' ') || case channel
+            when 'email' then ' by email'
+            when 'phone' then ' by phone'
+            when 'message' then ' by message'
+            when 'meeting' then ' in a meeting'
+            when 'event' then ' at an event'
+            when 'social' then ' on social media'
+            when 'ads' then ' through ads'
+            else ' (' || channel || ')'
+        end as contact,
+        min(touch_date) as first_on
     from met
-    group by account_id, month_start_date, contact
+    group by account_id, month_start_date, function_name, channel
 
 ),
 
 -- Of one day the order is not known.
-days as (
+joined as (
 
     select
         account_id,
         month_start_date,
+        contact,
         first_on,
-        string_agg(contact, ' and ' order by contact) as contacts
+        case
+            when lag(first_on) over in_order is null then ''
+            when lag(first_on) over in_order = first_on then ' and '
+            else ', '
+        end as joint
     from firsts
-    group by account_id, month_start_date, first_on
+    window in_order as (partition by account_id, month_start_date order by first_on, contact)
 
 ),
 
@@ -78,8 +94,8 @@ sequences as (
     select
         account_id,
         month_start_date,
-        string_agg(contacts, ', ' order by first_on) as contact_sequence
-    from days
+        string_agg(joint || contact, '' order by first_on, contact) as contact_sequence
+    from joined
     group by account_id, month_start_date
 
 ),
