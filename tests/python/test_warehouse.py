@@ -132,8 +132,7 @@ def test_dbt_and_we_write_tables_alike(tmp_path: Path) -> None:
     with connect(tmp_path / "warehouse.duckdb") as warehouse:
         # Alike enough for FSST and too different for a dictionary.
         warehouse.execute(
-            "create table ids as"
-            " select 'account-' || md5(range::varchar) as id from range(200000)"
+            "create table ids as select 'account-' || md5(range::varchar) as id from range(200000)"
         )
         warehouse.execute("checkpoint")
         kinds = warehouse.rows(
