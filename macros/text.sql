@@ -103,6 +103,13 @@
     || {{ persona_words(persona) }}
 {%- endmacro %}
 
+{#- Where a rule is written, as a remedy says it. A company's own file takes the place of the general one whole, so
+    it begins as a copy of it. -#}
+{% macro rule_file(seed) -%}
+    {%- set folder, name = seed.split('/') -%}
+    RULES_DIR/{{ name }}.csv (not there yet? copy it from seeds/{{ folder }})
+{%- endmacro %}
+
 {#- An account in a sentence: Acme (001A); of one without a name its id. -#}
 {% macro account_words(name, account_id) -%}
     case

@@ -744,7 +744,7 @@ def _tell_effort(story: Story) -> None:
 
 
 def _listing_in_words(row: dict[str, Any]) -> str:
-    by = f" by {row['selected_by']}" if row["selected_by"] else ", nobody says by whom"
+    by = f" by {row['selected_by']}" if row["selected_by"] else " (who chose it is not recorded)"
     grounds = row["selection_basis"] or "none on record"
     return (
         f"Listed on {row['listed_on']}{by}; grounds: {grounds}. Since then"

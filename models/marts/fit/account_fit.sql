@@ -103,8 +103,8 @@ select
     against.misfits,
     case
         when features.is_fit_assumed and features.fit_completeness_share is null
-            then 'Unknown: nobody has said what makes an account fit (fit_criteria). Counts as'
-                || ' fitting until then'
+            then 'Unknown: nobody has said what makes an account fit (RULES_DIR/fit_criteria.csv).'
+                || ' Counts as fitting until then'
         when features.is_fit_assumed
             then 'Counts as fitting until more is known: only '
                 || {{ in_words('100 * features.fit_completeness_share', 0) }}

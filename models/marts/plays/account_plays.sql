@@ -899,7 +899,7 @@ worded as (
                     end,
                     coalesce(
                         acts_in_words,
-                        'We saw nobody there contact us or use our site, mails, ads or events in'
+                        'We saw nobody there contact us or use our site, emails, ads or events in'
                         || ' {{ var("engaged_days") }} days'
                     ),
                     'Elsewhere they read more than usual about ' || surging_topic_names,

@@ -43,7 +43,15 @@ met as (
         touches.function_name,
         touches.channel,
         touches.offer_type,
-        touches.function_name || ' ' || touches.channel as contact,
+        replace(touches.function_name, '_', ' ') || case touches.channel
+            when 'email' then ' by email'
+            when 'phone' then ' by phone'
+            when 'message' then ' by message'
+            when 'meeting' then ' in a meeting'
+            when 'event' then ' at an event'
+            when 'social' then ' on social media'
+            else ' through ' || touches.channel
+        end as contact,
         activity_types.is_addressed or touches.direction = 'inbound' as is_addressed,
         case when activity_types.reaches_person then touches.person_id end as person_id
     from touches
