@@ -2105,7 +2105,7 @@ SENTENCES: list[Sentence] = [
                 "one after two",
                 [(2, "sales", "message"), (2, "marketing", "event"), (5, "sales", "meeting")],
             ),
-            ("others", [(2, "sales", "social"), (5, "marketing", "web")]),
+            ("others", [(2, "sales", "social"), (5, "customer_success", "workshop")]),
         )
     ),
 ]
@@ -2121,7 +2121,7 @@ STAND_INS_OF_ITEMS = {
     "example_file": "'salesforce/lead/a.csv'",
     "source_instance": "'emea'",
     "example_row": "7",
-    "rule_file": "'RULES_DIR/account_exclusions.csv'",
+    "rule_file": "'RULES_DIR/account_exclusions.csv' || ' (the words of rule_file)'",
     "domain": "'acme.com'",
     "account_name": "'Acme'",
     "account_id": "'001A'",

@@ -613,7 +613,8 @@ rows_of_both as (
         upper_share,
         null,
         case
-            when compared = 0 then 'For no account is enough known of the {{ baseline_words }} and of'
+            when compared = 0
+                then 'For no account is enough known of the {{ baseline_words }} and of'
                     || ' the time since'
             when before_amount + after_amount > 0 and seen < {{ var('baseline_min_accounts') }}
                 then 'Fewer than {{ var("baseline_min_accounts") }} of the accounts that can be'

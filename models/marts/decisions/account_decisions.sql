@@ -223,14 +223,17 @@ select
     effort_since_listed_usd,
     case when listed_on is not null
         then 'On the target list since ' || cast(listed_on as {{ dbt.type_string() }})
+            || coalesce(', chosen by ' || nullif(trim(selected_by), ''), '')
             || coalesce(
-                ', chosen by ' || nullif(trim(selected_by), ''),
-                '; who chose it is not recorded'
+                '; reason: ' || nullif(regexp_replace(trim(selection_basis), '[.]$', ''), ''), ''
             )
-            || coalesce(
-                '; reason: ' || nullif(regexp_replace(trim(selection_basis), '[.]$', ''), ''),
-                '; no reason is recorded'
-            )
+            || case
+                when coalesce(trim(selected_by), '') = '' and coalesce(trim(selection_basis), '') = ''
+                    then '; neither who chose it nor why is recorded'
+                when coalesce(trim(selected_by), '') = '' then '; who chose it is not recorded'
+                when coalesce(trim(selection_basis), '') = '' then '; why is not recorded'
+                else ''
+            end
             || '. Since then: ' || {{ counted('touches_since_listed', 'touch', 'touches') }}
             || ' and about ' || {{ in_words('effort_since_listed_usd', 0) }}
             || ' USD of effort. '

@@ -41,7 +41,7 @@ misfits as (
                 and criteria.operator = 'contains'
                 then 'uses ' || coalesce(
                     {{ first_of('fit_spans.value_text', 'criteria.list_values') }},
-                    replace(substring(fit_spans.value_text, 1, 100), ';', ', ')
+                    {{ with_and("replace(substring(fit_spans.value_text, 1, 100), ';', ', ')") }}
                 )
             -- A field of a CRM may hold a page.
             else replace(criteria.attribute, '_', ' ') || ' '

@@ -66,7 +66,7 @@ select
             then tables.features
         when tables.unread_models = '' then 'no model reads it'
         when tables.unread_models is not null
-            then 'the var sources (dbt_project.yml) has no line for ' || tables.unread_models
+            then 'the var sources (dbt_project.yml) does not name ' || tables.unread_models
         else nullif(concat_ws(
             '; ',
             case when tables.lost_columns != ''
