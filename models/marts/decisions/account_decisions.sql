@@ -228,7 +228,8 @@ select
                 '; reason: ' || nullif(regexp_replace(trim(selection_basis), '[.]$', ''), ''), ''
             )
             || case
-                when coalesce(trim(selected_by), '') = '' and coalesce(trim(selection_basis), '') = ''
+                when coalesce(trim(selected_by), '') = ''
+                    and coalesce(trim(selection_basis), '') = ''
                     then '; neither who chose it nor why is recorded'
                 when coalesce(trim(selected_by), '') = '' then '; who chose it is not recorded'
                 when coalesce(trim(selection_basis), '') = '' then '; why is not recorded'

@@ -107,8 +107,8 @@ select
                 || ' Counts as fitting until then'
         when features.is_fit_assumed
             then 'Counts as fitting until more is known: only '
-                || {{ in_words('100 * features.fit_completeness_share', 0) }}
-                || '% of what the scorecard asks for is on file'
+                || {{ percent_words('features.fit_completeness_share') }}
+                || ' of what the scorecard asks for is on file'
         when features.fits_icp
             then 'Fits: ' || {{ in_words('features.fit_score', 0) }} || ' of 100 points'
         when coalesce(against.is_ruled_out, false) then 'Does not fit'

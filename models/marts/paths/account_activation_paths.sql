@@ -286,9 +286,9 @@ select
                     then 'get a buying signal: a reply, a meeting or a look at the prices' end,
                 case when has_coverage_driver and people_to_reach is not null
                     then 'reach ' || {{ with_and('personas_to_reach') }} || ' ('
-                        || {{ in_words('100 * reached_coverage_share', 0) }}
-                        || '% of its buying committee reached now, '
-                        || {{ in_words('100 * reached_coverage_share_after', 0) }} || '% then)'
+                        || {{ percent_words('reached_coverage_share') }}
+                        || ' of its buying committee reached now, '
+                        || {{ percent_words('reached_coverage_share_after') }} || ' then)'
                         || case
                             when people_to_find > 0 and people_to_find = people_to_reach
                                 then case people_to_find

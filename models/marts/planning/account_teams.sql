@@ -191,9 +191,8 @@ select
                 || coalesce(' of target tier ' || judged.target_tier, ' without a target tier')
                 || '; one person can look after ' || {{ in_words('judged.accounts_per_person', 0) }}
                 || ' of these. Accounts of all tiers together take '
-                || case when judged.member_load_share < 0.005 then 'less than 1'
-                    else 'about ' || {{ in_words('100 * judged.member_load_share', 0) }} end
-                || '% of what one person can do', ''
+                || {{ percent_words('judged.member_load_share') }}
+                || ' of what one person can do', ''
             )
     end
     || case

@@ -310,7 +310,7 @@ select
     is_lapsing,
     'First find out ' || {{ question_words('dimension') }}
     || ' (ask ' || {{ a_persona('respondent_role') }} || '). There is a chance of '
-    || {{ in_words('100 * flip_share', 0) }} || '% that one conversation changes what we decide. '
+    || {{ percent_words('flip_share') }} || ' that one conversation changes what we decide. '
     || case
         when is_lapsing
             then 'What we know will be too old to count from '
