@@ -2121,7 +2121,8 @@ STAND_INS_OF_ITEMS = {
     "example_file": "'salesforce/lead/a.csv'",
     "source_instance": "'emea'",
     "example_row": "7",
-    "rule_file": "'RULES_DIR/account_exclusions.csv' || ' (the words of rule_file)'",
+    "rule_file": "'RULES_DIR/account_exclusions.csv'"
+    " || ' (not there yet? copy it from seeds/plays)'",
     "domain": "'acme.com'",
     "account_name": "'Acme'",
     "account_id": "'001A'",

@@ -414,7 +414,7 @@ def check_play(why: str, fact: dict[str, Any]) -> None:
     acts = why[len(start) : len(why) - len(end)]
     last, first_day = fact["last_buying_signal_date"], fact["as_of_date"] - timedelta(days=90)
     assert VARS["engaged_days"] == 90
-    if acts == "We saw nobody there contact us or use our site, mails, ads or events in 90 days":
+    if acts == "We saw nobody there contact us or use our site, emails, ads or events in 90 days":
         assert last is None or last <= first_day
         return
     told = [ACT.fullmatch(act) for act in acts.split("; ")]

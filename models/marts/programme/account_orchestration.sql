@@ -50,7 +50,8 @@ met as (
             when 'meeting' then ' in a meeting'
             when 'event' then ' at an event'
             when 'social' then ' on social media'
-            else ' through ' || touches.channel
+            when 'ads' then ' through ads'
+            else ' (' || touches.channel || ')'
         end as contact,
         activity_types.is_addressed or touches.direction = 'inbound' as is_addressed,
         case when activity_types.reaches_person then touches.person_id end as person_id
