@@ -808,7 +808,7 @@ def _unread(contract: Contract, landed: set[tuple[str, str]], rules: Rules) -> I
             Severity.NOTE,
             "source_off",
             f"{source} lands and is switched off (var sources_off): nothing of it counts",
-            "Take it off the list if it is to count.",
+            "Take it out of sources_off if it is to count.",
             {"source": source},
         )
     texts = {path: path.read_text(encoding="utf-8") for path in sorted(MODELS_DIR.rglob("*.sql"))}

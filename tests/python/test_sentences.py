@@ -891,7 +891,7 @@ SENTENCES: list[Sentence] = [
             "excluded": {"change_kind": "excluded", "exclusion_reasons": "legal"},
             "excluded for a time": {
                 "change_kind": "excluded",
-                "exclusion_reasons": "legal",
+                "exclusion_reasons": "do_not_contact",
                 "excluded_until": date(2026, 6, 1),
             },
             "does not fit": {"change_kind": "list"},

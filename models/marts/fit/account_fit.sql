@@ -113,7 +113,7 @@ select
             then 'Fits: ' || {{ in_words('features.fit_score', 0) }} || ' of 100 points'
         when coalesce(against.is_ruled_out, false) then 'Does not fit'
         else
-            'Does not fit: ' || {{ in_words('features.fit_score', 0) }}
+            'Does not fit: ' || {{ in_words('floor(features.fit_score)', 0) }}
             || ' of 100 points, {{ var("fit_moderate_min_score") }} are needed'
     end
     || case

@@ -239,7 +239,7 @@ select
         when change_kind = 'excluded'
             then 'Excluded'
                 || coalesce(' until ' || cast(excluded_until as {{ day_text }}), '')
-                || ' (' || exclusion_reasons
+                || ' (' || replace(exclusion_reasons, '_', ' ')
                 || '): nobody should act on it.'
         when change_kind = 'list'
             then 'It does not fit' || coalesce(' (' || misfits || ')', '')

@@ -825,7 +825,7 @@ worded as (
                 when play_decision = 'drop'
                     then 'Does not fit' || coalesce(
                         ': ' || misfits,
-                        ' (' || {{ in_words('fit_score', 0) }}
+                        ' (' || {{ in_words('floor(fit_score)', 0) }}
                         || ' of 100 points, {{ var("fit_moderate_min_score") }} are needed)', ''
                     )
                 when play_decision = 'hold'
