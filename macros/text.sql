@@ -74,6 +74,14 @@
 {%- endmacro %}
 {% macro spark__in_words(number, decimals) -%} format_number({{ number }}, {{ decimals }}) {%- endmacro %}
 
+{#- A share in percent, as people write it: 42%; what would round to nothing is less than 1%. -#}
+{% macro percent_words(share, decimals=0) -%}
+    case
+        when {{ share }} > 0 and {{ share }} < 0.01 and {{ decimals }} = 0 then 'less than 1'
+        else {{ in_words('100 * ' ~ share, decimals) }}
+    end || '%'
+{%- endmacro %}
+
 {#- So many of something: 1 touch, 2 touches. `many` is `one` with an s unless it is given. -#}
 {% macro counted(number, one, many=none) -%}
     {{ in_words(number, 0) }} || case when {{ number }} = 1 then ' {{ one }}' else ' {{ many or one ~ 's' }}' end
@@ -101,6 +109,13 @@
 {% macro a_persona(persona) -%}
     case when substring({{ persona }}, 1, 1) in ('a', 'e', 'i', 'o') then 'an ' else 'a ' end
     || {{ persona_words(persona) }}
+{%- endmacro %}
+
+{#- Where a rule is written, as a remedy says it. A company's own file takes the place of the general one whole, so
+    it begins as a copy of it. -#}
+{% macro rule_file(seed) -%}
+    {%- set folder, name = seed.split('/') -%}
+    RULES_DIR/{{ name }}.csv (not there yet? copy it from seeds/{{ folder }})
 {%- endmacro %}
 
 {#- An account in a sentence: Acme (001A); of one without a name its id. -#}
@@ -178,7 +193,7 @@
 {#- How much of its buying committee an account has reached; unknown where nobody can say who sits there. -#}
 {% macro reached_words(share, unknown_reason, decimals=0) -%}
     coalesce(
-        {{ in_words('100 * ' ~ share, decimals) }} || '% of its buying committee reached',
+        {{ percent_words(share, decimals) }} || ' of its buying committee reached',
         'reach into its buying committee unknown (' || {{ unknown_coverage_words(unknown_reason) }} || ')'
     )
 {%- endmacro %}

@@ -155,6 +155,14 @@ def source_of(project_dir: Path, file: str) -> str:
     return str(to.relative_to(PROJECT_DIR)) if to.is_relative_to(PROJECT_DIR) else str(to)
 
 
+def rule_file(seed: Path) -> str:
+    """Where a rule is written, as a remedy says it; the macro of this name says it in SQL.
+
+    seed: its path in the project.
+    """
+    return f"RULES_DIR/{seed.name} (not there yet? copy it from {seed.parent.as_posix()})"
+
+
 def _project_file(folder: Path, project_dir: Path) -> tuple[str, list[str]]:
     """dbt_project.yml with the company's vars in it, comments and lines as they are; and faults."""
     text = (project_dir / PROJECT_FILE).read_text(encoding="utf-8")

@@ -210,8 +210,9 @@ select
     coalesce('Role: ' || {{ persona_words('persona') }}, 'Role unknown')
     || case
         when is_whitespace then
-            ' (' || {{ in_words('required_people', 0) }} || ' needed, about '
-            || {{ in_words('reached_people', 1) }} || ' reached so far, going by titles)'
+            ' (' || {{ in_words('required_people', 0) }} || ' needed, '
+            || {{ in_words('reached_people', 1) }} || ' reached so far: people count by the chance'
+            || ' that they hold the role)'
         when is_required then ' (enough are reached)'
         when persona is not null then ' (not needed for the buying committee)'
         else ''

@@ -77,7 +77,7 @@ SPECS = raw_specs(MANIFEST)
         dg.AssetCheckSpec(
             FRESHNESS,
             asset=[source, table],
-            description="Delivered within freshness_days (seeds/landing/feeds.csv). Warns only:"
+            description="Delivered within freshness_days (feeds.csv). Warns only:"
             " what a stale feed means for the marts is the models' business.",
         )
         for source, table in contract().tables

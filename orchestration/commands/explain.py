@@ -516,7 +516,8 @@ def _tell_coverage(story: Story) -> None:
 
 def _tell_paths(story: Story) -> None:
     for row in _rows_of(story, "account_activation_paths"):
-        value = f"{row['account_value_usd']:,.0f} USD a year ({row['value_basis']})"
+        basis = row["value_basis"].replace("of its size", "with accounts of its size")
+        value = f"{row['account_value_usd']:,.0f} USD a year ({basis})"
         story.title("What it would take")
         story.say(f"{row['what_it_takes']} It is worth {value}.")
 
@@ -530,6 +531,7 @@ def _tell_plays(story: Story) -> None:
         excluded = row["exclusion_reason"]
         if excluded and row["excluded_until"]:
             excluded += f", until {row['excluded_until']}"
+        excluded = excluded and excluded.replace("_", " ")
         story.facts(
             "Plays",
             [
@@ -541,7 +543,7 @@ def _tell_plays(story: Story) -> None:
                 ("first touch", None if hours is None else f"within {counted(hours, 'hour')}"),
                 ("due on", due),
                 ("last touch", row["last_touch_on"]),
-                ("trigger", f"{row['trigger']} on {row['triggered_on']}"),
+                ("trigger", f"{row['trigger'].replace('_', ' ')} on {row['triggered_on']}"),
                 ("response", row["response"]),
                 ("excluded", excluded),
                 ("rule", f"{row['rule_rank']}: {row['rule_reason']}"),
@@ -567,7 +569,7 @@ def _inbound_in_words(row: dict[str, Any]) -> str:
         words += f", first touched on {row['first_touch_on']} by {row['first_touch_function']}"
     if row["first_expected_touch_on"]:
         words += f", by whom it should on {row['first_expected_touch_on']}"
-    return f"{words}. {row['route_reason']}."
+    return f"{words.replace('_', ' ')}. {row['route_reason']}."
 
 
 def _tell_decision(story: Story) -> None:
@@ -615,7 +617,7 @@ def _tell_readiness(story: Story) -> None:
         story.facts(
             "Readiness",
             [
-                ("segment", row["readiness_segment"]),
+                ("segment", row["readiness_segment"].replace("_", " ")),
                 ("why", row["why"]),
                 ("last asked on", row["last_research_date"]),
                 ("interviews", row["interviews"] or None),
@@ -734,7 +736,8 @@ def _tell_effort(story: Story) -> None:
         story.table(
             "Last touches",
             story.rows(
-                "select touch_date as day, direction, function_name as by_or_to, activity_type,"
+                "select touch_date as day, direction, replace(function_name, '_', ' ') as by_or_to,"
+                " replace(activity_type, '_', ' ') as activity_type,"
                 " sum(touches) as touches from account_touches where account_id = $1"
                 " group by all order by day desc, direction, by_or_to, activity_type limit $2",
                 MOST_TOUCHES,
@@ -744,7 +747,7 @@ def _tell_effort(story: Story) -> None:
 
 
 def _listing_in_words(row: dict[str, Any]) -> str:
-    by = f" by {row['selected_by']}" if row["selected_by"] else ", nobody says by whom"
+    by = f" by {row['selected_by']}" if row["selected_by"] else " (who chose it is not recorded)"
     grounds = row["selection_basis"] or "none on record"
     return (
         f"Listed on {row['listed_on']}{by}; grounds: {grounds}. Since then"

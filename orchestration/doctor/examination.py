@@ -36,7 +36,7 @@ def examine(
                     Severity.WARNING,
                     "not_examined",
                     f"{what} could not be looked at: {said}",
-                    "Mend what it says, if it says so; else please report it.",
+                    "If it names a setting or a file, correct that; else please report it.",
                 )
             )
 

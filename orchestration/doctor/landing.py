@@ -30,10 +30,11 @@ from orchestration.landing.discovery import MAIN_INSTANCE, FoundFile, counted, d
 from orchestration.landing.el_schemas import ElSchema, Survey
 from orchestration.landing.flags import looks_like_a_flag
 from orchestration.landing.mappings import as_mapped
-from orchestration.project import FEEDS_SEED, source_of
+from orchestration.project import FEEDS_SEED, rule_file, source_of
 from orchestration.settings import MODELS_DIR, Settings
 
 AREA = "landing"
+CUSTOM_FIELDS = Path("seeds/identity/custom_fields.csv")
 SHOWN = 4  # names in a sentence
 # Of more tables than this only one file each is read whole: a look takes seconds, not minutes.
 MANY_TABLES = 30
@@ -409,7 +410,7 @@ def _of_table(
             "column_unknown",
             f"{sample.feed}: the contract does not know {_some(unknown)}",
             f"{'It is' if len(unknown) == 1 else 'They are'} kept as delivered;"
-            " seeds/identity/custom_fields.csv can make one an attribute of the account.",
+            f" to make one an attribute of the account, name it in {rule_file(CUSTOM_FIELDS)}.",
             where,
             numbers={"columns": unknown},
         )
@@ -807,7 +808,7 @@ def _unread(contract: Contract, landed: set[tuple[str, str]], rules: Rules) -> I
             Severity.NOTE,
             "source_off",
             f"{source} lands and is switched off (var sources_off): nothing of it counts",
-            "Take it off the list if it is to count.",
+            "Take it out of sources_off if it is to count.",
             {"source": source},
         )
     texts = {path: path.read_text(encoding="utf-8") for path in sorted(MODELS_DIR.rglob("*.sql"))}
@@ -831,7 +832,11 @@ def _unread(contract: Contract, landed: set[tuple[str, str]], rules: Rules) -> I
             and not any(model in text for path, text in texts.items() if path.stem != model)
         ]
         if len(idle) == len(staging):
-            why = f"the var sources does not name {_some(idle)}" if idle else "no model reads it"
+            why = (
+                f"the var sources (dbt_project.yml) does not name {_some(idle)}"
+                if idle
+                else "no model reads it"
+            )
             is_alone = any(
                 read_by.get((source, name)) for name in contract.of_source(source) if name != table
             )

@@ -17,6 +17,7 @@ from orchestration.engine.warehouse import WarehouseBusyError, connect
 from orchestration.landing import messages
 from orchestration.landing.discovery import MAIN_INSTANCE, FoundFile, counted
 from orchestration.landing.manifest import Entry, read_entries
+from orchestration.project import FEEDS_SEED, rule_file
 from orchestration.rules.checks import faults_of_warehouse
 from orchestration.runs import score_store
 from orchestration.runs.planning import History
@@ -321,7 +322,7 @@ def _stale(health: Sequence[dict[str, Any]]) -> Iterator[Finding]:
                 "stale_feed",
                 f"{feed} is stale: nothing new since {row['last_delivery_date']}",
                 "See that its export runs. If it has stopped for good, set retired_on in"
-                " seeds/landing/feeds.csv.",
+                f" {rule_file(FEEDS_SEED)}.",
                 {"source": row["source"], "table": row["table_name"]},
                 numbers={"last_delivery_date": str(row["last_delivery_date"])},
             )

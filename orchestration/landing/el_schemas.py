@@ -28,6 +28,7 @@ from orchestration.landing.discovery import DAY_FOLDER, SHOWN_FILES, counted
 from orchestration.landing.manifest import utc
 from orchestration.landing.mappings import LAYER
 from orchestration.landing.presence import Snapshots
+from orchestration.project import FEEDS_SEED, rule_file
 from orchestration.settings import PROJECT_DIR
 
 PREFIX = "collected_"
@@ -496,7 +497,7 @@ def _collect(
                 f" {'is' if gone == 1 else 'are'} no longer in {schema.where}, and no row says that"
                 f" {'it was' if gone == 1 else 'they were'} deleted, so"
                 f" {'it stays' if gone == 1 else 'they stay'}. If the tool copies the whole table"
-                " each time, set its load_mode to snapshot (seeds/landing/feeds.csv)"
+                f" each time, set its load_mode to snapshot in {rule_file(FEEDS_SEED)}"
             )
     filled = {folder: rows for folder, rows in counts.items() if rows}
     listed = ", ".join(f"{folder} {rows:,}" for folder, rows in filled.items())

@@ -70,7 +70,7 @@ def read_snapshots(path: Path, min_share: float) -> Snapshots:
 def unfit(snapshots: Snapshots, contract: Contract) -> list[str]:
     """What is wrong with the choice of snapshot tables, one sentence each."""
     return [
-        f"{table.label} is a snapshot by seeds/landing/feeds.csv, but its key has several columns"
+        f"{table.label} is a snapshot by feeds.csv, but its key has several columns"
         f" ({', '.join(table.key)}): removals are not worked out"
         for table in contract.tables.values()
         if (table.source, table.name) in snapshots.tables and len(table.key) > 1

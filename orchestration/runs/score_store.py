@@ -525,8 +525,8 @@ def _check_features(warehouse: Warehouse, plan: Plan) -> None:
     if first is None:
         raise StoredScoresError(
             "There is no account on any day of this run. Those that were delivered are known only"
-            " later (take a later START_DATE), or are counted out"
-            " (seeds/identity/record_exclusions.csv)."
+            " later (take a later START_DATE), or are left out by record_exclusions.csv (in"
+            " RULES_DIR, or else in seeds/identity)."
         )
     if first < plan.replay_start or last != plan.end:
         raise StoredScoresError(

@@ -584,7 +584,7 @@ class _Evidence:
         )
         return (
             f"{'; '.join(said)}. What each field says for the match (+) or against it (-), where"
-            f" each point about doubles the chance: {bits or 'nothing'}."
+            f" each point doubles the odds: {bits or 'nothing'}."
         )
 
 

@@ -282,7 +282,13 @@ def test_without_its_line_in_sources_nothing_of_it_counts(played: Played) -> Non
     assert rows(
         place,
         "select late_files, features_off from marts.data_health where source = 'chat'",
-    ) == [(1, "the var sources does not name stg_chat__conversations, stg_chat__visitors")]
+    ) == [
+        (
+            1,
+            "the var sources (dbt_project.yml) does not name stg_chat__conversations,"
+            " stg_chat__visitors",
+        )
+    ]
 
 
 # --- what the page says of kinds ------------------------------------------------------------------

@@ -251,7 +251,7 @@ def test_a_key_of_several_columns_cannot_be_a_snapshot(tmp_path: Path) -> None:
     landed = Landed(tmp_path / "landing", Contract({KEY: pair}))
     put(landed, 1, "AB")
     put(landed, 2, "A")
-    assert "crm.company is a snapshot by seeds/landing/feeds.csv, but its key" in take(landed)
+    assert "crm.company is a snapshot by feeds.csv, but its key" in take(landed)
     assert changes(landed) == []
 
 

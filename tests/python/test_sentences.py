@@ -199,6 +199,11 @@ COMMON_PLAY = {
     "primary_driver": "low_intent",
     "days_below": 0,
 }
+CAN_DECIDE = {
+    "readiness_segment": "can_decide",
+    "play_id": "decide_now",
+    "what_to_do": "Send whoever can close the deal to talk about a decision now",
+}
 WATCHED = {
     "play_decision": "watch",
     "play_id": "watch_window",
@@ -281,8 +286,9 @@ COMMON_DECISION = {
     "is_return": False,
     "is_stalled": False,
     "is_under_served": False,
-    "rule_reason": "They fit and can decide",
-    "readiness_why": "They can decide.",
+    "rule_reason": "A deal is possible now",
+    "readiness_why": "They can decide: all four conditions of a decision are met. Heard from 2"
+    " people.",
     "effort_usd": 1200,
     "usual_effort_usd": 2000,
 }
@@ -399,7 +405,7 @@ COMMON_SEAT = {
     "function_name": "sales_development",
     "is_needed": True,
     "is_missing": False,
-    "reason": "Standard sequences are used",
+    "reason": "Accounts get standard sequences",
 }
 MEMBER = {
     **COMMON_SEAT,
@@ -459,8 +465,8 @@ COMMON_REVIEW = {
     "sales_touches": 0,
     "marketing_touches": 0,
     "customer_success_touches": 0,
-    "fit_why": "It fits.",
-    "readiness_why": "Nobody there has been asked yet.",
+    "fit_why": "Fits: 100 of 100 points.",
+    "readiness_why": "Nobody inside has been asked yet.",
     "activation_why": "Cold since 2026-01-01.",
     "decision": "pursue",
     "play_name": "Create demand",
@@ -759,6 +765,8 @@ SENTENCES: list[Sentence] = [
             "dropped though they can decide": {
                 "play_decision": "drop",
                 "play_id": "confirm_fit",
+                "what_to_do": "Check once whether they fit after all, then decline, or have the"
+                " record or the fit rule corrected",
                 "fit_score": 31,
                 "readiness_segment": "can_decide",
             },
@@ -787,6 +795,7 @@ SENTENCES: list[Sentence] = [
                 f"ask about {dimension}": {
                     "play_decision": "research",
                     "play_id": "discovery_research",
+                    "what_to_do": "Listen before selling anything",
                     "respondent_role": role,
                     "asked_dimension": dimension,
                 }
@@ -797,9 +806,9 @@ SENTENCES: list[Sentence] = [
                     ("user", "timing_tolerance"),
                 )
             },
-            "can decide": {"readiness_segment": "can_decide"},
+            "can decide": CAN_DECIDE,
             "can decide by a day": {
-                "readiness_segment": "can_decide",
+                **CAN_DECIDE,
                 "next_deadline_on": date(2026, 5, 5),
             },
             "watched with a deal": {
@@ -833,6 +842,9 @@ SENTENCES: list[Sentence] = [
                 "kept_by": "waiting_rule",
                 "days_below": 2,
                 "needs_committed_motion": True,
+                "play_id": "review_deal",
+                "what_to_do": "Find out whether the deal was won, lost or put off, and decide what"
+                " follows",
             },
         },
     ),
@@ -841,7 +853,9 @@ SENTENCES: list[Sentence] = [
             "account_plays.why",
             case,
             {
-                "chosen": [{**COMMON_PLAY, "trigger": trigger}],
+                "chosen": [
+                    {**COMMON_PLAY, "trigger": trigger, "play_id": play, "what_to_do": to_do}
+                ],
                 "event_triggers": [
                     {
                         "account_id": "a",
@@ -854,10 +868,19 @@ SENTENCES: list[Sentence] = [
                 ],
             },
         )
-        for case, trigger, events in (
-            ("news", "executive_change", ["executive_change"]),
-            ("news, other change", "other_change", ["new_data_platform"]),
-            ("news, two of a day", "other_change", ["new_office", "layoffs"]),
+        for play, to_do, case, trigger, events in (
+            (
+                "executive_welcome",
+                "Introduce yourself to the new executive",
+                *("news", "executive_change", ["executive_change"]),
+            ),
+            *(
+                ("change_follow_up", "Ask what the change means for them", *news)
+                for news in (
+                    ("news, other change", "other_change", ["new_data_platform"]),
+                    ("news, two of a day", "other_change", ["new_office", "layoffs"]),
+                )
+            ),
         )
     ),
     *of(
@@ -868,7 +891,7 @@ SENTENCES: list[Sentence] = [
             "excluded": {"change_kind": "excluded", "exclusion_reasons": "legal"},
             "excluded for a time": {
                 "change_kind": "excluded",
-                "exclusion_reasons": "legal",
+                "exclusion_reasons": "do_not_contact",
                 "excluded_until": date(2026, 6, 1),
             },
             "does not fit": {"change_kind": "list"},
@@ -1059,7 +1082,8 @@ SENTENCES: list[Sentence] = [
             "waiting for another": {
                 "decision": "research",
                 "readiness_segment": "unknown",
-                "readiness_why": "What people there told us is too old; last asked on 2025-11-01.",
+                "readiness_why": "What people there told us is too old to count; last asked on"
+                " 2025-11-01.",
                 "called_since": date(2026, 3, 29),
             },
             "hold as they said": {
@@ -1067,14 +1091,14 @@ SENTENCES: list[Sentence] = [
                 "decision": "hold",
                 "revisit_on": date(2026, 5, 1),
                 "is_told_to_wait": True,
-                "rule_reason": "Somebody inside said when to come back",
+                "rule_reason": "Leave them alone until then",
             },
             "hold until evidence is old": {
                 "decision_in_force": "hold",
                 "decision": "hold",
                 "revisit_on": date(2026, 5, 1),
                 "expires_on": date(2026, 5, 1),
-                "rule_reason": "They will not decide now and we cannot change that",
+                "rule_reason": "We cannot change what keeps them from deciding",
                 **BLOCKED,
             },
             "hold over": {
@@ -1310,7 +1334,12 @@ SENTENCES: list[Sentence] = [
             {
                 "chosen": [{**COMMON_PLAY, **WATCHED, "signal_level": "strong", **row}],
                 "seen_acts": [
-                    {**SEEN, "activity_type": "reply", "did": "replied to a mail", "called": "a VP"}
+                    {
+                        **SEEN,
+                        "activity_type": "reply",
+                        "did": "replied to an email",
+                        "called": "a VP",
+                    }
                 ],
             },
         )
@@ -1350,7 +1379,14 @@ SENTENCES: list[Sentence] = [
             ),
             (
                 "acts of one person",
-                [{**SEEN, "activity_type": "reply", "did": "replied to a mail", "called": "a VP"}],
+                [
+                    {
+                        **SEEN,
+                        "activity_type": "reply",
+                        "did": "replied to an email",
+                        "called": "a VP",
+                    }
+                ],
             ),
             (
                 "acts of nobody known",
@@ -1913,6 +1949,8 @@ SENTENCES: list[Sentence] = [
             "readiness": {
                 "not known": {},
                 "known": {
+                    "readiness_why": "They can decide: all four conditions of a decision are met."
+                    " Heard from 2 people.",
                     "pressure_types": "audit, cost_cut",
                     "next_deadline_on": date(2026, 6, 1),
                     "constraint_types": "competing_priority",
@@ -1920,7 +1958,7 @@ SENTENCES: list[Sentence] = [
             },
             "company_events": {
                 "none": {},
-                "two": {"company_events": "2026-03-20 Bought a rival; 2026-03-09 new office"},
+                "two": {"company_events": "2026-03-20 acquisition; 2026-03-09 new office"},
             },
             "pipeline": {
                 "none": {},
@@ -2048,21 +2086,26 @@ SENTENCES: list[Sentence] = [
             "account_orchestration.contact_sequence",
             case,
             {
-                "met": [
+                "touches": [
                     {
                         "account_id": "a",
-                        "month_start_date": date(2026, 3, 1),
                         "touch_date": date(2026, 3, day),
-                        "contact": contact,
+                        "function_name": function,
+                        "channel": channel,
+                        "activity_type": "touch_email",
                     }
-                    for day, contact in contacts
+                    for day, function, channel in contacts
                 ]
             },
         )
         for case, contacts in (
-            ("one", [(2, "sales email")]),
-            ("two of a day", [(2, "sales email"), (2, "marketing ads")]),
-            ("one after two", [(2, "sales email"), (2, "marketing ads"), (5, "sales meeting")]),
+            ("one", [(2, "sales_development", "email")]),
+            ("two of a day", [(2, "sales", "phone"), (2, "marketing", "ads")]),
+            (
+                "one after two",
+                [(2, "sales", "message"), (2, "marketing", "event"), (5, "sales", "meeting")],
+            ),
+            ("others", [(2, "sales", "social"), (5, "customer_success", "workshop")]),
         )
     ),
 ]
@@ -2078,11 +2121,12 @@ STAND_INS_OF_ITEMS = {
     "example_file": "'salesforce/lead/a.csv'",
     "source_instance": "'emea'",
     "example_row": "7",
-    "seed": "'plays/account_exclusions'",
+    "rule_file": "'RULES_DIR/account_exclusions.csv'"
+    " || ' (not there yet? copy it from seeds/plays)'",
     "domain": "'acme.com'",
     "account_name": "'Acme'",
     "account_id": "'001A'",
-    "other_account_id": "'001B'",
+    "other_account_id": "'002B'",
     "claim_source": "'website'",
     "company_name": "'Acme Ltd'",
     "company": "'acmeltd'",
@@ -2100,6 +2144,9 @@ STAND_INS_OF_ITEMS = {
     "function_name": "'sales'",
     "other_function": "'customer_success'",
 }
+# The account beside that of the item, and what stands for it in its SQL.
+OTHER = {"account_name": "'Beta'", "account_id": "'002B'"}
+TABLES_OF_OTHER = {"losers", "losing_accounts", "successors", "other_accounts"}
 # Seeds whose words marts repeat: file, column, what it stands in.
 SEEDS = (
     ("landing/row_fates", "reason", "load_audit.reason"),
@@ -2155,7 +2202,12 @@ def of_review_items(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, st
                     .unalias()
                     .transform(
                         lambda node, named=named: (
-                            sqlglot.parse_one(named[node.name], dialect="duckdb")
+                            sqlglot.parse_one(
+                                (named | OTHER if node.table in TABLES_OF_OTHER else named)[
+                                    node.name
+                                ],
+                                dialect="duckdb",
+                            )
                             if isinstance(node, exp.Column) and node.name in named
                             else node
                         )
@@ -2194,12 +2246,12 @@ def of_rules() -> list[tuple[str, str]]:
     def seed(rows: list[list[str]], columns: Sequence[str] = header) -> dict[tuple[str, str], str]:
         return {(SEED, name): json.dumps([columns, *rows])}
 
-    def var(value: object) -> dict[tuple[str, str], str]:
-        return {(VAR, "flap_days"): json.dumps(value)}
+    def var(value: object, name: str = "flap_days") -> dict[tuple[str, str], str]:
+        return {(VAR, name): json.dumps(value)}
 
     uses: dict[str, tuple[dict[tuple[str, str], str], dict[tuple[str, str], str]]] = {
         "a var": (var(14), var(21)),
-        "a var of words": (var("Berlin"), var("UTC")),
+        "a var of words": (var("EUR", "default_currency"), var("USD", "default_currency")),
         "a new var": ({}, var(14)),
         "a var that is gone": (var(14), {}),
         "a new seed": ({}, seed(few)),

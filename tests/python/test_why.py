@@ -414,7 +414,7 @@ def check_play(why: str, fact: dict[str, Any]) -> None:
     acts = why[len(start) : len(why) - len(end)]
     last, first_day = fact["last_buying_signal_date"], fact["as_of_date"] - timedelta(days=90)
     assert VARS["engaged_days"] == 90
-    if acts == "We saw nobody there contact us or use our site, mails, ads or events in 90 days":
+    if acts == "We saw nobody there contact us or use our site, emails, ads or events in 90 days":
         assert last is None or last <= first_day
         return
     told = [ACT.fullmatch(act) for act in acts.split("; ")]
@@ -537,16 +537,26 @@ def check_account_movements(published: Path) -> None:
         elif is_target:
             kind, words = "listed", f"it is a new target and {state}"
             if cause == "merge":
-                words = f"it took the place of {other}"
+                words = (
+                    f"the CRM record of the target {other} was merged into its own or linked to it,"
+                    " and it now counts for both"
+                )
             elif cause == "identity":
                 words = f"the domain that is on the target list came to it from {other}"
             elif movement == "list_began":
                 words = f"it is {state} and on the target list that begins on this day"
         else:
             kind = "removed"
-            words = f"it is no longer {'a target' if state else 'an account'}"
+            words = (
+                "it is no longer a target"
+                if state
+                else "its record was deleted or left out by a rule"
+            )
             if cause == "merge":
-                words = f"it was merged into {other}"
+                words = (
+                    f"its CRM record was merged into or linked to that of {other},"
+                    " which now counts for both"
+                )
             elif cause == "identity":
                 words = f"the domain that is on the target list now belongs to {other}"
             elif movement == "list_began":
@@ -560,7 +570,7 @@ def check_account_movements(published: Path) -> None:
         )
         assert change == (1 if kind in ("listed", "cooled") else -1)
         side = "Came into the gap" if change == 1 else "Left the gap"
-        rules = "; the rules had changed" if cause == "rules" else ""
+        rules = "; our rules had changed (see the mart rulesets)" if cause == "rules" else ""
         assert why == f"{side}: {words}{rules}."
 
 

@@ -185,8 +185,11 @@ worded as (
         other_account_id,
         case
             when cause = 'merge' and change_kind = 'removed'
-                then 'Left the gap: it was merged into ' || other_account
-            when cause = 'merge' then 'Came into the gap: it took the place of ' || other_account
+                then 'Left the gap: its CRM record was merged into or linked to that of '
+                    || other_account || ', which now counts for both'
+            when cause = 'merge'
+                then 'Came into the gap: the CRM record of the target ' || other_account
+                    || ' was merged into its own or linked to it, and it now counts for both'
             when cause = 'identity' and change_kind = 'removed'
                 then 'Left the gap: the domain that is on the target list now belongs to '
                     || other_account
@@ -200,13 +203,13 @@ worded as (
                 then 'Left the gap: it is not on the target list that begins on this day'
             when change_kind = 'listed' then 'Came into the gap: it is a new target and ' || state
             when change_kind = 'removed' and state is null
-                then 'Left the gap: it is no longer an account'
+                then 'Left the gap: its record was deleted or left out by a rule'
             when change_kind = 'removed' then 'Left the gap: it is no longer a target'
             when change_kind = 'activated' then 'Left the gap: it ' || reason
             when change_kind = 'cooled' then 'Came into the gap: it ' || reason
         end
         || case
-            when cause = 'rules' then '; the rules had changed'
+            when cause = 'rules' then '; our rules had changed (see the mart rulesets)'
             else ''
         end
         || '.' as why,

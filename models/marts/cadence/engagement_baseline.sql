@@ -613,10 +613,12 @@ rows_of_both as (
         upper_share,
         null,
         case
-            when compared = 0 then 'No account can be compared with the {{ baseline_words }}'
+            when compared = 0
+                then 'For no account is enough known of the {{ baseline_words }} and of'
+                    || ' the time since'
             when before_amount + after_amount > 0 and seen < {{ var('baseline_min_accounts') }}
-                then 'Of the accounts that can be compared fewer than'
-                    || ' {{ var("baseline_min_accounts") }} did anything'
+                then 'Fewer than {{ var("baseline_min_accounts") }} of the accounts that can be'
+                    || ' compared did anything'
         end,
         true
     from cohort_changes

@@ -281,9 +281,9 @@ select
     judged.has_meeting,
     case judged.status
         when 'unknown_function'
-            then 'Of ' || {{ counted('judged.unknown_function_touches', 'touch', 'touches') }}
-                || ' no owner is named or the function of the owner is not known, so nobody can say'
-                || ' whether this is the work of sales development.'
+            then {{ counted('judged.unknown_function_touches', 'touch has', 'touches have') }}
+                || ' no owner, or one whose function nobody has said, so it is not known whether'
+                || ' this is the work of sales development.'
         when 'over'
             then 'More than {{ most }} touches without a pause of more than'
                 || ' {{ var("sequence_pause_days") }} days.'

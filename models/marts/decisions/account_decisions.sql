@@ -223,18 +223,26 @@ select
     effort_since_listed_usd,
     case when listed_on is not null
         then 'On the target list since ' || cast(listed_on as {{ dbt.type_string() }})
-            || ', chosen by ' || coalesce(nullif(trim(selected_by), ''), 'somebody not named')
+            || coalesce(', chosen by ' || nullif(trim(selected_by), ''), '')
             || coalesce(
-                ' (' || nullif(trim(selection_basis), '') || ')', ', for no stated reason'
+                '; reason: ' || nullif(regexp_replace(trim(selection_basis), '[.]$', ''), ''), ''
             )
-            || '; since then ' || {{ counted('touches_since_listed', 'touch', 'touches') }}
+            || case
+                when coalesce(trim(selected_by), '') = ''
+                    and coalesce(trim(selection_basis), '') = ''
+                    then '; neither who chose it nor why is recorded'
+                when coalesce(trim(selected_by), '') = '' then '; who chose it is not recorded'
+                when coalesce(trim(selection_basis), '') = '' then '; why is not recorded'
+                else ''
+            end
+            || '. Since then: ' || {{ counted('touches_since_listed', 'touch', 'touches') }}
             || ' and about ' || {{ in_words('effort_since_listed_usd', 0) }}
             || ' USD of effort. '
             || case
                 when not is_review_due
                     then 'To be reviewed on ' || cast(review_on as {{ dbt.type_string() }})
                         || case when last_movement_on > listed_on
-                            then '; something last moved on '
+                            then '; its state, a deal or the research last moved on '
                                 || cast(last_movement_on as {{ dbt.type_string() }})
                             else '; nothing has moved since it was listed' end
                         || '.'
@@ -251,10 +259,11 @@ select
                             ) || '.'
                         when is_stalled then 'Remove: we have worked on it and nothing came of it.'
                         when touches_since_listed = 0
-                            then 'Keep if somebody works on it: it has not been touched yet.'
+                            then 'Keep only if somebody will work on it: it has not been touched'
+                                || ' yet.'
                         when recent_touches = 0
-                            then 'Keep if somebody works on it: it has not been touched in the last'
-                                || ' {{ var("touched_days") }} days.'
+                            then 'Keep only if somebody will work on it: it has not been touched'
+                                || ' in the last {{ var("touched_days") }} days.'
                         else 'Keep: it has not been worked on for long enough to say.'
                     end
             end

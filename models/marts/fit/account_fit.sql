@@ -41,7 +41,7 @@ misfits as (
                 and criteria.operator = 'contains'
                 then 'uses ' || coalesce(
                     {{ first_of('fit_spans.value_text', 'criteria.list_values') }},
-                    replace(substring(fit_spans.value_text, 1, 100), ';', ', ')
+                    {{ with_and("replace(substring(fit_spans.value_text, 1, 100), ';', ', ')") }}
                 )
             -- A field of a CRM may hold a page.
             else replace(criteria.attribute, '_', ' ') || ' '
@@ -103,17 +103,17 @@ select
     against.misfits,
     case
         when features.is_fit_assumed and features.fit_completeness_share is null
-            then 'Unknown: nobody has said what makes an account fit (fit_criteria). Counts as'
-                || ' fitting until then'
+            then 'Unknown: nobody has said what makes an account fit (RULES_DIR/fit_criteria.csv).'
+                || ' Counts as fitting until then'
         when features.is_fit_assumed
             then 'Counts as fitting until more is known: only '
-                || {{ in_words('100 * features.fit_completeness_share', 0) }}
-                || '% of what the scorecard asks for is on file'
+                || {{ percent_words('features.fit_completeness_share') }}
+                || ' of what the scorecard asks for is on file'
         when features.fits_icp
             then 'Fits: ' || {{ in_words('features.fit_score', 0) }} || ' of 100 points'
         when coalesce(against.is_ruled_out, false) then 'Does not fit'
         else
-            'Does not fit: ' || {{ in_words('features.fit_score', 0) }}
+            'Does not fit: ' || {{ in_words('floor(features.fit_score)', 0) }}
             || ' of 100 points, {{ var("fit_moderate_min_score") }} are needed'
     end
     || case

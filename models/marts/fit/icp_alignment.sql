@@ -207,23 +207,22 @@ select
     cast(accounts_only_here + accounts_only_there as bigint) as accounts_moved,
     resolved_on,
     case status
-        when 'agree' then 'They mean the same accounts.'
-        when 'resolved' then 'Settled; the scorecard (fit_criteria) holds.'
+        when 'agree' then 'Both mean the same accounts.'
+        when 'resolved' then 'Settled: the scorecard (fit_criteria.csv) holds.'
         when 'nothing known' then
             'No target has a known value, so the difference changes nothing yet. Deliver the'
             || ' attribute ' || attribute || ' (docs/landing.md).'
         when 'differ' then
-            'They disagree on '
+            'The two disagree on '
             || {{ in_words('accounts_only_here + accounts_only_there', 0) }}
             || ' of ' || {{ in_words('accounts_known', 0) }} || ' targets with a known value.'
-            || ' Agree on one definition, enter it in fit_criteria.csv, and the day in the column'
-            || ' resolved_on of icp_views.csv (both in RULES_DIR; without one, in seeds/fit).'
+            || ' Agree on one definition and write it into RULES_DIR/fit_criteria.csv; then enter'
+            || ' the day as resolved_on in {{ rule_file("fit/icp_views") }}.'
         when 'not said' then
             'Ask ' || replace(function_name, '_', ' ')
-            || ' what makes an ideal customer, and write it into icp_views.csv (in RULES_DIR;'
-            || ' without one, in seeds/fit).'
+            || ' what makes an ideal customer, and write it into {{ rule_file("fit/icp_views") }}.'
         else
-            'No source says ' || missing_words || '. If the CRM has a field for it, give that field'
-            || ' a row in the seed custom_fields, with ' || attribute || ' for attribute.'
+            'No source says ' || missing_words || '. If the CRM has a field for it, name it as '
+            || attribute || ' in {{ rule_file("identity/custom_fields") }}.'
     end as what_to_do
 from compared

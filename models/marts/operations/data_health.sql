@@ -59,14 +59,14 @@ select
     counts.rewrites,
     case
         {%- for source in var('sources_off') %}
-        when tables.source = '{{ source }}' then 'switched off in the var sources_off'
+        when tables.source = '{{ source }}' then 'switched off by the var sources_off'
         {%- endfor %}
         -- A table of which no row was accepted is told like one that never landed.
         when not tables.has_landed or (counts.delivered > 0 and counts.accepted = 0)
             then tables.features
         when tables.unread_models = '' then 'no model reads it'
         when tables.unread_models is not null
-            then 'the var sources does not name ' || tables.unread_models
+            then 'the var sources (dbt_project.yml) does not name ' || tables.unread_models
         else nullif(concat_ws(
             '; ',
             case when tables.lost_columns != ''

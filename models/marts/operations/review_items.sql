@@ -96,13 +96,19 @@ contact_exclusions as (
 seed_ids as (
 
     select
-        'identity/match_decisions' as seed, left_crm_account_id as crm_account_id, valid_from
+        '{{ rule_file("identity/match_decisions") }}' as rule_file,
+        left_crm_account_id as crm_account_id,
+        valid_from
     from {{ ref('int_match_decisions') }}
     union all
-    select 'identity/match_decisions', right_crm_account_id, valid_from
+    select
+        '{{ rule_file("identity/match_decisions") }}', right_crm_account_id, valid_from
     from {{ ref('int_match_decisions') }}
     union all
-    select 'identity/domain_owner_overrides', {{ long_id('crm_account_id') }}, valid_from
+    select
+        '{{ rule_file("identity/domain_owner_overrides") }}',
+        {{ long_id('crm_account_id') }},
+        valid_from
     from {{ ref('domain_owner_overrides') }}
 
 ),
@@ -111,28 +117,28 @@ seed_ids as (
 -- never shows, and of its hash only as much as finds the row.
 unknown_names as (
 
-    select seed_ids.seed, seed_ids.crm_account_id as item
+    select seed_ids.rule_file, seed_ids.crm_account_id as item
     from seed_ids
     left join known_records on seed_ids.crm_account_id = known_records.crm_account_id
     where known_records.crm_account_id is null and seed_ids.valid_from <= {{ end_date() }}
 
     union all
 
-    select 'plays/account_exclusions', account_exclusions.crm_account_id
+    select '{{ rule_file("plays/account_exclusions") }}', account_exclusions.crm_account_id
     from account_exclusions
     left join survivors on account_exclusions.crm_account_id = survivors.crm_account_id
     where account_exclusions.crm_account_id is not null and survivors.crm_account_id is null
 
     union all
 
-    select 'plays/account_exclusions', account_exclusions.domain
+    select '{{ rule_file("plays/account_exclusions") }}', account_exclusions.domain
     from account_exclusions
     left join domain_owners on account_exclusions.domain = domain_owners.domain
     where account_exclusions.domain is not null and domain_owners.domain is null
 
     union all
 
-    select 'plays/contact_exclusions', contact_exclusions.record_id
+    select '{{ rule_file("plays/contact_exclusions") }}', contact_exclusions.record_id
     from contact_exclusions
     left join person_records on contact_exclusions.record_id = person_records.record_id
     where contact_exclusions.record_id not like '%@%' and person_records.record_id is null
@@ -140,7 +146,8 @@ unknown_names as (
     union all
 
     select
-        'plays/contact_exclusions', 'hash ' || substring(contact_exclusions.email_sha256, 1, 8)
+        '{{ rule_file("plays/contact_exclusions") }}',
+        'hash ' || substring(contact_exclusions.email_sha256, 1, 8)
     from contact_exclusions
     left join person_records
         on
@@ -283,8 +290,8 @@ items as (
         'unmapped_stage' as item_type,
         stage_name as item,
         count(distinct crm_opportunity_id) as occurrences,
-        'Add the stage to seeds/activation/opportunity_stages.csv; until then its deals count as'
-        || ' not committed.'
+        'Add the stage to {{ rule_file("activation/opportunity_stages") }}; until then its deals'
+        || ' count as not committed.'
             as remedy
     from opportunities
     -- Before its first known stage a deal has none, and nothing can be mapped.
@@ -295,8 +302,8 @@ items as (
 
     select
         'currency_without_rate', currency_code, count(distinct crm_opportunity_id),
-        'Add the currency to seeds/opportunities/currency_rates.csv; until then its deals'
-        || ' have no value.'
+        'Add the currency to {{ rule_file("opportunities/currency_rates") }}; until then its'
+        || ' deals have no value.'
     from opportunities
     where amount is not null and annual_amount_usd is null
     group by currency_code
@@ -305,8 +312,8 @@ items as (
 
     select
         'unknown_intent_provider', provider, count(*),
-        'Say in seeds/signals/intent_providers.csv how its score reads; until then it'
-        || ' counts for nothing.'
+        'Say in {{ rule_file("signals/intent_providers") }} how its scores are to be read; until'
+        || ' then they count for nothing.'
     from intent_scores
     where not is_known_provider
     group by provider
@@ -323,7 +330,8 @@ items as (
         || coalesce(accounts.account_name || ' ', '')
         || winners.account_id || ' (' || winners.claim_source || ')',
         1,
-        'Say who owns the domain in seeds/identity/domain_owner_overrides.csv, or correct the CRM.'
+        'Say who owns the domain in {{ rule_file("identity/domain_owner_overrides") }}, or correct'
+        || ' the CRM.'
     from domain_claims as losers
     inner join domain_claims as winners
         on losers.domain = winners.domain and winners.claim_rank = 1
@@ -368,7 +376,8 @@ items as (
 
     select
         'unknown_country', country, count(*),
-        'Add the name to seeds/identity/country_names.csv; until then its accounts have no region.'
+        'Add the name to {{ rule_file("identity/country_names") }}; until then its accounts have no'
+        || ' region.'
     from accounts
     where country is not null and region is null
     group by country
@@ -378,8 +387,8 @@ items as (
     -- Spelled in its one way already; of a few accounts it may be a slip.
     select
         'unknown_industry', accounts.industry, count(*),
-        'Add it to seeds/identity/industry_names.csv, with the industry that it belongs to; if that'
-        || ' is none of those there, with its own name. Until then it counts as one of its own.'
+        'Add it to {{ rule_file("identity/industry_names") }} with the industry that it belongs to,'
+        || ' or with its own name where none fits; until then it counts as an industry of its own.'
     from accounts
     left join known_industries
         on accounts.industry = known_industries.industry
@@ -397,9 +406,10 @@ items as (
             order by coalesce(website_companies.company_name, website_companies.company)
         ),
         count(distinct website_companies.company),
-        'If they are several companies: give each account its company''s name, or the register''s'
-        || ' company id in a CRM field (seeds/identity/custom_fields.csv). If they are one:'
-        || ' nothing. This item stays while the register has them under one website.'
+        'If they are several companies, give each account its company''s name, or the register''s'
+        || ' company id in a CRM field that is named in {{ rule_file("identity/custom_fields") }}.'
+        || ' If they are one, there is nothing to do. This item stays while the register has them'
+        || ' under one website.'
     from website_companies
     left join excluded_domains on website_companies.domain = excluded_domains.domain
     where excluded_domains.domain is null
@@ -423,7 +433,7 @@ items as (
 
     select
         'unmapped_company_status', companies.status, count(distinct companies.company_key),
-        'Add the status to seeds/hierarchy/company_statuses.csv; until then it is ignored.'
+        'Add the status to {{ rule_file("hierarchy/company_statuses") }}; until then it is ignored.'
     from companies
     left join company_statuses on companies.status = company_statuses.status
     where companies.status is not null and company_statuses.status is null
@@ -433,7 +443,8 @@ items as (
 
     select
         'unmapped_relationship_type', relationships.relationship_type, count(*),
-        'Add the type to seeds/hierarchy/company_relationship_types.csv; until then it is ignored.'
+        'Add the type to {{ rule_file("hierarchy/company_relationship_types") }}; until then it is'
+        || ' ignored.'
     from relationships
     left join company_relationship_types
         on relationships.relationship_type = company_relationship_types.relationship_type
@@ -444,7 +455,7 @@ items as (
 
     select
         'missing_parent', account_versions.parent_crm_account_id, count(*),
-        'Deliver the parent account, or correct parent_id in the CRM.'
+        'Deliver the parent account, or correct the parent in the CRM.'
     from account_versions
     left join account_versions as parents
         on account_versions.parent_crm_account_id = parents.crm_account_id
@@ -459,8 +470,11 @@ items as (
         'account_without_created_date',
         {{ system_name() }},
         count(*),
-        'Deliver their creation dates before the first refresh of a new warehouse; without them'
-        || ' they count from the first day on, and the gap of early days is too large.'
+        'Without a creation date they count from the first day on: the gap of today is right, that'
+        || ' of days before they were created is too large. A date that comes in later files'
+        || ' mends no day. To mend the past, put the dates into the files of the first delivery,'
+        || ' move WAREHOUSE_PATH and PUBLISHED_DIR away and run make refresh START_DATE=...'
+        || ' to compute all days again.'
     from account_versions
     where is_start_assumed and not is_deleted
     group by source_system, source_instance
@@ -471,8 +485,9 @@ items as (
         'hierarchy_cycle',
         accounts.account_name || ' ' || accounts.account_id,
         hierarchy.circle_accounts,
-        'Correct the parents in the CRM, or reject one in seeds/identity/match_decisions.csv;'
-        || ' until then the smallest id of the circle stands as its top.'
+        'Correct the parents in the CRM, or reject one in'
+        || ' {{ rule_file("identity/match_decisions") }}; until then the account with the smallest'
+        || ' id counts as the topmost parent.'
     from hierarchy
     inner join accounts on hierarchy.account_id = accounts.account_id
     where hierarchy.is_cut and hierarchy.circle_accounts is not null
@@ -483,10 +498,9 @@ items as (
         'unknown_account_in_seed',
         item,
         count(*),
-        'No known account or person has this id, domain or address, so this row has no effect (an'
-        || ' exclusion excludes nobody): correct it in '
-        || string_agg(distinct 'seeds/' || seed || '.csv', ', ' order by 'seeds/' || seed || '.csv')
-        || '.'
+        'No known account or person has this id, domain or address, so the row that names it has no'
+        || ' effect (an exclusion excludes nobody): correct the row in '
+        || string_agg(distinct rule_file, ' and ' order by rule_file) || '.'
     from unknown_names
     group by item
 
@@ -494,8 +508,8 @@ items as (
 
     select
         'unknown_account_of_play', account_named, count(*),
-        'No account that is known has this id or domain, so its outcomes are not counted: correct'
-        || ' it where plays/outcomes come from.'
+        'No known account has this id or domain, so its outcomes are not counted: correct it in the'
+        || ' system that delivers plays/outcomes.'
     from outcomes
     where is_unknown_account
     group by account_named
@@ -504,8 +518,9 @@ items as (
 
     select
         'unknown_play', play_id, count(*),
-        'Its outcomes are not counted: correct it where plays/outcomes come from, or add it to'
-        || ' seeds/plays/plays.csv, where plays that are no longer in use may stay.'
+        'Its outcomes are not counted: correct it in the system that delivers plays/outcomes, or'
+        || ' add it to {{ rule_file("plays/plays") }}; plays that are no longer in use may'
+        || ' stay there.'
     from outcomes
     where is_unknown_play
     group by play_id
@@ -514,7 +529,7 @@ items as (
 
     select
         'unknown_play_status', status, count(*),
-        'It is not counted: let plays/outcomes say assigned, accepted, dismissed or done.'
+        'It is not counted: plays/outcomes may say assigned, accepted, dismissed or done.'
     from outcomes
     where is_unknown_status
     group by status
@@ -523,7 +538,8 @@ items as (
 
     select
         'unknown_play_result', result, count(*),
-        'Say in seeds/plays/play_results.csv whether it is a success; until then it is unknown.'
+        'Say in {{ rule_file("plays/play_results") }} whether it is a success; until then nobody'
+        || ' knows.'
     from outcomes
     where is_unknown_result
     group by result
@@ -535,8 +551,8 @@ items as (
         'unknown_account_of_research',
         coalesce(account_named, 'neither id nor domain'),
         count(distinct interview_id),
-        'No account that is known has this id or domain, so what was said there counts for no'
-        || ' account: correct it where research comes from.'
+        'No known account has this id or domain, so what was said there counts for no account:'
+        || ' correct it in the system that delivers the research.'
     from research_findings
     where account_id is null
     group by account_named
@@ -546,7 +562,8 @@ items as (
     select
         'research_to_come', source_type || ' of ' || cast(held_on as {{ dbt.type_string() }}),
         count(distinct interview_id),
-        'It counts from that day on; if it was held before, correct the date where it comes from.'
+        'It counts from that day on; if it has been held already, correct the date in the system'
+        || ' that delivers it.'
     from {{ ref('int_research_findings') }}
     where held_on > {{ end_date() }}
     group by source_type, held_on
@@ -555,7 +572,8 @@ items as (
 
     select
         'finding_without_interview', findings.interview_id, count(*),
-        'Its findings count for nothing: deliver the interview, or correct interview_id.'
+        'Its findings count for nothing: deliver the interview (research/interviews), or correct'
+        || ' interview_id in research/findings.'
     from {{ ref('stg_research__findings') }} as findings
     left join known_interviews on findings.interview_id = known_interviews.interview_id
     where findings.delivery_date <= {{ end_date() }} and known_interviews.interview_id is null
@@ -565,8 +583,8 @@ items as (
 
     select
         'unknown_respondent_role', respondent_role, count(distinct interview_id),
-        'Their answers count as those of an unknown role: write the role as it stands in'
-        || ' seeds/coverage/personas.csv, or add it to seeds/coverage/persona_roles.csv.'
+        'Their answers count as those of an unknown role: write the role as personas.csv has it, or'
+        || ' add it to {{ rule_file("coverage/persona_roles") }}.'
     from research_findings
     where not is_role_known
         and respondent_role not like '%@%'
@@ -581,17 +599,17 @@ items as (
         count(*),
         case fault
             when 'unknown_question'
-                then 'Say in seeds/research/survey_questions.csv what it asks about, or write'
-                    || ' ignore there.'
+                then 'Say in {{ rule_file("research/survey_questions") }} what it asks about, or'
+                    || ' write ignore there.'
             when 'unknown_account'
                 then 'Nobody can tell the account: ask for the company or a work'
-                    || ' e-mail address.'
+                    || ' email address.'
             when 'nothing_rated' then 'There are words and no rating: add the rating.'
             else
                 case
                     when place like 'Form%'
-                        then 'Say in seeds/research/survey_answers.csv what the answer means, or'
-                            || ' correct it in the form; file and row are in'
+                        then 'Say in {{ rule_file("research/survey_answers") }} what the answer'
+                            || ' means, or correct it in the form; file and row are in'
                             || ' intermediate.int_survey_answers of the warehouse.'
                     else
                         'Correct it in the CRM: ratings are 0 to 4, words those of'
@@ -657,7 +675,7 @@ items as (
 
     select
         'hierarchy_too_deep', 'more than {{ var('hierarchy_max_depth') }} steps', count(*),
-        'Correct the parents in the CRM; until then these accounts stand without one.'
+        'Correct the parents in the CRM; until then these accounts count as without a parent.'
     from hierarchy
     where is_cut and circle_accounts is null
     having count(*) > 0

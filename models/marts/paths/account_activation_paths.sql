@@ -239,7 +239,7 @@ select
         when change_kind = 'excluded'
             then 'Excluded'
                 || coalesce(' until ' || cast(excluded_until as {{ day_text }}), '')
-                || ' (' || exclusion_reasons
+                || ' (' || replace(exclusion_reasons, '_', ' ')
                 || '): nobody should act on it.'
         when change_kind = 'list'
             then 'It does not fit' || coalesce(' (' || misfits || ')', '')
@@ -249,10 +249,11 @@ select
                 '; ',
                 case
                     when needs_signal and signal_cause = 'no_intent_source'
-                        then 'have a source of intent data connected (none is)'
+                        then 'have intent data delivered (no source of it is connected)'
                     when needs_signal and not is_observable
                         then 'make its interest visible (find contacts there and ask for their'
-                            || ' consent, or add it to the ad platforms)'
+                            || ' consent to emails and to tracking on our site, or add the account'
+                            || ' to the audiences of our ad platforms)'
                 end,
                 case
                     when needs_signal and points_missing > 0 then
@@ -279,15 +280,15 @@ select
                         end
                 end,
                 case when needs_signal and points_missing <= 0 and not is_broad
-                    then 'get a second person to do something, or the first through a second'
+                    then 'get a second person to respond, or the same person through a second'
                         || ' channel' end,
                 case when needs_signal and points_missing <= 0 and not has_recent_buying_signal
                     then 'get a buying signal: a reply, a meeting or a look at the prices' end,
                 case when has_coverage_driver and people_to_reach is not null
                     then 'reach ' || {{ with_and('personas_to_reach') }} || ' ('
-                        || {{ in_words('100 * reached_coverage_share', 0) }}
-                        || '% of its buying committee reached now, '
-                        || {{ in_words('100 * reached_coverage_share_after', 0) }} || '% then)'
+                        || {{ percent_words('reached_coverage_share') }}
+                        || ' of its buying committee reached now, '
+                        || {{ percent_words('reached_coverage_share_after') }} || ' then)'
                         || case
                             when people_to_find > 0 and people_to_find = people_to_reach
                                 then case people_to_find
@@ -304,9 +305,9 @@ select
                         end
                 end,
                 case when has_coverage_driver and people_to_reach is null
-                    then 'have roles added to the list of the buying committee'
-                        || ' (seeds/coverage/personas.csv): reaching everybody in the roles listed'
-                        || ' now is not enough' end,
+                    then 'have roles added to the buying committee in'
+                        || ' {{ rule_file("coverage/personas") }}: reaching everybody in the roles'
+                        || ' listed now is not enough' end,
                 case when is_outside_window and next_window_opens_on is not null
                     then 'wait for its buying window, which opens on '
                         || cast(next_window_opens_on as {{ day_text }}) end,

@@ -124,7 +124,9 @@ select
             || ' held back by '
             || case
                 when alone_accounts = 0
-                    then 'something else too, so mending this alone activates none.'
+                    then 'something else too, so mending this alone '
+                        || case when gap_accounts = 1 then 'does not activate it.'
+                            else 'activates none.' end
                 else
                     'nothing else, so mending this activates '
                     || case when alone_accounts = 1 then 'it' else 'them' end

@@ -267,14 +267,14 @@ deals as (
     select
         account_id,
         string_agg(
-            stage_name || coalesce(
+            'Stage ' || stage_name || coalesce(
                 ', ' || {{ in_words('annual_amount_usd', 0) }} || ' USD a year', ''
             )
             || coalesce(
                 ', expected to close on ' || cast(close_date as {{ dbt.type_string() }}), ''
             )
-            || case when is_renewal then ' (renewal)' else '' end,
-            '; ' order by close_date, crm_opportunity_id
+            || case when is_renewal then ' (a renewal)' else '' end,
+            '. ' order by close_date, crm_opportunity_id
         ) as open_words,
         count(case when close_date < {{ day }} then 1 end) as past_close_date
     from {{ ref('int_opportunity_spans') }}
@@ -508,7 +508,7 @@ select
                     end
                     || coalesce(
                         ', led by ' || replace(told.plan_owner_function, '_', ' '),
-                        ', nobody is named as its lead'
+                        '; nobody is named as its lead'
                     )
                     {%- for part in ['objective', 'challenge'] %}
                     || '. {{ part | capitalize }}: '
@@ -525,7 +525,12 @@ select
                     || '. Campaigns planned: ' || {{ in_words('told.campaigns', 0) }}
                     || case when told.plans_alike > 1
                         then '. This is the newest of '
-                            || {{ in_words('told.plans_alike', 0) }} || ' such plans'
+                            || {{ in_words('told.plans_alike', 0) }}
+                            || case told.plan_period
+                                when '1 runs' then ' plans that run'
+                                when '2 to come' then ' plans to come'
+                                else ' plans that ended'
+                            end
                         else '' end
             end || '.'
         when 'team' then

@@ -183,19 +183,22 @@ select
             then 'Not known: the account is in no CRM that delivered account teams'
         when not judged.is_active then judged.member_name || ' can no longer log in to the CRM'
         when judged.function_name = 'unknown'
-            then 'No rule (owner_functions) says in which function ' || judged.member_name
-                || ' works'
+            then 'Nobody has said in which function ' || judged.member_name || ' works: add a rule'
+                || ' to {{ rule_file("signals/owner_functions") }}'
         else judged.member_name || ', ' || coalesce(judged.team_roles, 'owner of the account')
             || coalesce(
                 ': has ' || {{ counted('judged.member_accounts', 'account') }}
                 || coalesce(' of target tier ' || judged.target_tier, ' without a target tier')
                 || '; one person can look after ' || {{ in_words('judged.accounts_per_person', 0) }}
-                || ' of these. Accounts of all tiers together take about '
-                || {{ in_words('100 * judged.member_load_share', 0) }}
-                || '% of what one person can do', ''
+                || ' of these. Accounts of all tiers together take '
+                || {{ percent_words('judged.member_load_share') }}
+                || ' of what one person can do', ''
             )
     end
-    || case when judged.is_needed then '. Needed (team_seats): ' || judged.reason else '' end
+    || case
+        when judged.is_needed then '. Why one is needed (team_seats.csv): ' || judged.reason
+        else ''
+    end
     || '.' as why
 from judged
 left join names on judged.account_id = names.account_id

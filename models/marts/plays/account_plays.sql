@@ -825,7 +825,7 @@ worded as (
                 when play_decision = 'drop'
                     then 'Does not fit' || coalesce(
                         ': ' || misfits,
-                        ' (' || {{ in_words('fit_score', 0) }}
+                        ' (' || {{ in_words('floor(fit_score)', 0) }}
                         || ' of 100 points, {{ var("fit_moderate_min_score") }} are needed)', ''
                     )
                 when play_decision = 'hold'
@@ -899,7 +899,7 @@ worded as (
                     end,
                     coalesce(
                         acts_in_words,
-                        'We saw nobody there contact us or use our site, mails, ads or events in'
+                        'We saw nobody there contact us or use our site, emails, ads or events in'
                         || ' {{ var("engaged_days") }} days'
                     ),
                     'Elsewhere they read more than usual about ' || surging_topic_names,

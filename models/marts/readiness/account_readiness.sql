@@ -134,10 +134,12 @@ select
     constraint_types,
     case
         when readiness_segment = 'unknown' and last_research_date is null
-            then 'Nobody inside has been asked'
+            then 'Nobody inside has been asked yet'
         when readiness_segment = 'unknown'
             then 'What people there told us '
-                || case when evidence_weight > 0 then 'says too little' else 'is too old' end
+                || case when evidence_weight > 0
+                    then 'says too little to tell whether they can decide'
+                    else 'is too old to count' end
                 || '; last asked on '
                 || cast(last_research_date as {{ dbt.type_string() }})
         when readiness_segment = 'contested'

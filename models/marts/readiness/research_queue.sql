@@ -310,24 +310,27 @@ select
     is_lapsing,
     'First find out ' || {{ question_words('dimension') }}
     || ' (ask ' || {{ a_persona('respondent_role') }} || '). There is a chance of '
-    || {{ in_words('100 * flip_share', 0) }} || '% that one conversation changes what we decide. '
+    || {{ percent_words('flip_share') }} || ' that one conversation changes what we decide. '
     || case
         when is_lapsing
             then 'What we know will be too old to count from '
                 || cast(expires_on as {{ dbt.type_string() }}) || ' on'
-        when last_research_date is null then 'Nobody inside has been asked'
+        when last_research_date is null then 'Nobody inside has been asked yet'
         when readiness_segment = 'unknown'
             then 'What was said on '
                 || cast(last_research_date as {{ dbt.type_string() }})
-                || case when evidence_weight > 0 then ' says too little' else ' is too old' end
+                || case when evidence_weight > 0
+                    then ' says too little to tell whether they can decide'
+                    else ' is too old to count' end
         else {{ readiness_words('readiness_segment') }}
     end
     || '. A deal is worth about ' || {{ in_words('account_value_usd', 0) }} || ' USD a year ('
-    || value_basis || '); the account fits with '
+    || replace(value_basis, 'of its size', 'with accounts of its size')
+    || '); the account fits with '
     || {{ in_words('100 * fit_share', 0) }} || ' of 100 points. '
     || case
         when expected_people is null
-            then 'Nobody can tell whether somebody in this role is on file'
+            then 'Whether somebody in this role is on file is not known, for want of job titles'
         when round(expected_people) > 0
             then 'On file: about ' || {{ in_words('expected_people', 0) }} || ' '
                 || {{ persona_words('respondent_role') }}

@@ -364,18 +364,18 @@ all_items as (
     where rule_order = 1
         {%- elif kind == 'adoption' %}
         'People on ' || cast(counted_on as {{ dbt.type_string() }}) || ': licensed '
-        || coalesce({{ in_words('licensed_people', 0) }}, 'not known') || ', have it '
+        || coalesce({{ in_words('licensed_people', 0) }}, 'not known') || ', have access '
         || coalesce({{ in_words('deployed_people', 0) }}, 'not known') || ', use it '
         || coalesce({{ in_words('active_people', 0) }}, 'not known')
         || case when is_over_licence
-            then '. More people have it than are licensed' else '' end
+            then '. More people have access than are licensed' else '' end
         || case
             when is_old
                 then '. These counts are at least {{ var("usage_max_age_days") }} days old, too old'
                     || ' to say how it stands today'
             when is_contradictory
-                then '. More people use it than have it, so one of the counts is wrong'
-            when deployed_people = 0 then '. Nobody has it yet'
+                then '. More people use it than have access, so one of the counts is wrong'
+            when deployed_people = 0 then '. Nobody has access yet'
             when active_share is null
                 then '. A count is missing, so how well it is used is not known'
             else coalesce('. ' || {{ status_words }} || ': ' || reason, '')
@@ -385,7 +385,7 @@ all_items as (
         {%- elif kind == 'white_space' %}
         'No contract for ' || product || '. In its group of companies, itself included, '
         || {{ counted('accounts_with_contract', 'account has', 'accounts have') }}
-        || ' a contract with us.'
+        || ' a contract with us for any product.'
     from white_space
         {%- elif kind == 'white_space_units' %}
         'Nobody in this unit is licensed.'
@@ -393,7 +393,7 @@ all_items as (
     where licensed_people = 0 and unit is not null and not is_old
         {%- else %}
         case
-            when is_over_licence then 'More people have our products than are licensed ('
+            when is_over_licence then 'More people have access to our products than are licensed ('
                 || {{ in_words('deployed_people', 0) }} || ' against '
                 || {{ in_words('licensed_people', 0) }} || ' licensed)'
             when is_full then 'Nearly all licences are in use ('
