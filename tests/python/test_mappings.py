@@ -451,6 +451,47 @@ def test_records_without_an_id_keep_the_one_that_they_got(own: Landed) -> None:
     ]
 
 
+def test_a_person_without_an_address_is_named_by_first_and_last_name(own: Landed) -> None:
+    """Lists kept by hand have the name in two columns, and years of two digits among others."""
+    own.contract = contract_with(
+        own.folder.parent / "list",
+        """
+        dates: ['%d.%m.%Y', '%d.%m.%y']
+        files:
+          Leute:
+            table: people
+            columns: {first_name: Vorname, last_name: Nachname, email: Mail, account_name: Firma,
+              created_at: Seit}
+          Team:
+            table: owners
+            columns: {first_name: Vorname, last_name: Nachname}
+        """,
+        "liste",
+    )
+    own.put(
+        "liste/Leute/loaded_date=2026-06-02/a.csv",
+        "Vorname,Nachname,Mail,Firma,Seit\n"
+        "Ann,Weber,,Acme,05.03.26\n"
+        "Ann,Weber,,Other,05.03.2026\n"
+        "Bo,Weber,bo@acme.com,Acme,\n"
+        "Cy,,,Acme,\n",
+    )
+    own.put("liste/Team/loaded_date=2026-06-02/a.csv", "Vorname,Nachname\nDi,Koch\n")
+    own.ingest()
+    assert own.rows(
+        "select person_id, created_at::varchar from raw_crm.people where _instance = 'liste'"
+        " order by _row"
+    ) == [
+        ("name:weber|ann|acme", "2026-03-05 00:00:00"),
+        ("name:weber|ann|other", "2026-03-05 00:00:00"),
+        ("email:bo@acme.com", None),
+    ]
+    assert own.rows("select owner_id from raw_crm.owners") == [("name:koch|di",)]
+    assert own.rows(
+        "select reason from raw_landing.quarantine where file like 'liste/%' order by all"
+    ) == [("person_id is required and empty",)]
+
+
 def test_a_column_that_chooses_rows_must_be_there(own: Landed) -> None:
     """Else all rows would be left out, and nobody told."""
     own.put("own/Contacts/loaded_date=2026-06-03/b.csv", "No,Mail\n9,zoe@acme.com\n")
