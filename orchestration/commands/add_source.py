@@ -33,8 +33,19 @@ from orchestration.settings import MODELS_DIR, SettingsError, load_settings, rul
 
 SAMPLE = 200  # rows of a file that are looked at
 FEW_WORDS = 12  # a column with as many different texts or fewer is shown with them
+# Words in front of or behind a column's name that do not change what it is.
+NO_MATTER = frozenset("sales crm related associated linked primary main display".split())
 NEAR = 0.82  # from here on two names are alike
 FOLDER_WEIGHT = 3  # columns that a folder's name is worth when its table is chosen
+# Of each table columns of which one must be there, or its rows count for nothing.
+BELONGS_BY = {
+    "people": ("account_id", "account_website", "account_name"),
+    "deals": ("account_id", "account_website", "account_name"),
+    "activities": (
+        *("account_id", "account_website", "account_name", "related_id", "deal_id", "person_id"),
+        *("person_email", "person_name"),
+    ),
+}
 TABLE_WORDS = {
     "accounts": "account company companies organization organisation firm customer client",
     "people": "people person contact lead prospect",
@@ -79,6 +90,12 @@ class Guess:
     missing: list[str] = field(default_factory=list)
     is_sure: bool = True
     words: Mapping[str, list[Mapping[str, str | None]]] = field(default_factory=dict)
+
+    @property
+    def is_nobodys(self) -> bool:
+        """Whether no column says whose the rows are."""
+        by = BELONGS_BY.get(self.table.name, ())
+        return bool(by) and self.columns.keys().isdisjoint(by)
 
     @property
     def unused(self) -> list[str]:
@@ -134,6 +151,13 @@ def add_source(name: str, landing_dir: Path, rules: Path) -> tuple[Path, list[st
     said = shown(
         fault for fault in faults_of_mappings([path.parent]) if Path(fault.file).name == path.name
     )
+    said += [
+        f"{guess.folder.name}: no column was found that says whose the rows are, and without one"
+        f" they count for nothing. Write {' or '.join(BELONGS_BY[guess.table.name][:4])} with"
+        f" one of {_some(guess.unused)}."
+        for guess in guesses
+        if guess.is_nobodys
+    ]
     return path, said
 
 
@@ -226,6 +250,12 @@ def _match(folder: Folder, table: Table, outputs: Sequence[Output]) -> dict[str,
                 name = known[column.name][rank]
                 if name in free:
                     found[column.name] = free.pop(name), True
+    # "Sales account id" is the id of an account.
+    bare = {name: _bare(given) for name, given in free.items()}
+    for column in table.columns:
+        name = next((name for name in free if bare[name] in known[column.name]), None)
+        if column.name not in found and name:
+            found[column.name] = free.pop(name), False
     for column in table.columns:
         if column.name in found or not free:
             continue
@@ -236,6 +266,13 @@ def _match(folder: Folder, table: Table, outputs: Sequence[Output]) -> dict[str,
         if near:
             found[column.name] = free.pop(near[0]), False
     return {column.name: found[column.name] for column in table.columns if column.name in found}
+
+
+def _bare(name: str) -> str:
+    """A name as it is compared, without words that do not matter; nothing where none goes."""
+    words = re.findall(r"[A-Z]?[a-z]+|[A-Z]+|[0-9]+", name)
+    left = [word for word in words if word.lower() not in NO_MATTER]
+    return plain_name("".join(left)) if len(left) < len(words) else ""
 
 
 def _kind(folder: Folder) -> str:

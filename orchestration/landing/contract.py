@@ -472,18 +472,20 @@ def check_formats(where: str, formats: Sequence[str]) -> None:
         taken.append(form)
 
 
-def shape_of(form: str) -> str:
-    """A date format with numbers of a day, a month and a year told apart no more."""
-    return re.sub("%[YymMd]", lambda part: part[0] if part[0] == "%M" else "#", form)
-
-
 def contradicts(form: str, other: str) -> bool:
-    """Whether two date formats read the same text as different days.
+    """Whether two date formats read the same text, or the same writing, as different days.
 
-    Those that differ in the digits of the year alone do not: no text has two and four.
+    Years of two and of four digits are no such text, nor is a year in front one behind: 25-05-2026
+    is not 2026-05-25. But who writes the month first in one writes it first in the other.
     """
-    is_twin = form.replace("%y", "%Y") == other.replace("%y", "%Y")
-    return shape_of(form) == shape_of(other) and not is_twin
+
+    def shape(written: str) -> str:
+        return re.sub("%[myd]", "#", written)
+
+    one, two = form.replace("%y", "%Y"), other.replace("%y", "%Y")
+    if one == two:
+        return False
+    return shape(one) == shape(two) or shape(form) == shape(other)
 
 
 @lru_cache(maxsize=1 << 14)

@@ -658,12 +658,47 @@ def test_a_mapping_begins_from_the_files(tmp_path: Path) -> None:
     assert 'occurred_at: "?"  # needed' in text
     assert [re.sub(r"^.*, line", "line", one) for one in told] == [
         f"line {text[: text.index('occurred_at')].count(chr(10)) + 1}, Calls, activities: is still"
-        " open. Write what belongs there instead of ?, or take the line out."
+        " open. Write what belongs there instead of ?, or take the line out.",
+        "Calls: no column was found that says whose the rows are, and without one they count for"
+        " nothing. Write account_id or account_website or account_name or related_id with one of"
+        " Related To.",
     ]
     with pytest.raises(SettingsError, match="is there already"):
         add_source("acme", tmp_path / "landing", tmp_path / "rules")
     with pytest.raises(SettingsError, match="holds no folder with a file"):
         add_source("nobody", tmp_path / "landing", tmp_path / "rules")
+
+
+def test_words_that_do_not_matter_and_days_with_dashes(tmp_path: Path) -> None:
+    """As Freshsales and Copper write it: 25-05-2026, "Sales account id", "Display name"."""
+    files = {
+        "fresh/Accounts/a.csv": """\
+            Id,Name,Website,Sales owner,Created at
+            16,Alder,alder.com,Ann Lee,25-05-2026 17:35:29
+            """,
+        "fresh/Deals/a.csv": """\
+            Id,Name,Deal stage,Deal value,Sales account,Sales account id,Expected close,Sales owner
+            7,Roof,Demo,1200.0,Alder,16,01-12-2026,Ann Lee
+            """,
+        "fresh/Users/a.csv": """\
+            Id,Display name,Email
+            3,Ann Lee,ann@us.com
+            """,
+    }
+    path, told = add_source("fresh", land(tmp_path / "landing", files), tmp_path / "rules")
+    assert told == []
+    written = yaml.safe_load(path.read_text(encoding="utf-8"))
+    assert written["dates"] == ["%d-%m-%Y %H:%M:%S", "%d-%m-%Y"]
+    deals = written["files"]["Deals"]["columns"]
+    assert (deals["account_id"], deals["account_name"]) == ("Sales account id", "Sales account")
+    assert deals["owner_name"] == "Sales owner"
+    assert written["files"]["Users"]["columns"]["owner_name"] == "Display name"
+    text = path.read_text(encoding="utf-8")
+    landed = Landed(tmp_path / "landing", contract_with(tmp_path / "mappings", text, "fresh"))
+    assert landed.ingest().problems == []
+    assert landed.rows("select account_id, close_date::varchar from raw_crm.deals") == [
+        ("16", "2026-12-01")
+    ]
 
 
 def test_exports_of_a_known_system_need_no_more_than_a_look(tmp_path: Path) -> None:
