@@ -294,8 +294,9 @@ def _dates(columns: Iterable[Sequence[str]]) -> tuple[list[str], str]:
             ]
             if fits and not any(_is_written(text, one) for one in formats):
                 formats.append(fits[0])
+    doubtful = set[str]()
     for place, form in enumerate(formats):
-        turned = form.replace("%m", "%_").replace("%d", "%m").replace("%_", "%d")
+        turned = _turned(form)
         numeric = "%b" not in form and "%B" not in form
         if numeric and form.startswith("%m"):
             texts = [text for texts in columns for text in texts]
@@ -303,13 +304,26 @@ def _dates(columns: Iterable[Sequence[str]]) -> tuple[list[str], str]:
             if any(_is_written(text, turned) for text in texts if text not in both):
                 formats[place] = turned
             elif all(_is_written(text, turned) for text in both):
-                doubt = "sure? the sample does not say whether the month or the day comes first"
+                doubtful.add(form)
+    # Who writes 25-05-2026 17:35 writes 01-12-2026 the same way.
+    sure = {form[:6] for form in formats if form not in doubtful}
+    formats = [
+        _turned(form) if form in doubtful and _turned(form)[:6] in sure else form
+        for form in formats
+    ]
+    if any(form in doubtful and form[:6] not in sure for form in formats):
+        doubt = "sure? the sample does not say whether the month or the day comes first"
     kept: list[str] = []
     for form in formats:  # a month first and a day first of one shape are the day first
         shape = form.replace("%m", "#").replace("%d", "#")
         if shape not in [one.replace("%m", "#").replace("%d", "#") for one in kept]:
             kept.append(form)
     return kept, doubt
+
+
+def _turned(form: str) -> str:
+    """A format with day and month in each other's place."""
+    return form.replace("%m", "%_").replace("%d", "%m").replace("%_", "%d")
 
 
 def _is_written(text: str, form: str) -> bool:
