@@ -253,9 +253,9 @@ def _match(folder: Folder, table: Table, outputs: Sequence[Output]) -> dict[str,
     # "Sales account id" is the id of an account.
     bare = {name: _bare(given) for name, given in free.items()}
     for column in table.columns:
-        name = next((name for name in free if bare[name] in known[column.name]), None)
-        if column.name not in found and name:
-            found[column.name] = free.pop(name), False
+        alike = [name for name in free if bare[name] in known[column.name]]
+        if column.name not in found and alike:
+            found[column.name] = free.pop(alike[0]), False
     for column in table.columns:
         if column.name in found or not free:
             continue
