@@ -33,8 +33,19 @@ from orchestration.settings import MODELS_DIR, SettingsError, load_settings, rul
 
 SAMPLE = 200  # rows of a file that are looked at
 FEW_WORDS = 12  # a column with as many different texts or fewer is shown with them
+# Words in front of or behind a column's name that do not change what it is.
+NO_MATTER = frozenset("sales crm related associated linked primary main display".split())
 NEAR = 0.82  # from here on two names are alike
 FOLDER_WEIGHT = 3  # columns that a folder's name is worth when its table is chosen
+# Of each table columns of which one must be there, or its rows count for nothing.
+BELONGS_BY = {
+    "people": ("account_id", "account_website", "account_name"),
+    "deals": ("account_id", "account_website", "account_name"),
+    "activities": (
+        *("account_id", "account_website", "account_name", "related_id", "deal_id", "person_id"),
+        *("person_email", "person_name"),
+    ),
+}
 TABLE_WORDS = {
     "accounts": "account company companies organization organisation firm customer client",
     "people": "people person contact lead prospect",
@@ -79,6 +90,12 @@ class Guess:
     missing: list[str] = field(default_factory=list)
     is_sure: bool = True
     words: Mapping[str, list[Mapping[str, str | None]]] = field(default_factory=dict)
+
+    @property
+    def is_nobodys(self) -> bool:
+        """Whether no column says whose the rows are."""
+        by = BELONGS_BY.get(self.table.name, ())
+        return bool(by) and self.columns.keys().isdisjoint(by)
 
     @property
     def unused(self) -> list[str]:
@@ -134,6 +151,13 @@ def add_source(name: str, landing_dir: Path, rules: Path) -> tuple[Path, list[st
     said = shown(
         fault for fault in faults_of_mappings([path.parent]) if Path(fault.file).name == path.name
     )
+    said += [
+        f"{guess.folder.name}: no column was found that says whose the rows are, and without one"
+        f" they count for nothing. Write {' or '.join(BELONGS_BY[guess.table.name][:4])} with"
+        f" one of {_some(guess.unused)}."
+        for guess in guesses
+        if guess.is_nobodys
+    ]
     return path, said
 
 
@@ -226,6 +250,12 @@ def _match(folder: Folder, table: Table, outputs: Sequence[Output]) -> dict[str,
                 name = known[column.name][rank]
                 if name in free:
                     found[column.name] = free.pop(name), True
+    # "Sales account id" is the id of an account.
+    bare = {name: _bare(given) for name, given in free.items()}
+    for column in table.columns:
+        alike = [name for name in free if bare[name] in known[column.name]]
+        if column.name not in found and alike:
+            found[column.name] = free.pop(alike[0]), False
     for column in table.columns:
         if column.name in found or not free:
             continue
@@ -236,6 +266,13 @@ def _match(folder: Folder, table: Table, outputs: Sequence[Output]) -> dict[str,
         if near:
             found[column.name] = free.pop(near[0]), False
     return {column.name: found[column.name] for column in table.columns if column.name in found}
+
+
+def _bare(name: str) -> str:
+    """A name as it is compared, without words that do not matter; nothing where none goes."""
+    words = re.findall(r"[A-Z]?[a-z]+|[A-Z]+|[0-9]+", name)
+    left = [word for word in words if word.lower() not in NO_MATTER]
+    return plain_name("".join(left)) if len(left) < len(words) else ""
 
 
 def _kind(folder: Folder) -> str:
@@ -257,8 +294,9 @@ def _dates(columns: Iterable[Sequence[str]]) -> tuple[list[str], str]:
             ]
             if fits and not any(_is_written(text, one) for one in formats):
                 formats.append(fits[0])
+    doubtful = set[str]()
     for place, form in enumerate(formats):
-        turned = form.replace("%m", "%_").replace("%d", "%m").replace("%_", "%d")
+        turned = _turned(form)
         numeric = "%b" not in form and "%B" not in form
         if numeric and form.startswith("%m"):
             texts = [text for texts in columns for text in texts]
@@ -266,13 +304,26 @@ def _dates(columns: Iterable[Sequence[str]]) -> tuple[list[str], str]:
             if any(_is_written(text, turned) for text in texts if text not in both):
                 formats[place] = turned
             elif all(_is_written(text, turned) for text in both):
-                doubt = "sure? the sample does not say whether the month or the day comes first"
+                doubtful.add(form)
+    # Who writes 25-05-2026 17:35 writes 01-12-2026 the same way.
+    sure = {form[:6] for form in formats if form not in doubtful}
+    formats = [
+        _turned(form) if form in doubtful and _turned(form)[:6] in sure else form
+        for form in formats
+    ]
+    if any(form in doubtful and form[:6] not in sure for form in formats):
+        doubt = "sure? the sample does not say whether the month or the day comes first"
     kept: list[str] = []
     for form in formats:  # a month first and a day first of one shape are the day first
         shape = form.replace("%m", "#").replace("%d", "#")
         if shape not in [one.replace("%m", "#").replace("%d", "#") for one in kept]:
             kept.append(form)
     return kept, doubt
+
+
+def _turned(form: str) -> str:
+    """A format with day and month in each other's place."""
+    return form.replace("%m", "%_").replace("%d", "%m").replace("%_", "%d")
 
 
 def _is_written(text: str, form: str) -> bool:

@@ -35,7 +35,9 @@ def of_table(table: Table, key: str, values: Sequence[str] | str) -> Setting:
     """The line of a table's meta that says how values are written."""
     if table.mapping:
         said = values if isinstance(values, str) else list(values)
-        return _of_mapping(table.mapping, (), f"{IN_A_MAPPING[key]}: {_flow(said)}")
+        folder = ("files", table.mapping.folder)
+        place = folder if _says(table.mapping, folder, IN_A_MAPPING[key]) else ()
+        return _of_mapping(table.mapping, place, f"{IN_A_MAPPING[key]}: {_flow(said)}")
     file = file_of(table.source)
     node = _tables(file).get(table.name)
     meta = _child(_child(node, "config"), "meta")
@@ -46,6 +48,18 @@ def of_table(table: Table, key: str, values: Sequence[str] | str) -> Setting:
         # In its own place where the key is there, else above the first one of the meta.
         line = (present[0] if present else meta.start_mark.line) + 1
     return Setting(_shown(file), line, f"{key}: {shown}")
+
+
+def key_of(table: Table, key: str) -> str:
+    """How the file that declares the table calls what its meta says."""
+    return IN_A_MAPPING[key] if table.mapping else key
+
+
+def copy_of(output: Output) -> str:
+    """Where a company's own copy of a mapping belongs; nothing where it has one."""
+    folders = mapping_folders(rules_dir(os.environ))
+    file = _mapping_file(output)
+    return "" if len(folders) < 2 or file.parent == folders[0] else f"{folders[0]}/"
 
 
 def description(table: Table, column: str) -> str:
@@ -69,11 +83,26 @@ def file_of(source: str) -> Path:
     return usual
 
 
-def _of_mapping(output: Output, place: Sequence[str], text: str) -> Setting:
-    """A line of the mapping by which another system's files are read. place: the keys above it."""
+def _mapping_file(output: Output) -> Path:
     folders = mapping_folders(rules_dir(os.environ))
     paths = [folder / f"{output.system}.yml" for folder in folders]
-    file = next((path for path in paths if path.exists()), paths[0])
+    return next((path for path in paths if path.exists()), paths[0])
+
+
+def _says(output: Output, place: Sequence[str], key: str) -> bool:
+    """Whether the mapping has a key at a place."""
+    file = _mapping_file(output)
+    node: Any = None
+    if file.exists():
+        node = yaml.compose(file.read_text(encoding="utf-8"), YAML_LOADER)
+    for name in (*place, key):
+        node = _child(node, name)
+    return node is not None
+
+
+def _of_mapping(output: Output, place: Sequence[str], text: str) -> Setting:
+    """A line of the mapping by which another system's files are read. place: the keys above it."""
+    file = _mapping_file(output)
     line = 1
     if file.exists():
         node: Any = yaml.compose(file.read_text(encoding="utf-8"), YAML_LOADER)

@@ -40,6 +40,8 @@ CODES = {
     "dates_unread": "dates in a form that the table does not declare",
     "dates_ambiguous": "dates that two forms read as different days",
     "numbers_unread": "numbers in a form that the table does not declare",
+    "numbers_misread": "numbers that look written in another style and count for a thousandth",
+    "currency_unsaid": "amounts whose signs say another currency than the one that holds",
     "empty_words": "words that stand for no value and are not declared",
     "rows_refused": "sampled rows that would go to quarantine",
     "shared_ids": "one id in two kinds of records of a source",

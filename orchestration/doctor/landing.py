@@ -7,10 +7,11 @@ LANDING_DIR and the contract. What does not: reading samples (samples.py), guess
 from __future__ import annotations
 
 import csv
+import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from difflib import get_close_matches
 from itertools import combinations
@@ -29,9 +30,9 @@ from orchestration.landing.contract import Contract, Output, Table
 from orchestration.landing.discovery import MAIN_INSTANCE, FoundFile, counted, discover
 from orchestration.landing.el_schemas import ElSchema, Survey
 from orchestration.landing.flags import looks_like_a_flag
-from orchestration.landing.mappings import as_mapped
-from orchestration.project import FEEDS_SEED, rule_file, source_of
-from orchestration.settings import MODELS_DIR, Settings
+from orchestration.landing.mappings import LAYER, as_mapped
+from orchestration.project import FEEDS_SEED, VARS_FILE, rule_file, source_of
+from orchestration.settings import MODELS_DIR, Settings, rules_path
 
 AREA = "landing"
 CUSTOM_FIELDS = Path("seeds/identity/custom_fields.csv")
@@ -168,7 +169,8 @@ def examine(
             )
         )
     is_quick = len(groups) > MANY_TABLES and not is_thorough
-    taken = _look(contract, read_alike, now, is_quick)
+    currency = str(rules.variables.get("default_currency") or "")
+    taken = _look(contract, read_alike, now, is_quick, currency)
     remedies = _remedies(rules.project_dir)
     words = tuple(rules.variables.get("flag_words") or ())
     for sample, of_values in taken:
@@ -301,6 +303,7 @@ def _look(
     read_alike: Mapping[tuple[str, str, Output | None], Mapping[str, Sequence[FoundFile]]],
     now: datetime,
     is_quick: bool,
+    currency: str,
 ) -> list[tuple[Sample, list[Finding]]]:
     """A sample of each table and organisation, with what its values show."""
     with TemporaryDirectory() as folder, duckdb.connect() as connection:
@@ -320,7 +323,7 @@ def _look(
             with warehouse.another() as own:
                 taken = samples.take(own, table, by_instance, now.date(), place, is_quick=is_quick)
                 return [
-                    (sample, list(_of_values(own, sample)) if sample.sampled else [])
+                    (sample, list(_of_values(own, sample, currency)) if sample.sampled else [])
                     for sample in taken
                 ]
 
@@ -377,8 +380,9 @@ def _of_table(
     yield from of_values
     renamed = {finding.where["column"] for finding in of_values if finding.code == "column_renamed"}
     told = {
-        (finding.where.get("column"), cause)
+        (column, cause)
         for finding in of_values
+        for column in finding.numbers.get("columns") or [finding.where.get("column")]
         for cause in finding.numbers.get("causes", ())
     }
     wrapped = {finding.where["file"] for finding in of_values if finding.code == "record_wrapped"}
@@ -432,6 +436,8 @@ def _of_table(
 
 
 def _is_told(refusal: Refusal, told: set[tuple[str | None, str]]) -> bool:
+    if not refusal.column and refusal.cause != fates.SEVERAL:  # several columns with one fault
+        return refusal.cause in {cause for _, cause in told}
     return (refusal.column, refusal.cause) in told or (None, refusal.cause) in told
 
 
@@ -523,7 +529,7 @@ def _described(table: Table, names: str) -> str:
 # --- values ---------------------------------------------------------------------------------------
 
 
-def _of_values(warehouse: Warehouse, sample: Sample) -> Iterator[Finding]:
+def _of_values(warehouse: Warehouse, sample: Sample, currency: str) -> Iterator[Finding]:
     """What names and values show together: columns with another name, dates, numbers."""
     table = sample.table
     missing = {
@@ -535,7 +541,12 @@ def _of_values(warehouse: Warehouse, sample: Sample) -> Iterator[Finding]:
     causes = {refusal.cause for refusal in sample.refusals}
     is_unread = not causes.isdisjoint((fates.NO_DATE, fates.NO_NUMBER, fates.SEVERAL))
     unknown = _unknown(sample)
-    if not is_unread and not (missing and unknown):
+    of_numbers = [
+        column.name
+        for column in table.columns
+        if column.name in sample.columns and column.data_type in ("integer", "double")
+    ]
+    if not is_unread and not (missing and unknown) and not of_numbers:
         return
     values = samples.texts(warehouse, sample)
     extras = {name: values.get(name, []) for name in unknown}
@@ -553,13 +564,53 @@ def _of_values(warehouse: Warehouse, sample: Sample) -> Iterator[Finding]:
             {**_where(sample), "file": file, "column": name},
         )
         return
-    found = likely.columns(table, sorted(missing), extras)
+    found = likely.columns(table, sorted(missing - _named_otherwise(sample)), extras)
     yield from _renamed(sample, found)
     # Values of a column under its other name count with those of the column.
     for each in found:
         values[each.column] = [*values.get(each.column, ()), *extras[each.names[0]]]
     if is_unread or found:
         yield from _forms(warehouse, sample, values, {each.column for each in found})
+    else:
+        yield from _numbers(sample, {name: values.get(name, []) for name in of_numbers})
+    yield from _currency(sample, {name: values.get(name, []) for name in of_numbers}, currency)
+
+
+def _currency(
+    sample: Sample, numbers: Mapping[str, Sequence[str]], currency: str
+) -> Iterator[Finding]:
+    """Amounts whose signs say another currency than the one that holds. currency: that one."""
+    if any("currency" in name for name in sample.columns):
+        return
+    said = {name: code for name, texts in numbers.items() if (code := likely.currency(texts))}
+    name, code = next(iter(said.items()), ("", ""))
+    if code and code != currency:
+        file = rules_path(os.environ) / VARS_FILE
+        yield Finding(
+            AREA,
+            Severity.WARNING,
+            "currency_unsaid",
+            f"{sample.feed}: {name} is in {code} by its signs, no column says a currency, and"
+            f" {currency} holds for what says none",
+            "Write the line.",
+            {**_where(sample), "column": name},
+            (Setting(str(file), 0, f"default_currency: {code}"),),
+        )
+
+
+def _named_otherwise(sample: Sample) -> set[str]:
+    """Columns that name an owner, person or account where another column does so already."""
+    table = sample.table
+    if table.source != LAYER:
+        return set()
+    needless = set[str]()
+    for kind in ("account", "person", "owner", "parent"):
+        names = {f"{kind}_{by}" for by in ("id", "website", "email", "name")}
+        # The name of an account is no other way to say which account it is.
+        is_own = table.key and table.key[0].startswith(kind)
+        if not is_own and not names.isdisjoint(sample.columns):
+            needless |= names
+    return needless
 
 
 def _renamed(sample: Sample, found: Sequence[likely.Likely]) -> Iterator[Finding]:
@@ -582,7 +633,7 @@ def _renamed(sample: Sample, found: Sequence[likely.Likely]) -> Iterator[Finding
             "column_renamed",
             f"{file} lacks {each.column}{_described(table, each.column)}{none};"
             f" {either} is probably it{by}. {_cost(sample)}",
-            f"Write the line, or export it as {each.column}.",
+            f"{_write(table)}, or export it as {each.column}.",
             {**_where(sample), "file": file, "column": each.column},
             tuple(contract_lines.also(table, each.column, name) for name in each.names),
             {"likely": list(each.names), "by_values": each.by_values},
@@ -643,21 +694,54 @@ def _forms(
             "",
             contract_lines.of_table(table, "date_formats", forms),
         )
-    if table.number_style == "plain":
-        numbers = {
-            column.name: [text for text in values.get(column.name, ()) if text.strip() not in nulls]
-            for column in of_numbers
-        }
-        if written := likely.written(numbers):
-            name, example = written
-            yield _form(
-                sample,
-                "numbers_unread",
-                f'{name}: numbers are written as "{example}", which number_style us reads',
-                "",
-                contract_lines.of_table(table, "number_style", "us"),
-                column=name,
-            )
+    numbers = {
+        column.name: [text for text in values.get(column.name, ()) if text.strip() not in nulls]
+        for column in of_numbers
+    }
+    yield from _numbers(sample, numbers)
+
+
+def _numbers(sample: Sample, numbers: Mapping[str, Sequence[str]]) -> Iterator[Finding]:
+    """How numbers are written, where that is not what the table declares."""
+    table = sample.table
+    key = contract_lines.key_of(table, "number_style")
+    if seen := likely.misread(numbers, table.number_style):
+        matches = reversed(sample.matches.items())
+        file = next(
+            (file for file, match in matches if not seen.keys().isdisjoint(match.places)), ""
+        )
+        style, marks = ("us", "commas") if table.number_style == "eu" else ("eu", "points")
+        said = ", ".join(
+            f"{name} (such as {' and '.join(examples)})" for name, examples in seen.items()
+        )
+        read = "45,000" if style == "us" else "45.000"
+        finding = _form(
+            sample,
+            "numbers_misread",
+            f"in {file} {marks} seem to stand between thousands: {said}. {key}:"
+            f" {table.number_style} takes them for decimals, so {read} counts as 45",
+            "",
+            contract_lines.of_table(table, "number_style", style),
+            column=next(iter(seen)),
+        )
+        yield replace(finding, numbers={**finding.numbers, "columns": [*seen]})
+    elif table.number_style == "plain" and (written := likely.written(numbers)):
+        name, example = written
+        yield _form(
+            sample,
+            "numbers_unread",
+            f'{name}: numbers are written as "{example}", which {key} us reads',
+            "",
+            contract_lines.of_table(table, "number_style", "us"),
+            column=name,
+        )
+
+
+def _write(table: Table) -> str:
+    """What to do with the line that a finding shows."""
+    if table.mapping and (copy := contract_lines.copy_of(table.mapping)):
+        return f"Copy the file to {copy} and write the line in the copy"
+    return "Write the line"
 
 
 def _form(
@@ -667,6 +751,7 @@ def _form(
         "dates_unread": [fates.NO_DATE, fates.SEVERAL],
         "dates_ambiguous": [fates.NO_DATE, fates.SEVERAL],
         "numbers_unread": [fates.NO_NUMBER, fates.SEVERAL],
+        "numbers_misread": [fates.NO_NUMBER],
     }.get(code, [])
     refused = [each for each in sample.refusals if each.cause in causes]
     rows = sum(each.rows for each in refused)
@@ -677,7 +762,8 @@ def _form(
         Severity.FAULT if is_all else Severity.WARNING,
         code,
         f"{sample.feed}: {what}.{lost if rows else ''}",
-        remedy or "Write the line, or export in the form of the contract (docs/landing.md).",
+        remedy
+        or f"{_write(sample.table)}, or export in the form of the contract (docs/landing.md).",
         {**_where(sample), **({"column": column} if column else {})},
         settings,
         {"causes": causes, "rows": rows, "sampled_rows": sample.rows},

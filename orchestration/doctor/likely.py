@@ -14,7 +14,7 @@ from difflib import SequenceMatcher
 from itertools import product
 
 from orchestration.engine.warehouse import Warehouse, literal
-from orchestration.landing.contract import ISO_DAY, Column, Table, plain_name, shape_of
+from orchestration.landing.contract import ISO_DAY, Column, Table, contradicts, plain_name
 from orchestration.landing.files import FIRST_YEAR, WRITTEN_DAY, WRITTEN_NUMBER, met
 from orchestration.landing.flags import WORD
 from orchestration.landing.identities import read_words
@@ -51,6 +51,13 @@ DATE = re.compile(
     r"|\d{1,2}[ -][A-Za-z]{3,9}[ -]\d{2,4}|[A-Za-z]{3,9} \d{1,2},? \d{4})(?:[T ,].*)?"
 )
 NUMBER = re.compile(WRITTEN_NUMBER, re.I)
+# Of 45.000 and 1.250K the second is no count of thousands.
+WRITTEN_DIGITS = re.compile(
+    r"[^0-9.,A-Za-z]*(?:[A-Z]{3} ?)?([0-9.,]+)(?: ?[A-Z]{3})?[^0-9.,A-Za-z]*"
+)
+CURRENCY_SIGNS = {"€": "EUR", "£": "GBP"}
+CURRENCY = re.compile(r"[€£]|\b(?:EUR|GBP|CHF|SEK|NOK|DKK|PLN|INR|BRL)\b", re.I)
+FEW_NUMBERS = 3  # from which it is no chance that all have three digits behind their only mark
 PLAIN_NUMBER = re.compile(r"[+-]?[0-9.]+(?:E[+-]?[0-9]+)?", re.I)
 TRUTH = frozenset(("true", "false", "t", "f", "yes", "no", "y", "n", "0", "1"))
 ID = re.compile(r"[0-9A-Za-z_:.{}-]{1,80}")
@@ -91,6 +98,8 @@ def columns(
     """
     wanted = [column for column in table.columns if column.name in missing and not column.is_sync]
     known = {plain_name(name) for column in table.columns for name in column.names}
+    if table.mapping:
+        known |= {plain_name(name) for _, names in table.mapping.columns for name in names}
     scored: list[tuple[float, float, str, str]] = []
     for column in wanted:
         kind, fits = _kind(column)
@@ -186,10 +195,14 @@ def dates(warehouse: Warehouse, table: Table, texts: Sequence[str]) -> Dates | N
         if any(row[place] is not None for row in read)
     }
     left, forms = set(range(len(other))), list[str]()
-    shapes = {shape_of(ISO_DAY)}
     while left and len(forms) < MANY_FORMS:
         best = max(
-            (form for form in by_form if shape_of(form) not in shapes),
+            (
+                form
+                for form in by_form
+                if form not in forms
+                and not any(contradicts(form, taken) for taken in (ISO_DAY, *forms))
+            ),
             key=lambda form: sum(by_form[form][place] is not None for place in left),
             default=None,
         )
@@ -197,14 +210,13 @@ def dates(warehouse: Warehouse, table: Table, texts: Sequence[str]) -> Dates | N
             break
         reading = {place for place in left if by_form[best][place] is not None}
         for form, moments in by_form.items():
-            if form == best or shape_of(form) != shape_of(best):
+            if not contradicts(form, best):
                 continue
             if {place for place in left if moments[place] is not None} >= reading:
                 differs = [place for place in reading if moments[place] != by_form[best][place]]
                 if differs:
                     return Dates((best,), (form,), other[min(differs)])
         forms.append(best)
-        shapes.add(shape_of(best))
         left -= reading
     if left:
         return Dates((), example=other[min(left)])
@@ -225,6 +237,57 @@ def written(numbers: Mapping[str, Sequence[str]]) -> tuple[str, str] | None:
         if other and found is None:
             found = name, other[0]
     return found
+
+
+def misread(numbers: Mapping[str, Sequence[str]], style: str) -> dict[str, tuple[str, ...]]:
+    """Columns that look written in the other style, with numbers that tell it.
+
+    numbers: texts by column. 45.000 is 45 in one style and 45,000 in the other, so a column speaks
+    for the other one where each mark has three digits behind it, and one number has two marks, or
+    several have one. Any number that the declared style alone reads speaks against it.
+    """
+    decimal, thousands = (",", ".") if style == "eu" else (".", ",")
+    own, other = _style(thousands, decimal), _style(decimal, thousands)
+    found = {}
+    for name, texts in numbers.items():
+        read = [WRITTEN_DIGITS.fullmatch(text.strip()) for text in dict.fromkeys(texts)]
+        bare = {match[0]: match[1] for match in read if match}
+        silent = [text for text, digits in bare.items() if other.either.fullmatch(digits)]
+        clear = [text for text, digits in bare.items() if other.surely.fullmatch(digits)]
+        against = any(
+            own.either.fullmatch(digits) or own.surely.fullmatch(digits) for digits in bare.values()
+        )
+        if not against and (clear or len(silent) >= FEW_NUMBERS):
+            found[name] = (*silent[:1], *clear[:1]) if clear else tuple(silent[:2])
+    return found
+
+
+def currency(texts: Sequence[str]) -> str:
+    """The code of the one currency whose sign or code stands at the amounts; nothing if none does.
+
+    A dollar has many.
+    """
+    found = {match[0].upper() for text in texts if (match := CURRENCY.search(text))}
+    said = sum(CURRENCY.search(text) is not None for text in texts)
+    codes = {CURRENCY_SIGNS.get(sign, sign) for sign in found}
+    return codes.pop() if len(codes) == 1 and said >= ALIKE_VALUES * len(texts) else ""
+
+
+@dataclass(frozen=True)
+class _Style:
+    """surely: what no other style writes. either: thousands here, decimals in the other style."""
+
+    surely: re.Pattern[str]
+    either: re.Pattern[str]
+
+
+def _style(thousands: str, decimal: str) -> _Style:
+    group, mark = rf"(?:[{thousands}][0-9]{{3}})", f"[{decimal}]"
+    surely = (
+        rf"[0-9]{{1,3}}{group}{{2,}}(?:{mark}[0-9]*)?|[0-9]{{1,3}}{group}{mark}[0-9]+"
+        rf"|[0-9]*{mark}(?:[0-9]{{1,2}}|[0-9]{{4,}})|(?:0?|0[0-9]+|[0-9]{{4,}}){mark}[0-9]{{3}}"
+    )
+    return _Style(re.compile(surely), re.compile(rf"[1-9][0-9]{{0,2}}{group}"))
 
 
 def _words(name: str) -> frozenset[str]:

@@ -454,7 +454,7 @@ def _check_names(where: str, columns: Sequence[Column]) -> None:
 
 def check_formats(where: str, formats: Sequence[str]) -> None:
     """Each format says year, month and day, and no text can be read by two of them."""
-    shapes = {shape_of(ISO_DAY): ISO_DAY}
+    taken = [ISO_DAY]
     for form in formats:
         parts = re.findall("%(.)", form)
         unknown = set(parts) - set().union(*DATE_PARTS, TIME_PARTS)
@@ -463,18 +463,29 @@ def check_formats(where: str, formats: Sequence[str]) -> None:
                 f"{where}: date format {form!r} must have year (%Y or %y), month (%m, %b or %B) and"
                 " day (%d), and may have a time (%H, %I, %M, %S, %f, %p)"
             )
-        shape = shape_of(form)
-        if shape in shapes:
-            raise ContractError(
-                f"{where}: date formats {shapes[shape]!r} and {form!r} would read the same text as"
-                " different days"
-            )
-        shapes[shape] = form
+        for other in taken:
+            if form == other or contradicts(form, other):
+                raise ContractError(
+                    f"{where}: date formats {other!r} and {form!r} would read the same text as"
+                    " different days"
+                )
+        taken.append(form)
 
 
-def shape_of(form: str) -> str:
-    """A date format with numbers of a day, a month and a year told apart no more."""
-    return re.sub("%[YymMd]", lambda part: part[0] if part[0] == "%M" else "#", form)
+def contradicts(form: str, other: str) -> bool:
+    """Whether two date formats read the same text, or the same writing, as different days.
+
+    Years of two and of four digits are no such text, nor is a year in front one behind: 25-05-2026
+    is not 2026-05-25. But who writes the month first in one writes it first in the other.
+    """
+
+    def shape(written: str) -> str:
+        return re.sub("%[myd]", "#", written)
+
+    one, two = form.replace("%y", "%Y"), other.replace("%y", "%Y")
+    if one == two:
+        return False
+    return shape(one) == shape(two) or shape(form) == shape(other)
 
 
 @lru_cache(maxsize=1 << 14)

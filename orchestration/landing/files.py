@@ -1286,8 +1286,9 @@ def _cast(text: str, column: Column, table: Table) -> str:
         )
     if not table.date_formats:
         return iso
-    written = f"try_strptime(trim({text}), [{_list(*map(literal, table.date_formats))}])"
-    # %Y takes 26 for the year 26.
+    # %Y takes 26 for the year 26, so %y goes first; it takes no year of four digits.
+    formats = sorted(table.date_formats, key=lambda form: "%y" not in form)
+    written = f"try_strptime(trim({text}), [{_list(*map(literal, formats))}])"
     written = f"case when {written} >= timestamp '{FIRST_YEAR}-01-01' then {written} end"
     return f"coalesce({iso}, cast({written} as {SQL_TYPES[column.data_type]}))"
 

@@ -63,7 +63,7 @@ WORDS = Lexicon(
             conferencia, congres, kongress, congreso, =event, =evento, =evenement, veranstalt,
             roundtable, round table, stammtisch, tagung, =expo, exhibition, exposi, summit,
             forum, beurs, kundentag, journee, jornada, symposium, roadshow, road show,
-            hausmesse, user group, matinee, soiree""",
+            hausmesse, user group, matinee, soiree, seminar, seminaire, seminario""",
         "form": """
             =form, formular, formulair, download, telecharg, descarg, herunterlad, whitepaper,
             white paper, livre blanc, ebook, e book, content, leitfaden, guide, =guia,
@@ -96,6 +96,7 @@ WORDS = Lexicon(
             bezoek, riunion, reuniao, rencontre, colloqui, sopralluog, dimostraz, apresentac,
             dinner, abendessen, =diner, cena, =coffee, kaffee, desayuno, colazione, pranzo,
             entrevist, vergader, gesprek, bijeenkomst, begegn, inspection, audit, ^formation,
+            walkthrough, walk through,
             schulung, training""",
         "call": """
             call, anruf, telefon, =appel, =appels, llamad, tel, phone, ruckruf, chiamat, gebeld,
@@ -103,7 +104,8 @@ WORDS = Lexicon(
             ligac, contacto telef, coup de fil, chamad, belpoging""",
         "letter": """
             =letter, postcard, =brief, =briefe, courrier, =lettre, =carta, postkarte, post card,
-            paket, geschenk, cadeau, regalo, =gift, direct mail, postal""",
+            paket, geschenk, cadeau, regalo, =gift, direct mail, postal, brochure, broschure,
+            prospekt, folleto, flyer, catalog""",
     }
 )
 OUTCOMES = ("bounced", "no_show", "voicemail", "unreached", "reached", "cancelled")
@@ -379,7 +381,9 @@ def _is_better(rule: dict[str, str], kind: Kind, is_sure: bool) -> bool:
     if not is_sure or kind.kind == kind.table:
         return False
     names_outcome = rule["disposition_pattern"] not in ("%", "")
-    names_kind = rule["kind_pattern"] not in ("%", "") and bool(kind.kind)
+    # A pattern such as %mail% is met by names that say more: "E-Mail Eingang", "InMail".
+    is_broad = re.fullmatch("%[^%]*%", rule["kind_pattern"]) is not None
+    names_kind = rule["kind_pattern"] not in ("%", "") and not is_broad and bool(kind.kind)
     return not (names_outcome or (names_kind and not kind.disposition and not kind.subkind))
 
 

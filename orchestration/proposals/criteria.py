@@ -18,12 +18,15 @@ from itertools import product
 
 import numpy as np
 
-from orchestration.proposals import splits
+from orchestration.landing.contract import plain_name
+from orchestration.landing.mappings import LAYER
+from orchestration.proposals import splits, stages
 from orchestration.proposals.customers import is_renewal_type
 from orchestration.proposals.facts import Facts, rules_of
 from orchestration.proposals.splits import Floats, Group, Split
 from orchestration.proposals.store import Findings, Proposal, is_plain, reason
 from orchestration.proposals.words import plain
+from orchestration.runs.context import contract
 
 SEED = "fit_criteria"
 HEADING = "Ideal customer: what separates won from lost, and what does not"
@@ -36,8 +39,9 @@ LEAST_WEIGHT = 5
 # A must-not: so many accounts, and an upper end of the interval under this part of the lower end of
 # the others'.
 MUST_NOT_ACCOUNTS, MUST_NOT_PART = 10, 0.5
-# A field of which each value is won always or never is filled in after the fact.
-TELLS_ALL = 0.97
+# A field of which each value is won nearly always or never is filled in after the fact. Nearly, for
+# the two are not written in the same minute.
+TELLS_ALL = 0.9
 YEAR = timedelta(days=365)
 
 TEXTS, NUMBERS, LISTS = ("industry", "country"), ("employees", "revenue_usd"), ("technologies",)
@@ -418,12 +422,7 @@ def _number(value: float | None) -> str:
 
 def _accounts(facts: Facts, findings: Findings) -> dict[str, Account]:
     """Accounts with what came of their deals and contracts."""
-    proposed = {
-        row["stage_name"].lower(): row["outcome"]
-        for proposal in findings.rules
-        if proposal.seed == "opportunity_stages"
-        for row in proposal.rows
-    }
+    proposed = stages.outcomes(findings)
     accounts: dict[str, Account] = defaultdict(Account)
     renewals: dict[str, tuple[date, bool]] = {}
     for account_id, stage, said, day, kind, is_renewal, value in facts.rows(
@@ -520,6 +519,21 @@ def _attributes(facts: Facts, accounts: Mapping[str, Account]) -> list[Attribute
     return attributes + _unnamed_fields(facts, accounts)
 
 
+def _mapped_columns() -> dict[str, set[str]]:
+    """Columns of account files that a mapping reads, by system: they are attributes already."""
+    return {
+        name: {
+            plain_name(header)
+            for outputs in system.folders.values()
+            for output in outputs
+            if output.table == "accounts"
+            for _, headers in output.columns
+            for header in headers
+        }
+        for name, system in contract().systems.items()
+    }
+
+
 def _unnamed_fields(facts: Facts, accounts: Mapping[str, Account]) -> list[Attribute]:
     """Fields outside the contract that nobody has named yet and that hold few values."""
     named = {
@@ -533,6 +547,7 @@ def _unnamed_fields(facts: Facts, accounts: Mapping[str, Account]) -> list[Attri
         for source, model in facts.models("accounts")
         if facts.tables.get(model)
     }
+    read = _mapped_columns()
     for account_id, source, instance, name, value in facts.rows(
         """
         with fields as (
@@ -552,6 +567,10 @@ def _unnamed_fields(facts: Facts, accounts: Mapping[str, Account]) -> list[Attri
     ):
         table = tables.get(source, "")
         known = (source, instance, name) in named or not value or account_id not in accounts
+        # A mapping keeps the words that it changed, such as those of the account's type, and of
+        # `industrycode` and `industrycodename` it reads the one that is filled.
+        if source == LAYER and plain_name(name) in read.get(instance.split("@")[0], ()):
+            continue
         attribute = re.sub(r"_+", "_", plain(re.sub(r"__c$", "", name)).replace(" ", "_"))
         if known or not is_plain(name) or not attribute or NOT_A_REASON.search(attribute):
             continue

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date, timedelta
 
+from orchestration.proposals import stages
 from orchestration.proposals.facts import Facts, rules_of
 from orchestration.proposals.store import Findings, Proposal, VarProposal, is_plain, reason
 from orchestration.proposals.words import Lexicon, counted, listed
@@ -51,7 +53,7 @@ def propose(facts: Facts, findings: Findings) -> None:
         )
     )
     contracts, terms = _contracts(facts, last)
-    won, gaps = _won(facts)
+    won, gaps = _won(facts, stages.outcomes(findings))
     months = int(facts.variables["customer_months"])
     since = last - timedelta(days=round(months * DAYS_A_MONTH))
     by_deal = {account for account, day in won.items() if day >= since}
@@ -122,15 +124,26 @@ def _contracts(facts: Facts, last: date) -> tuple[set[str] | None, list[int]]:
     return (in_force if rows else None), terms
 
 
-def _won(facts: Facts) -> tuple[dict[str, date], list[int]]:
-    """Last day on which each account was won; days between two wins of one account."""
+def _won(facts: Facts, proposed: Mapping[str, str]) -> tuple[dict[str, date], list[int]]:
+    """Last day on which each account was won; days from a win to the renewal after it.
+
+    proposed: outcomes by stage, for those that no rule in force knows yet. A further deal that is
+    no renewal does not say how long somebody stays a customer.
+    """
     last: dict[str, date] = {}
     gaps = []
-    for account, day in facts.rows(
-        "select account_id, min(stage_changed_date) as day from intermediate.int_opportunity_spans"
-        " where outcome = 'won' group by account_id, crm_opportunity_id order by 1, 2"
+    days: dict[str, tuple[str, date, bool]] = {}
+    for account, deal, stage, said, day, is_renewal, kind in facts.rows(
+        "select account_id, crm_opportunity_id, lower(coalesce(stage_name, '')), outcome,"
+        " stage_changed_date, is_renewal, opportunity_type"
+        " from intermediate.int_opportunity_spans"
+        " order by account_id, crm_opportunity_id, valid_from"
     ):
-        if account in last and (day - last[account]).days >= 30:
+        outcome = said if said != "open" else proposed.get(stage, "open")
+        if outcome == "won" and deal not in days:
+            days[deal] = account, day, bool(is_renewal) or is_renewal_type(kind or "")
+    for account, day, is_renewal in sorted(days.values()):
+        if is_renewal and account in last and (day - last[account]).days >= 30:
             gaps.append((day - last[account]).days)
         last[account] = day
     return last, gaps

@@ -11,15 +11,19 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from orchestration.proposals.facts import Facts
-from orchestration.proposals.store import Findings, Proposal, is_plain, reason
+from orchestration.proposals.facts import Facts, rules_of
+from orchestration.proposals.store import UNSURE, Findings, Proposal, is_plain, reason
 from orchestration.proposals.words import Lexicon, counted, listed, number_in_front, plain
 
 SEED = "opportunity_stages"
+SEED_PATH = "activation/opportunity_stages.csv"
 DECIDES = "deal flags, probabilities, stage history, then names"
 
 # Of fewer deals flags and history say little.
 FEW = 3
+# Of the deals in a stage, those that are open while others are closed, or won while others are
+# lost, from which the stage does not say how they end.
+APART_MIN_SHARE = 0.1
 # Deals that never left a stage, of those that entered it, from which it looks like an end, and up
 # to which it is surely none.
 ENDS_MIN_SHARE, PASSES_MAX_SHARE = 0.97, 0.6
@@ -116,7 +120,7 @@ WORDS = Lexicon(
             long term, langfrist, revisit, warmhalten, dormid, en veille, auf eis, ijskast,
             rimandat, sospes, adiad, geschoben, uitgesteld, in pauze, stilgelegd, next quarter,
             next year, nachstes, prochain, proximo ano, cool off, cooling, sleeping, schlaf,
-            hibern, remis a, em espera, in stand, =ice, mas adelante, recontact, later on,
+            hibern, shelved, remis a, em espera, in stand, =ice, mas adelante, recontact, later on,
             wieder aufnehmen, re engage""",
         "negotiate": """
             negotiat, verhandl, =nego, negoci, contrat, contract, vertrag, legal, juridi,
@@ -303,7 +307,36 @@ def propose(facts: Facts, findings: Findings) -> None:
             f"Not proposed, for their names hold characters that a file should not: {listed(odd)}."
             " Rename them in the CRM.",
         )
-    findings.rules.append(Proposal(SEED, rows_of([*plain_ones.values()]), DECIDES))
+    rows = [_as_ruled(row) for row in rows_of([*plain_ones.values()])]
+    findings.rules.append(Proposal(SEED, rows, DECIDES))
+
+
+def outcomes(findings: Findings) -> dict[str, str]:
+    """What is proposed of each stage's end, by its name in small letters."""
+    return {
+        row["stage_name"].lower(): row["outcome"]
+        for proposal in findings.rules
+        if proposal.seed == SEED
+        for row in proposal.rows
+    }
+
+
+def _as_ruled(row: dict[str, str]) -> dict[str, str]:
+    """Where it is not sure whether both sides work, the rule in force for the stage says it."""
+    ruled = next(
+        (
+            rule
+            for rule in rules_of(SEED_PATH)
+            if rule["stage_name"].lower() == row["stage_name"].lower()
+            and rule["outcome"] == row["outcome"] == "open"
+        ),
+        None,
+    )
+    if ruled is None or not row["reason"].startswith(UNSURE):
+        return row
+    said = row["reason"].removeprefix(UNSURE).strip(" :")
+    why = reason(f"{said}; as the rule in force has it: {ruled['reason'].lower()}")
+    return row | {"is_committed": ruled["is_committed"], "reason": why}
 
 
 def rows_of(stages: Sequence[Seen]) -> list[dict[str, str]]:
@@ -314,7 +347,9 @@ def rows_of(stages: Sequence[Seen]) -> list[dict[str, str]]:
         stages = [replace(stage, entered=0) for stage in stages]
     flagged = sum(stage.closed for stage in stages) > 0
     won_flagged = sum(stage.won for stage in stages) > 0
-    judged = [(stage, *_outcome(stage, flagged, won_flagged)) for stage in stages]
+    # Dynamics and Pipedrive keep the end apart: a lost deal stays in the stage it was lost in.
+    apart = sum(_ends_apart(stage) for stage in stages) >= 2
+    judged = [(stage, *_outcome(stage, flagged, won_flagged, apart)) for stage in stages]
     places = _places([stage for stage, outcome, *_ in judged if outcome == "open"])
     ranks = {name: rank for rank, name in enumerate(places, start=1)}
     rows = []
@@ -346,8 +381,20 @@ def _with_its_share(stage: Seen) -> Seen:
     return replace(stage, probabilities=[int(found[1]) / 100]) if found else stage
 
 
-def _outcome(stage: Seen, flagged: bool, won_flagged: bool) -> tuple[str, str, bool]:
-    """open, won or lost; why; and whether that is sure."""
+def _ends_apart(stage: Seen) -> bool:
+    """Whether deals of one stage end differently, or not yet."""
+    ends = (stage.deals - stage.closed, stage.won, stage.closed - stage.won)
+    least = max(FEW, APART_MIN_SHARE * stage.deals)
+    return stage.closed >= FEW and sum(each >= least for each in ends) >= 2
+
+
+def _outcome(
+    stage: Seen, flagged: bool, won_flagged: bool, apart: bool = False
+) -> tuple[str, str, bool]:
+    """open, won or lost; why; and whether that is sure.
+
+    apart: whether deals say for themselves how they end, whatever stage they are in.
+    """
     if stage.record and ", " in stage.record:
         outcome = "open" if "open" in stage.record else "won"
         said = f"several stages have this name, which the CRM's records call {stage.record}"
@@ -355,6 +402,13 @@ def _outcome(stage: Seen, flagged: bool, won_flagged: bool) -> tuple[str, str, b
     if stage.record:
         return stage.record, f"{stage.record} by the CRM's own record of the stage", True
     by_name, word, is_clear = outcome_by_name(stage.name)
+    if apart and stage.deals and by_name not in (WON, LOST):
+        lost = stage.closed - stage.won
+        said = (
+            f"of its deals {stage.deals - stage.closed:,} are open, {stage.won:,} won and {lost:,}"
+            " lost, and each says so itself"
+        )
+        return "open", said, _ends_apart(stage) or stage.closed == 0
     if flagged and stage.deals:
         share = stage.closed / stage.deals
         if share >= 0.5:

@@ -24,9 +24,11 @@ from orchestration.doctor import contract_lines, landing, likely, machine, resul
 from orchestration.doctor.examination import examine
 from orchestration.doctor.findings import AREAS, CODES, Finding, Severity, exit_code
 from orchestration.engine.warehouse import Warehouse
+from orchestration.landing.contract import Contract, load_contract
+from orchestration.landing.mappings import load_mappings
 from orchestration.rules.ruleset import project_vars
 from orchestration.runs.context import contract
-from orchestration.settings import DEMO_RULES, PROJECT_DIR
+from orchestration.settings import DEMO_RULES, MODELS_DIR, PROJECT_DIR
 
 # The first code of each area, in the order of CODES.
 FIRST_CODES = (
@@ -327,9 +329,117 @@ def test_dates_and_money_of_the_same_rows(patient: Patient) -> None:
 
 
 def test_money_that_no_style_reads(patient: Patient) -> None:
-    patient.accounts(f"{ACCOUNTS},annual_revenue", ACCOUNT + ',"1.{0}00.000,50"')
-    assert patient.found("numbers_unread") == []
+    patient.accounts(f"{ACCOUNTS},annual_revenue", ACCOUNT + ",\"1'{0}00'000\"")
+    assert patient.found("numbers_unread") == patient.found("numbers_misread") == []
     assert patient.one("rows_refused").where["column"] == "annual_revenue"
+
+
+def listed(patient: Patient, *revenues: str, header: str = "Firma;Umsatz") -> None:
+    """A list kept by hand; its mapping says `numbers: us`."""
+    rows = (f"Firma {number};{text}" for number, text in enumerate(revenues))
+    patient.put("spreadsheet/accounts/a.csv", header, *rows)
+
+
+@pytest.mark.parametrize(
+    "revenues",
+    [
+        ("45.000", "3.500", "120.000"),  # all of them taken, a thousandth each
+        ("45.000", "1.200.000"),
+        ("45.000", "1.200,50 €"),
+        ("3.500 €", "900", "1.234.567,8"),
+        ("12,5", "7"),
+        ("EUR 45.000", "EUR 7.300", "EUR 8.100"),
+    ],
+)
+def test_german_numbers_where_american_ones_are_declared(
+    patient: Patient, revenues: tuple[str, ...]
+) -> None:
+    listed(patient, *revenues)
+    finding = patient.one("numbers_misread")
+    assert finding.where["column"] == "revenue"
+    assert "spreadsheet/accounts/a.csv" in finding.what
+    assert any(revenue in finding.what for revenue in revenues)
+    (setting,) = finding.settings
+    assert (setting.file, setting.text) == ("mappings/spreadsheet.yml", "numbers: eu")
+    said = (PROJECT_DIR / setting.file).read_text().splitlines()[setting.line - 1]
+    assert said == "numbers: us"
+    assert "mappings/ and write the line in the copy" in finding.remedy
+    assert patient.found("rows_refused") == []
+
+
+@pytest.mark.parametrize(
+    "revenues",
+    [
+        ("1.234", "5.678", "9.123", "4.5"),  # three digits behind the point by chance
+        ("1.234", "5.678", "9.123", "0.125"),
+        ("1.234", "5.678", "9.123", "1234.567"),
+        ("1.234", "5.678", "9.123", "$1,200.50"),
+        ("1.234", "5.678", "9.123", "7.1234"),
+        ("1.234", "5.678", "45000", "900"),  # two are no pattern
+        ("1.117K", "2.250K", "3.500K"),
+        ("45,000", "1,200", "7,300"),
+        ("45000", "1200", "900.00"),
+    ],
+)
+def test_american_numbers_give_no_false_alarm(patient: Patient, revenues: tuple[str, ...]) -> None:
+    listed(patient, *revenues)
+    assert patient.found("numbers_misread") == []
+
+
+def test_american_numbers_where_german_ones_are_declared(patient: Patient, tmp_path: Path) -> None:
+    own = tmp_path / "rules" / "mappings"
+    own.mkdir(parents=True)
+    shipped = (PROJECT_DIR / "mappings" / "spreadsheet.yml").read_text()
+    (own / "spreadsheet.yml").write_text(shipped.replace("numbers: us", "numbers: eu"))
+    listed(patient, "45,000", "1,200", "$7,300.50")
+    settings, _ = rules.settings_of(patient.environment)
+    assert settings is not None
+    tables = load_contract(MODELS_DIR).tables
+    systems, problems = load_mappings([own], tables.values())
+    assert problems == []
+    place, _ = rules.project_of(patient.environment)
+    found = landing.examine(
+        settings, Contract(tables, systems), landing.Rules(place, project_vars(place)), NOW
+    ).findings
+    (finding,) = [each for each in found if each.code == "numbers_misread"]
+    assert texts(finding) == ["numbers: us"]
+
+
+def test_german_numbers_in_a_table_of_the_contract(patient: Patient) -> None:
+    patient.accounts(f"{ACCOUNTS},annual_revenue", ACCOUNT + ",4{0}.000")
+    finding = patient.one("numbers_misread")
+    assert texts(finding) == ["number_style: eu"]
+    assert finding.severity == Severity.WARNING  # every row is taken
+
+
+def test_a_currency_that_only_the_signs_say(patient: Patient) -> None:
+    listed(patient, "1.200,50 €", "45.000 €", "7.300 €")
+    finding = patient.one("currency_unsaid")
+    assert texts(finding) == ["default_currency: EUR"]
+    listed(patient, "$1,200.50", "$45,000", "$7,300")  # there is more than one dollar
+    assert patient.found("currency_unsaid") == []
+    listed(patient, "1.200,50 €;CHF", "45.000 €;EUR", header="Firma;Umsatz;Währung")
+    assert patient.found("currency_unsaid") == []
+
+
+def test_years_of_two_and_of_four_digits(patient: Patient) -> None:
+    dated(patient, "31.12.2025", "11.05.26")
+    assert texts(patient.one("dates_unread")) == ["date_formats: ['%d.%m.%Y', '%d.%m.%y']"]
+
+
+def test_a_column_that_a_mapping_reads_is_no_other_column(patient: Patient) -> None:
+    """`isdisabled` says is_active and not is_deleted; an account with an id needs no name."""
+    patient.put(
+        "dynamics/systemuser/a.csv",
+        "systemuserid,fullname,isdisabled,isdisabledname",
+        "8a1b6d0e-0000-4000-8000-000000000001,Ann Lee,false,Enabled",
+    )
+    patient.put(
+        "dynamics/contact/a.csv",
+        "contactid,fullname,_parentcustomerid_value,accountrolecode,accountrolecodename",
+        *(f"8a1b6d0e-0000-4000-8000-00000000001{n},Bo,{n},{n},Influencer" for n in range(5)),
+    )
+    assert patient.found("column_renamed") == []
 
 
 def test_words_for_nothing(patient: Patient) -> None:

@@ -1733,6 +1733,8 @@ def test_the_documentation_lists_the_tables_of_the_contract() -> None:
         ("key: [a], date_formats: ['%Y/%j/%m/%d']", "data_type: date", "must have year"),
         ("key: [a], date_formats: ['%m/%d/%Y', '%d/%m/%y']", "data_type: date", "different days"),
         ("key: [a], date_formats: ['%Y-%d-%m']", "data_type: date", "different days"),
+        ("key: [a], date_formats: ['%d.%m.%y', '%m.%d.%y']", "data_type: date", "different days"),
+        ("key: [a], date_formats: ['%y-%m-%d', '%d-%m-%y']", "data_type: date", "different days"),
         ("key: [a], version: [b, a]", "data_type: timestamp", "does not have"),
         ("key: [a]", "data_type: text, config: {meta: {sync: true}}", "no part of a key"),
     ],

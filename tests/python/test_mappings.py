@@ -451,6 +451,47 @@ def test_records_without_an_id_keep_the_one_that_they_got(own: Landed) -> None:
     ]
 
 
+def test_a_person_without_an_address_is_named_by_first_and_last_name(own: Landed) -> None:
+    """Lists kept by hand have the name in two columns, and years of two digits among others."""
+    own.contract = contract_with(
+        own.folder.parent / "list",
+        """
+        dates: ['%d.%m.%Y', '%d.%m.%y']
+        files:
+          Leute:
+            table: people
+            columns: {first_name: Vorname, last_name: Nachname, email: Mail, account_name: Firma,
+              created_at: Seit}
+          Team:
+            table: owners
+            columns: {first_name: Vorname, last_name: Nachname}
+        """,
+        "liste",
+    )
+    own.put(
+        "liste/Leute/loaded_date=2026-06-02/a.csv",
+        "Vorname,Nachname,Mail,Firma,Seit\n"
+        "Ann,Weber,,Acme,05.03.26\n"
+        "Ann,Weber,,Other,05.03.2026\n"
+        "Bo,Weber,bo@acme.com,Acme,\n"
+        "Cy,,,Acme,\n",
+    )
+    own.put("liste/Team/loaded_date=2026-06-02/a.csv", "Vorname,Nachname\nDi,Koch\n")
+    own.ingest()
+    assert own.rows(
+        "select person_id, created_at::varchar from raw_crm.people where _instance = 'liste'"
+        " order by _row"
+    ) == [
+        ("name:weber|ann|acme", "2026-03-05 00:00:00"),
+        ("name:weber|ann|other", "2026-03-05 00:00:00"),
+        ("email:bo@acme.com", None),
+    ]
+    assert own.rows("select owner_id from raw_crm.owners") == [("name:koch|di",)]
+    assert own.rows(
+        "select reason from raw_landing.quarantine where file like 'liste/%' order by all"
+    ) == [("person_id is required and empty",)]
+
+
 def test_a_column_that_chooses_rows_must_be_there(own: Landed) -> None:
     """Else all rows would be left out, and nobody told."""
     own.put("own/Contacts/loaded_date=2026-06-03/b.csv", "No,Mail\n9,zoe@acme.com\n")
@@ -623,6 +664,44 @@ def test_a_mapping_begins_from_the_files(tmp_path: Path) -> None:
         add_source("acme", tmp_path / "landing", tmp_path / "rules")
     with pytest.raises(SettingsError, match="holds no folder with a file"):
         add_source("nobody", tmp_path / "landing", tmp_path / "rules")
+
+
+def test_words_that_do_not_matter_and_days_with_dashes(tmp_path: Path) -> None:
+    """As Freshsales and Copper write it: 25-05-2026, "Sales account id", "Display name"."""
+    files = {
+        "fresh/Accounts/a.csv": """\
+            Id,Name,Website,Sales owner,Created at
+            16,Alder,alder.com,Ann Lee,25-05-2026 17:35:29
+            """,
+        "fresh/Deals/a.csv": """\
+            Id,Name,Deal stage,Deal value,Sales account,Sales account id,Expected close,Sales owner
+            7,Roof,Demo,1200.0,Alder,16,01-12-2026,Ann Lee
+            """,
+        "fresh/Users/a.csv": """\
+            Id,Display name,Email
+            3,Ann Lee,ann@us.com
+            """,
+        "fresh/Calls/a.csv": """\
+            Id,Subject,Start date,Targetable id
+            9,Hello,25-05-2026 17:35:29,16
+            """,
+    }
+    path, told = add_source("fresh", land(tmp_path / "landing", files), tmp_path / "rules")
+    (open_one,) = [one for one in told if "no column was found that says whose" in one]
+    assert open_one.startswith("Calls:")
+    assert open_one.endswith("with one of Targetable id.")
+    written = yaml.safe_load(path.read_text(encoding="utf-8"))
+    assert written["dates"] == ["%d-%m-%Y %H:%M:%S", "%d-%m-%Y"]
+    deals = written["files"]["Deals"]["columns"]
+    assert (deals["account_id"], deals["account_name"]) == ("Sales account id", "Sales account")
+    assert deals["owner_name"] == "Sales owner"
+    assert written["files"]["Users"]["columns"]["owner_name"] == "Display name"
+    text = path.read_text(encoding="utf-8")
+    landed = Landed(tmp_path / "landing", contract_with(tmp_path / "mappings", text, "fresh"))
+    landed.ingest()
+    assert landed.rows("select account_id, close_date::varchar from raw_crm.deals") == [
+        ("16", "2026-12-01")
+    ]
 
 
 def test_exports_of_a_known_system_need_no_more_than_a_look(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from random import Random
 from statistics import median
 from typing import Any
 
@@ -101,6 +102,88 @@ def test_flags_outweigh_names_and_history_outweighs_them_where_there_are_no_flag
     assert outcome("Gewonnen", probabilities=[0.4] * 9) == "open"
 
 
+def test_a_stage_that_holds_open_won_and_lost_deals_is_open() -> None:
+    """Dynamics and Pipedrive leave a deal in the stage in which it was won or lost."""
+    stages = [
+        Seen("Erkunden", deals=89, closed=53, won=0),
+        Seen("Xyzzy", deals=59, closed=32, won=0),
+        Seen("Zuspitzen", deals=146, closed=142, won=85),
+    ]
+    rows = stage_rows(stages)
+    assert {row["outcome"] for row in rows} == {"open"}
+    assert "each says so itself" in rows[0]["reason"]
+    # One stage that is half closed, among others that say how deals end, is none of these.
+    ends = [Seen("Gone", deals=9, closed=9), Seen("Paid", deals=9, closed=9, won=9)]
+    rows = stage_rows([Seen("Xyzzy", deals=20, closed=12, won=0), *ends])
+    assert {row["stage_name"]: row["outcome"] for row in rows}["Xyzzy"] == "lost"
+    # Where names do say it, they are ends in such a CRM, too.
+    rows = stage_rows([*stages, Seen("Verloren", deals=30, closed=29)])
+    assert {row["stage_name"]: row["outcome"] for row in rows}["Verloren"] == "lost"
+
+
+def dynamics(landing: Path, accounts: int = 200) -> None:
+    """A Dynamics export in which industry decides, and the type follows from the deal."""
+    chance = Random(7)
+    at = "2025-{0:02d}-10T09:00:00Z"
+    firms, deals = [], []
+    for number in range(accounts):
+        sells, makes = number % 3 == 0, chance.random() < 0.5
+        is_won = chance.random() < 0.05 + 0.4 * sells + 0.4 * makes
+        name = f"{number:012d}"
+        firms.append(
+            {
+                "accountid": f"8a1b6d0e-0000-4000-8000-{name}",
+                "name": f"Firm {number}",
+                "industrycode": "3" if sells else "9",
+                "industrycodename": "Mining" if sells else "Retail",
+                # Of one in twenty nobody has entered it yet.
+                "customertypecode": "3" if is_won and number % 20 else "8",
+                "customertypecodename": "Customer" if is_won and number % 20 else "Prospect",
+                "new_buyer": "ja" if is_won and number % 20 else "nein",
+                "new_plant": "yes" if makes else "no",
+                "createdon": at.format(1),
+                "modifiedon": at.format(2),
+            }
+        )
+        stage = ("Qualify", "Develop", "Propose", "Close")[3 if is_won else number % 4]
+        deals.append(
+            {
+                "opportunityid": f"9a1b6d0e-0000-4000-8000-{name}",
+                "name": "Line",
+                "_parentaccountid_value": f"8a1b6d0e-0000-4000-8000-{name}",
+                "estimatedvalue": "1000.0000",
+                "stepname": stage,
+                "statecode": "1" if is_won else "2" if number % 5 else "0",
+                "createdon": at.format(3),
+                "modifiedon": at.format(6),
+                "actualclosedate": "2025-06-10",
+            }
+        )
+    land(landing, {"dynamics/account": firms, "dynamics/opportunity": deals})
+
+
+def test_criteria_of_a_mapped_crm_are_no_consequence_and_can_be_accepted(
+    company: Company,
+) -> None:
+    dynamics(company.landing)
+    assert company.init() == 0
+    proposed = {row["attribute"] for row in company.rows("fit_criteria")}
+    # The type says that they bought. The choice's number says what its label says.
+    assert proposed == {"industry", "new_plant"}
+    assert [
+        (row["source"], row["source_instance"], row["table_name"], row["field"])
+        for row in company.rows("custom_fields")
+    ] == [("crm", "dynamics", "accounts", "new_plant")]
+    stages = {row["stage_name"]: row for row in company.rows("opportunity_stages")}
+    assert {row["outcome"] for row in stages.values()} == {"open"}
+    # Nothing tells it of "Develop" but the rule that comes with the project.
+    assert stages["Develop"]["is_committed"] == "true"
+    assert company.init("all") == 0
+    assert {row["attribute"] for row in company.rows("custom_fields", accepted=True)} == {
+        "new_plant"
+    }
+
+
 def test_without_history_no_stage_is_an_end_because_nobody_left_it() -> None:
     """Deals alone say where they are, and not that they stay there."""
     (row,) = stage_rows([Seen("Xyzzy", deals=30, entered=30)])
@@ -171,6 +254,25 @@ def test_names_that_contradict_what_is_known_are_unsure() -> None:
 def test_words_of_activities(kind: str, said: str, activity_type: str) -> None:
     (row,), _ = rows_of([Kind("task", kind, "", said, 9)], [])
     assert row["activity_type"] == activity_type
+
+
+@pytest.mark.parametrize(
+    ("kind", "activity_type"),
+    [
+        ("E-Mail Eingang", "reply"),
+        ("LinkedIn InMail", "touch_linkedin"),
+        ("Teams call", "meeting"),
+        ("E-Mail", "touch_email"),
+        ("Cold call", "touch_call"),
+    ],
+)
+def test_words_outweigh_a_rule_for_whatever_holds_a_word(kind: str, activity_type: str) -> None:
+    """`%mail%` and `%call%` catch names that say more."""
+    act = Kind("activities", kind.lower(), "", "", 1)
+    known = rules_of("signals/crm_activity_types.csv")
+    rows, _ = rows_of([act], known)
+    rules = sorted([*known, *rows], key=lambda row: int(row["rule_rank"]))
+    assert next(r for r in rules if _matches(r, act))["activity_type"] == activity_type
 
 
 def test_nothing_known_is_said_to_be_unsure() -> None:
