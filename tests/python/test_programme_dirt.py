@@ -88,7 +88,15 @@ FILES: dict[str, tuple[str, Sequence[str]]] = {
             f"003{name:0<12},{TARGET},{name}@target-works.com,2026-01-05T08:00:00Z,"
             "2026-01-05T08:00:00Z"
             for name in ("ann", "bob")
+        ]
+        + [
+            f"003{'cid':0<12},,cid@gmail.com,2026-01-05T08:00:00Z,2026-01-05T08:00:00Z",
         ],
+    ),
+    # A meeting with somebody of no account.
+    "salesforce/event": (
+        "id,who_id,account_id,type,subject,activity_date,created_date,system_modstamp",
+        [f"00U1,003{'cid':0<12},,Meeting,Talk,2026-05-21,2026-05-21,2026-05-21"],
     ),
     # A call and a mail of two functions on one day, and a second call to another person.
     "salesforce/task": (
@@ -224,7 +232,9 @@ def test_every_row_is_accounted_for(place: Place) -> None:
     assert rows(place, "load_audit", lost_rows, "fate not in ('used', 'duplicate')") == [
         ("account: not used, record merged or deleted", 1),
         ("account: not used, superseded by a later version", 1),
+        ("contact: not used, no account", 1),
         ("daily: not used, total of other rows", 1),
+        ("event: not used, account unknown", 1),
         ("milestones: not used, account unknown", 1),
         ("opportunity: not used, deal without an account", 1),
         ("opportunity: not used, superseded by a later version", 7),
@@ -316,7 +326,7 @@ def test_a_total_of_spend_counts_once(place: Place) -> None:
 
 
 def test_what_is_not_known_of_money_is_said(place: Place) -> None:
-    """A deal won without an amount; and what no account was spent on made nobody's deal."""
+    """A deal won without an amount; and what was spent on no account has no meeting."""
     assert rows(
         place,
         "programme_activity",
@@ -326,7 +336,7 @@ def test_what_is_not_known_of_money_is_said(place: Place) -> None:
     assert rows(
         place,
         "programme_focus",
-        "group_value, deals_created, won_without_amount, spend_usd, cost_per_deal_created_usd",
+        "group_value, meetings, won_without_amount, spend_usd, cost_per_meeting_usd",
         "period = 'since' and group_type = 'target' and group_value = 'no_account'",
     ) == [("no_account", 1, 0, 9.0, None)]
 
