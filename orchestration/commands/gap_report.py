@@ -116,7 +116,7 @@ def print_gap(published_path: Path, console: Console | None = None) -> None:
 
 
 def print_lost_rows(published_path: Path, console: Console | None = None) -> None:
-    """The delivered rows that count for nothing and may be missed, the greatest share first."""
+    """The delivered rows that count for nothing, or for no account, the greatest share first."""
     console = console or Console()
     with open_published(published_path) as connection:
         rows = connection.execute(
@@ -133,7 +133,7 @@ def print_lost_rows(published_path: Path, console: Console | None = None) -> Non
         ).fetchall()
     if not rows:
         return
-    lines = ["Delivered rows that count for nothing (marts_detail.load_audit):"]
+    lines = ["Delivered rows that count for no account or for nothing (marts_detail.load_audit):"]
     for table, reason, count, share, remedy in rows[:FIRST_PLACES]:
         lines.append(
             f"  {table}: {count:,} {'row' if count == 1 else 'rows'} ({share:.0%}), {reason}"

@@ -36,6 +36,8 @@ MEETS_NOTHING = (
     "person unknown",
     "visitor unresolved",
     "deal unknown",
+    "deal without an account",
+    "deal of an unknown account",
     "activity unknown",
 )
 """Reasons of int_row_fates for which a row is not used: what it names is not there."""

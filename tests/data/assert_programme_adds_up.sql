@@ -13,11 +13,25 @@ with efforts as (
 
 ),
 
+delivered_spend as (
+
+    select * from {{ ref('stg_spend__daily') }}
+    where known_date <= {{ end_date() }} and spend_date <= {{ end_date() }}
+
+),
+
+spend_rows as (
+
+    {{ spend_with_totals('delivered_spend') }}
+
+),
+
+-- A total of other rows is no money of its own.
 spend as (
 
     select coalesce(sum(cast(spend_usd as decimal(18, 4))), 0) as spend_usd
-    from {{ ref('stg_spend__daily') }}
-    where known_date <= {{ end_date() }} and spend_date <= {{ end_date() }}
+    from spend_rows
+    where not is_total
 
 ),
 

@@ -39,7 +39,10 @@ LOST_IN = {
         "intermediate.int_person_records",
         f"account_id is not null and absence_reason is null and {HOLDS}",
     ),
-    "deals": ONE.format("intermediate.int_opportunity_spans", HOLDS),
+    "deals": ONE.format("intermediate.int_deal_spans", f"account_id is not null and {HOLDS}"),
+    "deals of no account": ONE.format(
+        "intermediate.int_deal_spans", f"account_id is null and {HOLDS}"
+    ),
     "the rollup of pages": ONE.format("intermediate.int_page_days", "quantity = 1"),
     "the rollup of acts": ONE.format("intermediate.int_act_days", "quantity = 1"),
     "a count of the rollup": (
@@ -147,6 +150,7 @@ def test_planted_mishaps_are_found_under_their_reasons(
 
 FIRST_LOAD, SECOND, END = "2026-06-01", "2026-06-03", "2026-06-05"
 SUPERSEDED, UNKNOWN = "superseded by a later version", "account unknown"
+NOBODYS, STRANGERS = "deal without an account", "deal of an unknown account"
 GONE, RULE, NOT_YET = "record merged or deleted", "excluded by a rule", "not yet known"
 # By file: its header, and each line with what must be said of it (None: it counts).
 ROWS: dict[str, tuple[str, list[tuple[str, str | None]]]] = {
@@ -188,8 +192,8 @@ ROWS: dict[str, tuple[str, list[tuple[str, str | None]]]] = {
         "id,account_id,name,amount,stage_name,close_date,created_date,system_modstamp,is_deleted",
         [
             ("O1,A1,One,1000,Discovery,2026-09-01,2026-02-01,2026-05-01,", None),
-            ("O2,,Two,2000,Discovery,2026-09-01,2026-02-01,2026-05-01,", "no account"),
-            ("O3,A77,Three,3000,Discovery,2026-09-01,2026-02-01,2026-05-01,", UNKNOWN),
+            ("O2,,Two,2000,Discovery,2026-09-01,2026-02-01,2026-05-01,", NOBODYS),
+            ("O3,A77,Three,3000,Discovery,2026-09-01,2026-02-01,2026-05-01,", STRANGERS),
             ("O4,A2,Four,4000,Handshake,2026-09-01,2026-02-01,2026-05-01,", "stage unmapped"),
             ("O5,A2,Five,5000,Discovery,2026-09-01,2026-02-01,2026-05-01,true", GONE),
             ("O6,A2,test deal,6000,Discovery,2026-09-01,2026-02-01,2026-05-01,", RULE),
@@ -203,6 +207,9 @@ ROWS: dict[str, tuple[str, list[tuple[str, str | None]]]] = {
             ("H2,O1,Handshake,2026-03-01", "stage unmapped"),
             ("H3,O99,Discovery,2026-03-01", "deal unknown"),
             ("H4,O5,Discovery,2026-03-01", "deal left out"),
+            # It is pipeline of no account, and so is what is told of its stages.
+            ("H5,O2,Prospecting,2026-03-01", None),
+            ("H6,O3,Handshake,2026-03-01", "stage unmapped"),
         ],
     ),
     f"salesforce/opportunity_field_history/loaded_date={FIRST_LOAD}/f.csv": (
@@ -423,8 +430,8 @@ def test_the_mart_adds_them_up(by_hand: Place) -> None:
     )
     assert of_deals == [
         ("used", "used", 1, 0.143, 1000, 1, False),
-        ("not used", "no account", 1, 0.143, 2000, 2, True),
-        ("not used", UNKNOWN, 1, 0.143, 3000, 3, True),
+        ("not used", NOBODYS, 1, 0.143, 2000, 2, True),
+        ("not used", STRANGERS, 1, 0.143, 3000, 3, True),
         ("not used", "stage unmapped", 1, 0.143, 4000, 4, True),
         ("not used", GONE, 1, 0.143, 5000, 5, False),
         ("not used", RULE, 1, 0.143, 6000, 6, False),

@@ -295,8 +295,8 @@ def test_every_row_of_the_user_is_in_the_audit(place: Place) -> None:
         ("activities", "pipedrive", "not used", "not yet known", 1),
         ("activities", "zoho", "not used", "not yet known", 1),
         ("attendees", "dynamics", "left out", "left out by the mapping", 1),
-        ("deals", "zoho", "not used", "account unknown", 1),
-        ("deals", "zoho", "not used", "no account", 1),
+        ("deals", "zoho", "not used", "deal of an unknown account", 1),
+        ("deals", "zoho", "not used", "deal without an account", 1),
         ("deals", "zoho", "quarantined", "no date", 1),
         ("stage_changes", "pipedrive", "left out", "left out by the mapping", 1),
     ]

@@ -405,9 +405,9 @@ def test_what_came_in_a_month_and_what_it_left_open(seen: Seen) -> None:
 def test_what_ended_in_a_month(seen: Seen) -> None:
     columns = "won_deals, won_usd, lost_deals, win_share, mean_cycle_days"
     assert month(seen, columns, "2026-05-01", WHOLE) == [
-        ("all", 0, None, 1, 0.0, None),
-        ("rest", 0, None, 1, 0.0, None),
-        ("targets", 0, None, 0, None, None),
+        ("all", 0, 0.0, 1, 0.0, None),
+        ("rest", 0, 0.0, 1, 0.0, None),
+        ("targets", 0, 0.0, 0, None, None),
     ]
     assert month(seen, columns, "2026-06-01", WHOLE) == [
         ("all", 2, 3260.0, 1, pytest.approx(2 / 3), 74.5),

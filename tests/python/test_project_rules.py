@@ -24,6 +24,7 @@ STAGING_READ_ABOVE = {
     ("review_items", "stg_firmographics__relationships"): "words that nobody mapped",
     ("review_items", "stg_research__interviews"): "findings whose conversation never came",
     ("review_items", "stg_research__findings"): "findings whose conversation never came",
+    ("review_items", "stg_spend__daily"): "rows that may be the total of others",
     ("data_health", "stg_landing__files"): "the manifest of the landing is the subject",
     ("data_health", "stg_landing__tables"): "the manifest of the landing is the subject",
     ("load_audit", "stg_landing__files"): "the manifest of the landing is the subject",

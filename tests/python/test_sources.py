@@ -30,7 +30,14 @@ RECORD_IDS = {
     "ruleset_version",
     "source",
     "stale_feeds",
+    "left_out_feeds",
     "hierarchy_path",
+    "crm_opportunity_id",
+    "deal_owner_id",
+    "created_owner_id",
+    "sequence_owner_id",
+    "source_system",
+    "opportunity_type",
 }
 ACCOUNT_IDS = {
     "account_id",
@@ -40,6 +47,7 @@ ACCOUNT_IDS = {
     "left_account_id",
     "right_account_id",
     "other_account_id",
+    "segment_value",
 }
 OTHER_MARTS = {
     "account_crosswalk": "about records, of which each CRM has its own",
@@ -47,14 +55,18 @@ OTHER_MARTS = {
     "load_audit": "about files",
     "review_items": "names records",
     "domain_ownership": "lists losing claims by what each CRM says of contacts without an account",
-    "account_teams": "names members by their ids, and HubSpot lands no account teams",
-    "account_reviews": "tells the team",
-    "pipeline": "names deals and their owners by their ids",
-    "pipeline_history": "names deals and their owners by their ids",
-    "pipeline_months": "has owners of deals, by their ids, as segments",
-    "programme_activity": "counts leads without an account, of which each CRM has its own",
-    "engagement_baseline": "names accounts and feeds as each CRM calls them",
-    "sdr_cadences": "names owners by their ids",
+    "account_teams": "HubSpot lands no account teams",
+}
+COMPARED_ROWS = {
+    # Reviews tell of the team, which HubSpot does not land.
+    "account_reviews": "item not in ('team', 'risks')",
+    # Leads without an account: each CRM has its own.
+    "programme_activity": "account_id is not null or leads = 0",
+}
+# What one CRM does not say, or says in words of its own.
+OTHER_COLUMNS = {
+    "engagement_baseline": {"why"},  # names feeds
+    "pipeline": {"named_people"},  # of HubSpot nobody reads who has a part in a deal
 }
 
 OFF = ["salesforce", "marketo", "linkedin_ads", "intent"]
@@ -229,10 +241,11 @@ def marts_without_ids(warehouse: Path) -> dict[str, Sequence[tuple[Any, ...]]]:
                 continue
             relation = connection.table(f"{schema}.{table}")
             if "segment_type" in relation.columns:
-                relation = relation.filter("segment_type != 'owner'")
-            kept = [
-                name for name in relation.columns if name not in RECORD_IDS | {"hierarchy_path"}
-            ]
+                relation = relation.filter("segment_type not in ('owner', 'deal_owner')")
+            if table in COMPARED_ROWS:
+                relation = relation.filter(COMPARED_ROWS[table])
+            left_out = RECORD_IDS | {"hierarchy_path"} | OTHER_COLUMNS.get(table, set())
+            kept = [name for name in relation.columns if name not in left_out]
             rows = relation.project(", ".join(f'"{name}"' for name in kept)).fetchall()
             found[table] = [
                 tuple(_plain(name, value, names) for name, value in zip(kept, row, strict=True))

@@ -147,9 +147,14 @@ select
     'deal',
     spans.crm_opportunity_id,
     accounts.account_id,
-    case when not spans.is_mapped and spans.outcome = 'open' then 'stage unmapped' end,
+    -- Without an account it is pipeline all the same.
+    case
+        when spans.account_id is null and spans.is_account_named then 'deal of an unknown account'
+        when spans.account_id is null then 'deal without an account'
+        when not spans.is_mapped and spans.outcome = 'open' then 'stage unmapped'
+    end,
     false
-from {{ ref('int_opportunity_spans') }} as spans
+from {{ ref('int_deal_spans') }} as spans
 left join accounts on spans.account_id = accounts.account_id
 where {{ on_last_day('spans.') }}
 

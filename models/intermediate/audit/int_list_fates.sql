@@ -148,6 +148,18 @@ outcomes as (
 
 ),
 
+delivered_spend as (
+
+    select * from {{ ref('stg_spend__daily') }}
+
+),
+
+spend_rows as (
+
+    {{ spend_with_totals('delivered_spend') }}
+
+),
+
 spend as (
 
     select
@@ -155,7 +167,7 @@ spend as (
         {{ is_newest([
             'spend_date', 'channel', 'function_name', 'campaign_id', 'crm_account_id'
         ]) }} as is_newest
-    from {{ ref('stg_spend__daily') }}
+    from spend_rows
 
 ),
 
@@ -404,6 +416,7 @@ select
         when spend.crm_account_id is not null and accounts.id is null then 'account unknown'
         when spend.crm_account_id is not null and accounts.account_id is null
             then 'account left out'
+        when spend.is_total then 'total of other rows'
     end,
     spend.spend_usd
 from spend

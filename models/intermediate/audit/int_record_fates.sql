@@ -1,6 +1,7 @@
 {{ config(materialized='view') }}
 
 {%- set place = ['version_at', 'known_date', 'file_path', 'file_row'] -%}
+{%- set without_account = ["'deal without an account'", "'deal of an unknown account'"] -%}
 
 -- Records of CRMs and marketing systems, and what hangs on them: why each delivered row does not
 -- count on the last day, null if it does.
@@ -142,18 +143,6 @@ merged_deals as (
 
 ),
 
-associated_deals as (
-
-    select
-        associations.crm_opportunity_id,
-        max(case when known_accounts.id is not null then 1 else 0 end) as known_accounts
-    from associations
-    left join known_accounts on associations.crm_account_id = known_accounts.id
-    where associations.is_newest and not associations.is_deleted
-    group by associations.crm_opportunity_id
-
-),
-
 exclusions as (
 
     select * from {{ ref('record_exclusions') }}
@@ -178,9 +167,11 @@ deals as (
         opportunities.amount * currency_rates.usd_per_unit as amount_usd,
         case
             {{ reasons_of_versions('opportunities.') }}
-            when known_deals.id is not null and known_deals.account_id is null
-                then 'account left out'
-            when known_deals.id is not null then known_deals.reason
+            when
+                known_deals.account_id is not null
+                or known_deals.reason in ({{ without_account | join(', ') }})
+                then known_deals.reason
+            when known_deals.id is not null then 'account left out'
             when
                 opportunities.is_deleted
                 or (removals.is_deleted and removals.changed_on >= opportunities.known_date)
@@ -190,19 +181,10 @@ deals as (
                 select 1 from exclusions
                 where lower(opportunities.opportunity_name) like exclusions.pattern
             ) then 'excluded by a rule'
-            when
-                opportunities.crm_account_id is null
-                and associated_deals.crm_opportunity_id is null
-                then 'no account'
-            when known_accounts.id is null and coalesce(associated_deals.known_accounts, 0) = 0
-                then 'account unknown'
             else 'no reason found'
         end as reason
     from opportunities
     left join known_deals on opportunities.crm_opportunity_id = known_deals.id
-    left join known_accounts on opportunities.crm_account_id = known_accounts.id
-    left join associated_deals
-        on opportunities.crm_opportunity_id = associated_deals.crm_opportunity_id
     left join merged_deals on opportunities.crm_opportunity_id = merged_deals.merged_id
     left join removals
         on
@@ -221,8 +203,10 @@ deal_fates as (
 
     select
         crm_opportunity_id,
-        case when reason is null or reason = 'stage unmapped' then null else 'deal left out' end
-            as reason
+        case
+            when reason not in ('stage unmapped', {{ without_account | join(', ') }})
+                then 'deal left out'
+        end as reason
     from deals
     where is_newest
 

@@ -48,18 +48,32 @@ survivors as (
 
 ),
 
+delivered_spend as (
+
+    select * from {{ ref('stg_spend__daily') }}
+    where known_date <= {{ end_date() }} and spend_date <= {{ end_date() }}
+
+),
+
+spend_rows as (
+
+    {{ spend_with_totals('delivered_spend') }}
+
+),
+
 spend as (
 
     select
         survivors.account_id,
-        spend.spend_date as effort_date,
-        spend.function_name,
-        spend.channel,
-        sum(cast(spend.spend_usd as {{ money }})) as spend_usd
-    from {{ ref('stg_spend__daily') }} as spend
-    left join survivors on spend.crm_account_id = survivors.crm_account_id
-    where spend.known_date <= {{ end_date() }} and spend.spend_date <= {{ end_date() }}
-    group by survivors.account_id, spend.spend_date, spend.function_name, spend.channel
+        spend_rows.spend_date as effort_date,
+        spend_rows.function_name,
+        spend_rows.channel,
+        sum(cast(spend_rows.spend_usd as {{ money }})) as spend_usd
+    from spend_rows
+    left join survivors on spend_rows.crm_account_id = survivors.crm_account_id
+    where not spend_rows.is_total
+    group by
+        survivors.account_id, spend_rows.spend_date, spend_rows.function_name, spend_rows.channel
 
 ),
 

@@ -206,6 +206,8 @@ joined as (
             as sequence_days,
         {{ dbt.datediff('followed.last_touch_on', day, 'day') }}
         <= {{ var('sequence_pause_days') }} as is_running,
+        followed.sequence_number
+        = max(followed.sequence_number) over (partition by followed.account_id) as is_latest,
         channel_lists.channel_names,
         owner_order.owner_id as sequence_owner_id,
         owner_order.owner_name as sequence_owner_name,
@@ -275,6 +277,7 @@ select
     cast(judged.gaps as integer) as gaps,
     cast(judged.longest_gap_days as integer) as longest_gap_days,
     judged.is_running,
+    judged.is_latest,
     judged.status,
     judged.answered_on,
     cast(judged.answer_days as integer) as answer_days,

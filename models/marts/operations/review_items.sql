@@ -1,6 +1,6 @@
 with opportunities as (
 
-    select * from {{ ref('int_opportunity_spans') }}
+    select * from {{ ref('int_deal_spans') }}
     where valid_from <= {{ end_date() }}
 
 ),
@@ -10,6 +10,19 @@ intent_scores as (
     select * from {{ ref('int_intent_scores') }}
     where known_date <= {{ end_date() }}
         and report_date > {{ add_days(end_date(), -var('buying_signal_days')) }}
+
+),
+
+delivered_spend as (
+
+    select * from {{ ref('stg_spend__daily') }}
+    where known_date <= {{ end_date() }} and spend_date <= {{ end_date() }}
+
+),
+
+spend as (
+
+    {{ spend_with_totals('delivered_spend') }}
 
 ),
 
@@ -307,6 +320,20 @@ items as (
     from opportunities
     where amount is not null and annual_amount_usd is null
     group by currency_code
+
+    union all
+
+    -- A total cannot be smaller than its parts. One that is their sum does not count (load_audit).
+    select
+        'spend_of_account_and_total',
+        channel || ', ' || coalesce('campaign ' || campaign_id, 'no campaign'),
+        count(*),
+        'A row without an account is as large as the rows of accounts of that day, or larger, and'
+        || ' both count. If it is their total, deliver in it only what belongs to no account. If it'
+        || ' is what belongs to none: nothing. This item stays while such rows are there.'
+    from spend
+    where crm_account_id is null and spend_usd >= account_spend_usd and not is_total
+    group by channel, campaign_id
 
     union all
 

@@ -148,8 +148,10 @@ select
     deals.amount_usd,
     deals.annual_amount_usd,
     deals.no_amount_reason,
-    case when deals.outcome = 'open' then coalesce(deal_people.named_people, 0) end
-        as named_people,
+    -- Of a CRM that names nobody on any deal, nobody knows who has a part.
+    case when deals.outcome = 'open'
+        and max(deal_people.named_people) over (partition by deals.source_system) > 0
+        then coalesce(deal_people.named_people, 0) end as named_people,
     -- Where nobody is on file nobody can be seen to be engaged.
     case
         when deals.outcome = 'open'

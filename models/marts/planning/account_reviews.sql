@@ -271,7 +271,8 @@ deals as (
                 ', ' || {{ in_words('annual_amount_usd', 0) }} || ' USD a year', ''
             )
             || coalesce(
-                ', expected to close on ' || cast(close_date as {{ dbt.type_string() }}), ''
+                case when close_date < {{ day }} then ', was' else ',' end
+                || ' expected to close on ' || cast(close_date as {{ dbt.type_string() }}), ''
             )
             || case when is_renewal then ' (a renewal)' else '' end,
             '. ' order by close_date, crm_opportunity_id

@@ -2,7 +2,7 @@
 {%- set money = 'decimal(18, 4)' -%}
 {%- set measures = [
     'touches', 'broad_touches', 'impressions', 'meetings', 'events', 'leads', 'deals_created',
-    'deals_won'
+    'deals_won', 'won_without_amount'
 ] -%}
 {%- set amounts = ['touch_cost_usd', 'broad_cost_usd', 'spend_usd', 'won_amount_usd'] -%}
 {%- set keys = [
@@ -209,6 +209,7 @@ counted as (
         0 as leads,
         0 as deals_created,
         0 as deals_won,
+        0 as won_without_amount,
         cast(touch_cost_usd as {{ money }}) as touch_cost_usd,
         cast(broad_cost_usd as {{ money }}) as broad_cost_usd,
         cast(spend_usd as {{ money }}) as spend_usd,
@@ -219,7 +220,7 @@ counted as (
 
     select
         people.account_id, leads.arrived_on, leads.function_name, leads.channel, leads.offer_type,
-        leads.content_level, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0
+        leads.content_level, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0
     from leads
     left join people on leads.person_id = people.person_id
     where leads.arrival_order = 1
@@ -228,14 +229,15 @@ counted as (
 
     select
         account_id, first_known_on, 'unattributed', 'unattributed', 'unknown', 'unknown',
-        0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0
+        0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0
     from deals
 
     union all
 
     select
         account_id, stage_changed_date, 'unattributed', 'unattributed', 'unknown', 'unknown',
-        0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, coalesce(cast(annual_amount_usd as {{ money }}), 0)
+        0, 0, 0, 0, 0, 0, 0, 1, case when annual_amount_usd is null then 1 else 0 end, 0, 0, 0,
+        coalesce(cast(annual_amount_usd as {{ money }}), 0)
     from deals
     where outcome = 'won' and stage_changed_date <= {{ end_date() }}
 
@@ -244,7 +246,7 @@ counted as (
     -- Of what nothing happened to in a month stands a row without numbers.
     select
         account_id, month_start_date, 'unattributed', 'unattributed', 'unknown', 'unknown',
-        0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0
+        0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0
     from known_months
 
 ),

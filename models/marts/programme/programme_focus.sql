@@ -3,7 +3,7 @@
 {%- set functions = ['marketing', 'sales_development', 'sales', 'customer_success'] -%}
 {%- set counts = [
     'leads', 'meetings', 'events', 'touches', 'broad_touches', 'impressions', 'deals_created',
-    'deals_won'
+    'deals_won', 'won_without_amount'
 ] -%}
 {%- set amounts = ['won_amount_usd', 'spend_usd', 'touch_cost_usd', 'effort_usd'] -%}
 {%- set shared = [
@@ -304,6 +304,7 @@ known as (
         end as impressions,
         case when delivered.has_deals then summed.deals_created end as deals_created,
         case when delivered.has_deals then summed.deals_won end as deals_won,
+        case when delivered.has_deals then summed.won_without_amount end as won_without_amount,
         case when delivered.has_deals then summed.won_amount_usd end as won_amount_usd,
         case when delivered.has_spend then summed.spend_usd end as spend_usd,
         summed.touch_cost_usd,
@@ -342,12 +343,14 @@ select
         / nullif(cast(sum(known.{{ column }}) over of_period as double), 0), 6
     ) as {{ column | replace('_usd', '') }}_share,
     {%- endfor %}
+    -- What was spent on no account was not spent on the few meetings whose account is not known.
     {%- for name, column in [
         ('engaged_account', 'engaged_accounts'), ('meeting', 'meetings'),
         ('deal_created', 'deals_created'), ('deal_won', 'deals_won')
     ] %}
-    round(cast(known.effort_usd as double) / nullif(known.{{ column }}, 0), 2)
-        as cost_per_{{ name }}_usd,
+    case when known.group_value != 'no_account'
+        then round(cast(known.effort_usd as double) / nullif(known.{{ column }}, 0), 2)
+    end as cost_per_{{ name }}_usd,
     {%- endfor %}
     known.silent_feeds
 from known

@@ -166,13 +166,14 @@ adoption as (
         *,
         counted_on <= {{ add_days(day, -var('usage_max_age_days')) }} as is_old,
         active_people > deployed_people as is_contradictory,
-        deployed_people > licensed_people as is_over_licence,
+        -- Who uses it has it.
+        coalesce(deployed_people, active_people) > licensed_people as is_over_licence,
         round(
             cast(deployed_people as double) / nullif(cast(licensed_people as double), 0), 6
         ) as deployed_share,
-        round(
+        case when active_people <= deployed_people then round(
             cast(active_people as double) / nullif(cast(deployed_people as double), 0), 6
-        ) as active_share
+        ) end as active_share
     from counts
 
 ),
@@ -192,8 +193,7 @@ judged_adoption as (
         on
             rules.kind = 'adoption'
             and case
-                when not adoption.is_old and not adoption.is_contradictory
-                    then adoption.active_share
+                when not adoption.is_old then adoption.active_share
             end >= rules.min_value
 
 ),
