@@ -65,6 +65,8 @@ OF_OTHERS = {
         "cycle_norm_days",
         "stage_norm_days",
         "stage_norm_unknown_reason",
+        # Unknown while the CRM names nobody on anybody's open deal.
+        "named_people",
     ),
     # How many accounts a member of its team has besides.
     "account_teams": ("member_accounts", "member_load_share", "is_over_capacity", "why"),

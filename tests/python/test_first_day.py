@@ -135,8 +135,8 @@ def test_the_first_day(
         assert rows("select distinct fits_icp, why from marts.account_fit") == [
             (
                 True,
-                "Unknown: nobody has said what makes an account fit (fit_criteria). Counts as"
-                " fitting until then.",
+                "Unknown: nobody has said what makes an account fit (RULES_DIR/fit_criteria.csv)."
+                " Counts as fitting until then.",
             )
         ]
     # What cannot be had is named.

@@ -306,7 +306,7 @@ def test_touches_of_two_functions_on_one_day(place: Place) -> None:
     columns = "functions, addressed_functions, channels, stakeholders, touch_days, contact_sequence"
     assert rows(place, "account_orchestration", columns, may) == [
         # A call that nobody is said to have answered reached nobody.
-        (2, 2, 2, 1, 1, "sales email and sales_development phone")
+        (2, 2, 2, 1, 1, "sales by email and sales development by phone")
     ]
     columns = "touches, people, channels, sequence_owner_name, status, is_latest"
     assert rows(place, "sdr_cadences", columns) == [(2, 2, 1, "Rita", "below", True)]

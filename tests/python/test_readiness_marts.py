@@ -732,7 +732,7 @@ def test_without_research_everybody_is_unknown_and_has_no_number(readiness: Read
         "select distinct readiness_segment, decision_capacity, blocking_dimension,"
         " known_dimensions, cleared_dimensions, evidence_weight, respondents, is_single_voice, why"
         " from marts.account_readiness",
-    ) == [("unknown", None, None, 0, 0, 0, 0, False, "Nobody inside has been asked.")]
+    ) == [("unknown", None, None, 0, 0, 0, 0, False, "Nobody inside has been asked yet.")]
     assert query(
         path,
         "select distinct mean_share, lower_80_share, upper_80_share, probability_above_half,"
@@ -758,7 +758,7 @@ def test_without_research_the_queue_says_where_to_start(readiness: Readiness) ->
     for _, _, why in queue:
         assert why.startswith("First find out ")
         assert " (ask an economic buyer). There is a chance of " in why
-        assert "changes what we decide. Nobody inside has been asked. A deal is worth about" in why
+        assert "changes what we decide. Nobody inside has been asked yet. A deal is worth" in why
 
 
 def test_without_research_data_health_says_so(readiness: Readiness) -> None:

@@ -350,7 +350,7 @@ def test_a_renamed_required_column_quarantines_the_file_and_the_rest_goes_on(
         "note: salesforce.lead: 3 of 3 rows in quarantine: created_date column missing (first in"
         " salesforce/lead/" in said
     )
-    assert "; export the column, or give the column of the file the name of the contract" in said
+    assert "; export the column, or name the column of the file as the contract does" in said
     with connect(crm_only.warehouse, read_only=True) as warehouse:
         assert warehouse.rows(
             "select source_instance, file_row, column_name, cause"

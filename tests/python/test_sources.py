@@ -104,7 +104,7 @@ def test_a_source_that_is_off_counts_for_nothing_and_breaks_nothing(
     assert not feeds & set(OFF)
     assert fates == [("source switched off",)]
     assert faults(place, OF_ROWS) == {}
-    assert set(features.values()) == {"switched off in the var sources_off"}
+    assert set(features.values()) == {"switched off by the var sources_off"}
     assert delivered > 0, "files of a source that is off are still taken in"
 
 
