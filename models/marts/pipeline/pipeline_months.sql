@@ -147,8 +147,10 @@ stage_steps as (
             as is_passed,
         deal_months.times_reopened = 0 and deal_months.is_lost
         and month_stages.stage_rank = deal_months.highest_stage_rank as is_failed,
-        deal_months.outcome = 'open'
-        and month_stages.stage_rank is not distinct from deal_months.stage_rank as is_here
+        (
+            deal_months.outcome = 'open'
+            and month_stages.stage_rank is not distinct from deal_months.stage_rank
+        ) as is_here
     from deal_months
     inner join month_stages on deal_months.month_start_date = month_stages.month_start_date
 
